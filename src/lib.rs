@@ -1,0 +1,1 @@
+//! Lands Stellar transactions exactly as asked, at most once each, whatever fails.
