@@ -1,5 +1,14 @@
 //! The rules, and nothing but the rules: no network, no database, no clock, no randomness.
 
+pub mod asset;
+pub mod envelope;
+pub mod fee;
+pub mod fields;
+pub mod intent;
+pub mod memo;
 pub mod observation;
+pub mod operation;
 pub mod primitives;
+pub mod reason;
 pub mod result_code;
+pub mod tag;

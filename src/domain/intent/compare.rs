@@ -1,0 +1,42 @@
+//! Where two requests differ.
+
+use serde_json::Value;
+
+use super::Request;
+use crate::domain::fields::join;
+
+/// The JSON pointer to the first field that differs, in the order of [`Request::FIELDS`]; `None` for equal requests.
+#[must_use]
+pub fn first_difference(left: &Request, right: &Request) -> Option<String> {
+    let (left, right) = (left.to_json(), right.to_json());
+    Request::FIELDS
+        .iter()
+        .find_map(|name| difference(&left[*name], &right[*name], join("", name)))
+}
+
+fn difference(left: &Value, right: &Value, pointer: String) -> Option<String> {
+    match (left, right) {
+        (Value::Object(a), Value::Object(b)) => {
+            let names = a
+                .keys()
+                .chain(b.keys().filter(|name| !a.contains_key(*name)));
+            let mut names = names;
+            names.find_map(|name| match (a.get(name), b.get(name)) {
+                (Some(a), Some(b)) => difference(a, b, join(&pointer, name)),
+                _ => Some(join(&pointer, name)),
+            })
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            let shared = a.iter().zip(b).enumerate();
+            let mut shared = shared;
+            let inner =
+                shared.find_map(|(i, (a, b))| difference(a, b, join(&pointer, &i.to_string())));
+            let longer = || {
+                let end = a.len().min(b.len());
+                (a.len() != b.len()).then(|| join(&pointer, &end.to_string()))
+            };
+            inner.or_else(longer)
+        }
+        _ => (left != right).then_some(pointer),
+    }
+}

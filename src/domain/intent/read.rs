@@ -1,0 +1,320 @@
+//! Reading a request from JSON: every mistake is named, nothing is guessed.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Content, MAX_METADATA_BYTES, MAX_NAME_CHARACTERS, OnStateError, Presigned, Request};
+use crate::domain::fields::{Errors, FieldError, Fields, join};
+use crate::domain::memo::Memo;
+use crate::domain::operation::{MAX_OPERATIONS, Operation};
+use crate::domain::primitives::{AccountId, ChainTime, Stroops};
+
+/// The accounts whose keys this submitter holds.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    /// The source of an intent that names none.
+    pub default_source: AccountId,
+    /// Other sources that may be named.
+    pub other_sources: Vec<AccountId>,
+}
+
+impl Accounts {
+    /// Whether intents may move this account's funds.
+    #[must_use]
+    pub fn allows(&self, account: AccountId) -> bool {
+        account == self.default_source || self.other_sources.contains(&account)
+    }
+}
+
+/// The most levels of arrays and objects in a body.
+const MAX_DEPTH: usize = 32;
+
+/// Reads a request.
+///
+/// # Errors
+/// Every mistake with its pointer, in the order of the fields.
+pub fn read(value: &Value, accounts: &Accounts) -> Result<Request, Vec<FieldError>> {
+    let mut errors = Errors::default();
+    refuse_secrets(value, "", 0, &mut errors);
+    let request = read_fields(value, accounts, &mut errors);
+    errors.finish(request)
+}
+
+fn read_fields(value: &Value, accounts: &Accounts, errors: &mut Errors) -> Option<Request> {
+    let mut fields = Fields::of(value, String::new(), errors)?;
+    let workflow_id = fields
+        .required("workflow_id", errors)
+        .and_then(|_| name(&mut fields, "workflow_id", errors));
+    let method = name(&mut fields, "method", errors);
+    let source = source(&mut fields, accounts, errors);
+    let presigned = presigned(&mut fields, accounts, errors);
+    let memo_at = fields.at("memo");
+    let memo = match fields.optional("memo") {
+        None => Some(Memo::None),
+        Some(value) => Memo::read(value, memo_at, errors),
+    };
+    // Within the bounds that were meant: never earlier, never later, by even a part of a second.
+    let not_before = time(&mut fields, "not_before", true, errors);
+    let valid_until = time(&mut fields, "valid_until", false, errors);
+    if let (Some(from), Some(until)) = (not_before, valid_until)
+        && from > until
+    {
+        errors.add(fields.at("valid_until"), "is before not_before");
+    }
+    let ordering_key = name(&mut fields, "ordering_key", errors);
+    let on_state_error = on_state_error(&mut fields, errors);
+    let max_fee_per_operation = max_fee(&mut fields, errors);
+    let metadata = metadata(&mut fields, errors);
+    let content = match presigned {
+        Some(presigned) => {
+            for name in ["operations", "memo", "source", "not_before", "valid_until"] {
+                // In the normal form the source stands beside the transaction, and is the transaction's own.
+                let own = name == "source" && source == Some(presigned.source());
+                if fields.optional(name).is_some() && !own {
+                    errors.add(
+                        fields.at(name),
+                        "cannot be given beside transaction_xdr, which says it already",
+                    );
+                }
+            }
+            Some(Content::Presigned(Box::new(presigned)))
+        }
+        None if fields.optional("transaction_xdr").is_some() => None,
+        None => operations(&mut fields, source, errors).map(Content::Operations),
+    };
+    fields.end(errors);
+    let content = content?;
+    let source = match &content {
+        Content::Presigned(presigned) => presigned.source(),
+        Content::Operations(_) => source?,
+    };
+    let method = method.unwrap_or_else(|| default_method(&content));
+    Some(Request {
+        workflow_id: workflow_id?,
+        method,
+        source,
+        content,
+        memo: memo?,
+        not_before,
+        valid_until,
+        ordering_key,
+        on_state_error,
+        max_fee_per_operation,
+        metadata,
+    })
+}
+
+fn default_method(content: &Content) -> String {
+    match content {
+        Content::Operations(operations) => operations
+            .first()
+            .map_or("payment", Operation::type_name)
+            .to_owned(),
+        Content::Presigned(presigned) => snake_case(presigned.first_operation()),
+    }
+}
+
+fn snake_case(name: &str) -> String {
+    let mut out = String::new();
+    for (index, letter) in name.chars().enumerate() {
+        if letter.is_ascii_uppercase() && index > 0 {
+            out.push('_');
+        }
+        out.push(letter.to_ascii_lowercase());
+    }
+    out
+}
+
+/// A name of 1 to 255 characters without control characters.
+fn name(fields: &mut Fields<'_>, name: &'static str, errors: &mut Errors) -> Option<String> {
+    let text = fields.optional_text(name, errors)?;
+    let characters = text.chars().count();
+    if characters == 0 || characters > MAX_NAME_CHARACTERS {
+        let detail =
+            format_args!("must have 1 to {MAX_NAME_CHARACTERS} characters, not {characters}")
+                .to_string();
+        errors.add(fields.at(name), detail);
+        return None;
+    }
+    if text.chars().any(char::is_control) {
+        errors.add(fields.at(name), "contains a control character");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn source(fields: &mut Fields<'_>, accounts: &Accounts, errors: &mut Errors) -> Option<AccountId> {
+    if fields.optional("source").is_none() {
+        return Some(accounts.default_source);
+    }
+    let source: AccountId = fields.parsed("source", errors)?;
+    let presigned = fields.optional("transaction_xdr").is_some();
+    if !presigned && !accounts.allows(source) {
+        errors.add(
+            fields.at("source"),
+            "is not an account that is configured here",
+        );
+        return None;
+    }
+    Some(source)
+}
+
+fn presigned(
+    fields: &mut Fields<'_>,
+    accounts: &Accounts,
+    errors: &mut Errors,
+) -> Option<Presigned> {
+    let text = fields.optional_text("transaction_xdr", errors)?;
+    match Presigned::decode(text) {
+        Ok(presigned) if accounts.allows(presigned.source()) => {
+            errors.add(
+                fields.at("transaction_xdr"),
+                "uses a sequence number of an account that is managed here: give its operations instead",
+            );
+            None
+        }
+        Ok(presigned) => Some(presigned),
+        Err(detail) => {
+            errors.add(fields.at("transaction_xdr"), detail);
+            None
+        }
+    }
+}
+
+fn operations(
+    fields: &mut Fields<'_>,
+    source: Option<AccountId>,
+    errors: &mut Errors,
+) -> Option<Vec<Operation>> {
+    let at = fields.at("operations");
+    let items = fields.array("operations", (1, MAX_OPERATIONS), errors)?;
+    let mut operations = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let at = join(&at, &index.to_string());
+        let Some(operation) = Operation::read(item, at.clone(), errors) else {
+            continue;
+        };
+        if let Operation::Xdr(given) = &operation
+            && let Some(named) = given.named_source()
+            && source.is_some_and(|source| source != named)
+        {
+            errors.add(
+                join(&at, "xdr"),
+                "names a source account that is not the intent's source",
+            );
+        }
+        operations.push(operation);
+    }
+    (operations.len() == items.len()).then_some(operations)
+}
+
+fn time(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    round_up: bool,
+    errors: &mut Errors,
+) -> Option<ChainTime> {
+    let text = fields.optional_text(name, errors)?;
+    let parsed = OffsetDateTime::parse(text, &Rfc3339).ok();
+    let seconds = parsed.and_then(|at| {
+        let up = i64::from(round_up && at.nanosecond() > 0);
+        u64::try_from(at.unix_timestamp() + up).ok()
+    });
+    if seconds.is_none() {
+        errors.add(
+            fields.at(name),
+            "is not a time of 1970 or later in RFC 3339, such as 2026-11-22T12:00:00Z",
+        );
+    }
+    seconds.map(ChainTime)
+}
+
+fn on_state_error(fields: &mut Fields<'_>, errors: &mut Errors) -> OnStateError {
+    match fields.optional_text("on_state_error", errors) {
+        None | Some("fail") => OnStateError::Fail,
+        Some("park") => OnStateError::Park,
+        Some(_) => {
+            errors.add(fields.at("on_state_error"), "must be fail or park");
+            OnStateError::Fail
+        }
+    }
+}
+
+/// The most that may be bid for one operation: 100 lumens. A larger cap is a slip of the hand.
+const MAX_FEE_CAP: i64 = 1_000_000_000;
+/// The least that the network has ever asked.
+const MIN_FEE_CAP: i64 = 100;
+
+fn max_fee(fields: &mut Fields<'_>, errors: &mut Errors) -> Option<Stroops> {
+    let text = fields.optional_text("max_fee_per_operation", errors)?;
+    let stroops = text
+        .parse::<i64>()
+        .ok()
+        .filter(|fee| (MIN_FEE_CAP..=MAX_FEE_CAP).contains(fee));
+    let fee = stroops.and_then(|fee| Stroops::new(fee).ok());
+    if fee.is_none() {
+        errors.add(
+            fields.at("max_fee_per_operation"),
+            format_args!(
+                "must be a string with a whole number of stroops, {MIN_FEE_CAP} to {MAX_FEE_CAP}"
+            ),
+        );
+    }
+    fee
+}
+
+fn metadata(fields: &mut Fields<'_>, errors: &mut Errors) -> Option<Value> {
+    let value = fields.optional("metadata")?;
+    if !value.is_object() {
+        errors.add(fields.at("metadata"), "must be an object");
+        return None;
+    }
+    let bytes = value.to_string().len();
+    if bytes > MAX_METADATA_BYTES {
+        too_large(fields.at("metadata"), bytes, errors);
+        return None;
+    }
+    if value.to_string().contains("\\u0000") {
+        errors.add(fields.at("metadata"), "contains a NUL character");
+        return None;
+    }
+    Some(value.clone())
+}
+
+fn too_large(pointer: String, bytes: usize, errors: &mut Errors) {
+    errors.add(
+        pointer,
+        format_args!("is {bytes} bytes of JSON; at most {MAX_METADATA_BYTES} are kept"),
+    );
+}
+
+/// A seed has no place anywhere in an intent: what is accepted here would be stored and shown.
+fn refuse_secrets(value: &Value, pointer: &str, depth: usize, errors: &mut Errors) {
+    if depth > MAX_DEPTH {
+        errors.add(
+            pointer,
+            format_args!("is nested deeper than {MAX_DEPTH} levels"),
+        );
+        return;
+    }
+    match value {
+        Value::String(text) if text.parse::<stellar_strkey::ed25519::PrivateKey>().is_ok() => {
+            errors.add(
+                pointer,
+                "is a secret key: it must never be sent; treat it as exposed",
+            );
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                refuse_secrets(item, &join(pointer, &index.to_string()), depth + 1, errors);
+            }
+        }
+        Value::Object(map) => {
+            for (name, item) in map {
+                refuse_secrets(item, &join(pointer, name), depth + 1, errors);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
