@@ -1,7 +1,10 @@
 //! The rules, and nothing but the rules: no network, no database, no clock, no randomness.
 
 pub mod asset;
+pub mod attempt;
+pub mod decide;
 pub mod envelope;
+pub mod event;
 pub mod fee;
 pub mod fields;
 pub mod intent;
@@ -12,3 +15,4 @@ pub mod primitives;
 pub mod reason;
 pub mod result_code;
 pub mod tag;
+pub mod transition;

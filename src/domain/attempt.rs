@@ -1,0 +1,182 @@
+//! One inner transaction and its life: what is on record of it, and what this process has learned since.
+
+use super::envelope::Plan;
+use super::fee::{Bid, FeeCap};
+use super::intent::OnStateError;
+use super::primitives::{ChainTime, LedgerSeq, Stroops, TxHash};
+use super::reason::Reason;
+
+/// The newest ledger that is known to have closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its number.
+    pub ledger: LedgerSeq,
+    /// When it closed.
+    pub closed_at: ChainTime,
+}
+
+/// An attempt as it is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// 1 for the intent's first.
+    pub number: u32,
+    /// What it was built by. A bound of 0 is no bound, as in XDR; a presigned transaction may lack one of them.
+    pub plan: Plan,
+    /// The hash of the inner transaction.
+    pub inner_hash: TxHash,
+    /// How many operations it has.
+    pub operations: u32,
+    /// The plain envelope's whole fee.
+    pub plain_fee: Stroops,
+    /// Its fee bumps, the oldest first, each on record before it was sent.
+    pub bumps: Vec<Bump>,
+    /// Whether somebody else must pay the fee: then the plain envelope is never sent.
+    pub sponsored: bool,
+    /// Whether somebody else built and signed it: then there is no other attempt.
+    pub presigned: bool,
+    /// The newest ledger when it was signed.
+    pub signed_at: LedgerSeq,
+}
+
+/// A fee bump of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bump {
+    /// Its outer hash.
+    pub hash: TxHash,
+    /// Its whole fee.
+    pub fee: Stroops,
+}
+
+impl Attempt {
+    /// The highest bid so far.
+    #[must_use]
+    pub fn newest_bid(&self) -> Bid {
+        match self.bumps.last() {
+            Some(bump) => Bid {
+                fee: bump.fee,
+                operations: self.operations + 1,
+            },
+            None => Bid {
+                fee: self.plain_fee,
+                operations: self.operations,
+            },
+        }
+    }
+
+    /// Whether no ledger after `head` can take it.
+    #[must_use]
+    pub fn is_overdue(&self, head: Head) -> bool {
+        self.ledger_fence_passed(head.ledger) || self.time_fence_passed(head)
+    }
+
+    /// Whether the state after ledger `as_of` is past the ledger bound: ledger `max_ledger` is already too late.
+    #[must_use]
+    pub const fn ledger_fence_passed(&self, as_of: LedgerSeq) -> bool {
+        self.plan.max_ledger.0 != 0 && as_of.0.saturating_add(1) >= self.plan.max_ledger.0
+    }
+
+    /// Whether a ledger closed after the time bound, which is inclusive; close times only rise.
+    #[must_use]
+    pub const fn time_fence_passed(&self, closed: Head) -> bool {
+        self.plan.max_time.0 != 0 && closed.closed_at.0 > self.plan.max_time.0
+    }
+
+    /// Whether the state after ledger `as_of` is past every ledger that could take it; `head` is a closed ledger.
+    #[must_use]
+    pub const fn fence_passed(&self, as_of: LedgerSeq, head: Head) -> bool {
+        self.ledger_fence_passed(as_of)
+            || (self.time_fence_passed(head) && as_of.0 >= head.ledger.0)
+    }
+}
+
+/// What the intent says about how its attempt is driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// No more submissions: somebody canceled.
+    pub cancel_requested: bool,
+    /// Not in a ledger that closes later.
+    pub valid_until: Option<ChainTime>,
+    /// What a state error does.
+    pub on_state_error: OnStateError,
+    /// The most that may be bid.
+    pub cap: FeeCap,
+    /// How often it was parked so far.
+    pub parked_times: u32,
+}
+
+/// What becomes of the intent once the attempt is proven dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Build another attempt.
+    Rebuild,
+    /// It can never succeed.
+    Fail(Reason),
+    /// A person, or a changed state, is needed.
+    Park(Reason),
+}
+
+/// What this process knows beyond the record. A crash loses it, and then everything is asked again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// It may have been sent: by a process before this one, or by this one.
+    pub maybe_sent: bool,
+    /// Sends by this process.
+    pub sends: u32,
+    /// The head at this process's first send.
+    pub first_sent: Option<LedgerSeq>,
+    /// The head at which it may be sent again.
+    pub resend_at: LedgerSeq,
+    /// The head at which it was looked up and absent, after the newest send.
+    pub absent_at: Option<LedgerSeq>,
+    /// Nothing is asked again before this head.
+    pub idle_until: LedgerSeq,
+    /// The bid proved too low; the fee that would have done, if core said so.
+    pub fee_too_low: Option<Option<i64>>,
+    /// An answer that makes further sending pointless, and what follows from it after death.
+    pub verdict: Option<Verdict>,
+    /// The account must be looked at, before the fence: an answer disputes the sequence number.
+    pub check_account: bool,
+    /// The ledger of the first sight of a consumed sequence number that nothing explains.
+    pub unexplained_since: Option<LedgerSeq>,
+    /// The ledger of the first sight of a missing account, past the fence.
+    pub missing_since: Option<LedgerSeq>,
+}
+
+impl Progress {
+    /// Of an attempt that this process signed and has not sent.
+    #[must_use]
+    pub const fn fresh() -> Self {
+        Self {
+            maybe_sent: false,
+            sends: 0,
+            first_sent: None,
+            resend_at: LedgerSeq(0),
+            absent_at: None,
+            idle_until: LedgerSeq(0),
+            fee_too_low: None,
+            verdict: None,
+            check_account: false,
+            unexplained_since: None,
+            missing_since: None,
+        }
+    }
+
+    /// Of an attempt that was loaded: a crash may hide that it was sent.
+    #[must_use]
+    pub const fn recovered() -> Self {
+        let mut progress = Self::fresh();
+        progress.maybe_sent = true;
+        progress
+    }
+}
+
+/// Everything that decides what happens to an intent in flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What the intent says.
+    pub terms: Terms,
+    /// Its one open attempt.
+    pub attempt: Attempt,
+    /// What is known beyond the record.
+    pub progress: Progress,
+}

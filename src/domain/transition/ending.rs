@@ -1,0 +1,201 @@
+//! Where an intent goes when its attempt has ended.
+
+use super::{AttemptEnd, DeathProof, IntentEnd, Settlement, Transition};
+use crate::domain::attempt::{Head, Snapshot, Terms, Verdict};
+use crate::domain::intent::OnStateError;
+use crate::domain::observation::Landed;
+use crate::domain::primitives::Sequence;
+use crate::domain::reason::Reason;
+use crate::domain::result_code::{
+    OperationMeaning, TransactionMeaning, TransactionOutcome, transaction_code_name,
+};
+
+/// Seconds until a parked intent is tried again for the first time; doubled each time.
+const FIRST_RESUME_SECONDS: u64 = 10;
+/// Seconds between two tries at most.
+const MAX_RESUME_SECONDS: u64 = 600;
+
+/// Seconds until an intent that was parked so often before is tried again.
+#[must_use]
+pub(super) fn resume_after(parked_times: u32) -> u64 {
+    let factor = 1_u64 << parked_times.min(10);
+    (FIRST_RESUME_SECONDS * factor).min(MAX_RESUME_SECONDS)
+}
+
+/// What a recorded landing changes.
+///
+/// `used` says that the channel's state was seen to have consumed the sequence number.
+pub(super) fn landed(
+    snapshot: &mut Snapshot,
+    landed: Box<Landed>,
+    used: bool,
+    head: Head,
+) -> Transition {
+    let sequence = landed.sequence;
+    if landed.successful {
+        return settled(
+            AttemptEnd::Landed(landed),
+            IntentEnd::Succeeded,
+            Some(sequence),
+        );
+    }
+    let intent = match landed.outcome.meaning() {
+        // These leave the sequence number unused, so the record alone does not end the attempt: the account must say.
+        TransactionMeaning::Early | TransactionMeaning::Late | TransactionMeaning::BadSequence => {
+            if !used {
+                snapshot.progress.check_account = true;
+                return Transition::Learned;
+            }
+            IntentEnd::Requeued
+        }
+        _ => after_failure(&snapshot.terms, &landed.outcome, head),
+    };
+    settled(AttemptEnd::LandedFailed(landed), intent, Some(sequence))
+}
+
+fn settled(attempt: AttemptEnd, intent: IntentEnd, sequence: Option<Sequence>) -> Transition {
+    Transition::Settled(Box::new(Settlement {
+        attempt,
+        intent,
+        channel_sequence: sequence,
+        channel_lost: false,
+    }))
+}
+
+/// Where the intent goes after its transaction was recorded as failed.
+fn after_failure(terms: &Terms, outcome: &TransactionOutcome, head: Head) -> IntentEnd {
+    if terms.cancel_requested {
+        return IntentEnd::Canceled;
+    }
+    match verdict(terms, outcome) {
+        Verdict::Rebuild => IntentEnd::Requeued,
+        Verdict::Fail(reason) => IntentEnd::Failed(reason),
+        Verdict::Park(reason) => park(terms, reason, head),
+    }
+}
+
+fn park(terms: &Terms, reason: Reason, head: Head) -> IntentEnd {
+    if is_expired(terms, head) {
+        return IntentEnd::Expired;
+    }
+    let by_itself = reason.retryable;
+    IntentEnd::Parked {
+        reason,
+        resume_after: by_itself.then(|| resume_after(terms.parked_times)),
+    }
+}
+
+fn is_expired(terms: &Terms, head: Head) -> bool {
+    terms
+        .valid_until
+        .is_some_and(|until| head.closed_at > until)
+}
+
+/// What a failing result means for the intent, whoever says it: of a recorded one a fact, of a refusal what follows
+/// once the attempt is proven dead.
+pub(super) fn verdict(terms: &Terms, outcome: &TransactionOutcome) -> Verdict {
+    if let Some((index, failure)) = outcome.first_failure() {
+        let detail = format!(
+            "operation {index} was answered {} by the ledger",
+            failure.code
+        );
+        return match failure.meaning {
+            OperationMeaning::Success | OperationMeaning::Permanent => Verdict::Fail(Reason::new(
+                failure.code,
+                "An operation can never succeed",
+                detail,
+                false,
+            )),
+            OperationMeaning::State | OperationMeaning::Market => {
+                let reason = Reason::new(
+                    failure.code,
+                    "An account is not in the state that is needed",
+                    detail,
+                    true,
+                );
+                match terms.on_state_error {
+                    OnStateError::Fail => Verdict::Fail(reason),
+                    OnStateError::Park => Verdict::Park(reason),
+                }
+            }
+            OperationMeaning::Contract => Verdict::Fail(Reason::new(
+                failure.code,
+                "The contract call failed",
+                detail,
+                true,
+            )),
+        };
+    }
+    let code = transaction_code_name(outcome.effective());
+    let detail = format!("the transaction was answered {code}");
+    match outcome.meaning() {
+        TransactionMeaning::BadAuth => Verdict::Park(Reason::new(
+            code,
+            "Signatures do not suffice",
+            format!("{detail}: check the signers and thresholds of source and channel, then retry"),
+            false,
+        )),
+        TransactionMeaning::FeeAccountShort => {
+            Verdict::Park(Reason::new(code, "The fee cannot be paid", detail, true))
+        }
+        TransactionMeaning::Frozen => {
+            Verdict::Park(Reason::new(code, "A ledger entry is frozen", detail, false))
+        }
+        TransactionMeaning::Unrecognised => Verdict::Park(Reason::new(
+            code,
+            "The network answered with a result that this version does not know",
+            "the result code is not known here; nothing more is sent until a person looks at it",
+            false,
+        )),
+        TransactionMeaning::Early
+        | TransactionMeaning::Late
+        | TransactionMeaning::BadSequence
+        | TransactionMeaning::NoAccount
+        | TransactionMeaning::FeeTooLow => Verdict::Rebuild,
+        TransactionMeaning::Success
+        | TransactionMeaning::Failed
+        | TransactionMeaning::Invalid
+        | TransactionMeaning::SorobanInvalid => Verdict::Fail(Reason::new(
+            code,
+            "The transaction can never succeed",
+            detail,
+            false,
+        )),
+    }
+}
+
+/// What a proof of death changes.
+pub(super) fn dead(
+    snapshot: &Snapshot,
+    proof: DeathProof,
+    sequence: Option<Sequence>,
+    head: Head,
+) -> Transition {
+    let terms = &snapshot.terms;
+    let intent = if terms.cancel_requested {
+        IntentEnd::Canceled
+    } else if is_expired(terms, head) {
+        IntentEnd::Expired
+    } else {
+        match &snapshot.progress.verdict {
+            None | Some(Verdict::Rebuild) if snapshot.attempt.presigned => {
+                IntentEnd::Failed(Reason::new(
+                    "transaction_too_late",
+                    "The signed transaction can no longer land",
+                    "its own bounds have passed, or its sequence number was used by another transaction; we cannot sign another",
+                    false,
+                ))
+            }
+            None | Some(Verdict::Rebuild) => IntentEnd::Requeued,
+            Some(Verdict::Fail(reason)) => IntentEnd::Failed(reason.clone()),
+            Some(Verdict::Park(reason)) => park(terms, reason.clone(), head),
+        }
+    };
+    let lost = matches!(proof, DeathProof::AccountMissing { .. });
+    Transition::Settled(Box::new(Settlement {
+        attempt: AttemptEnd::Dead(proof),
+        intent,
+        channel_sequence: sequence,
+        channel_lost: lost,
+    }))
+}
