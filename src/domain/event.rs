@@ -84,10 +84,9 @@ pub fn settlement_events(number: u32, settlement: &Settlement) -> Vec<Event> {
     }
     let (kind, data) = match &settlement.intent {
         IntentEnd::Succeeded => {
-            let data = match &settlement.attempt {
-                AttemptEnd::Landed(landed) => landed_json(landed),
-                AttemptEnd::LandedFailed(_) | AttemptEnd::Dead(_) => json!({}),
-            };
+            let data = settlement
+                .decided_by()
+                .map_or_else(|| json!({}), landed_json);
             ("intent.succeeded", data)
         }
         IntentEnd::Failed(reason) => ("intent.failed", json!({"reason": reason})),

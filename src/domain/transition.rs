@@ -101,8 +101,21 @@ pub struct Settlement {
     pub intent: IntentEnd,
     /// The channel's newest consumed sequence number.
     pub channel_sequence: Option<Sequence>,
+    /// The landed transaction of this intent that is not this attempt: sent by a submitter that lost its records.
+    pub adopted: Option<Box<Landed>>,
     /// The channel must not be used any more.
     pub channel_lost: bool,
+}
+
+impl Settlement {
+    /// The recorded transaction that decided the intent, if one did.
+    #[must_use]
+    pub fn decided_by(&self) -> Option<&Landed> {
+        match &self.attempt {
+            AttemptEnd::Landed(landed) | AttemptEnd::LandedFailed(landed) => Some(landed),
+            AttemptEnd::Dead(_) => self.adopted.as_deref(),
+        }
+    }
 }
 
 /// What an observation changes.

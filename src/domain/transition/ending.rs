@@ -58,6 +58,7 @@ fn settled(attempt: AttemptEnd, intent: IntentEnd, sequence: Option<Sequence>) -
         attempt,
         intent,
         channel_sequence: sequence,
+        adopted: None,
         channel_lost: false,
     }))
 }
@@ -196,6 +197,7 @@ pub(super) fn dead(
         attempt: AttemptEnd::Dead(proof),
         intent,
         channel_sequence: sequence,
+        adopted: None,
         channel_lost: lost,
     }))
 }

@@ -114,15 +114,11 @@ fn adopted(landed: Box<Landed>) -> Transition {
     } else {
         IntentEnd::Requeued
     };
-    let attempt = if landed.successful {
-        AttemptEnd::Landed(landed)
-    } else {
-        AttemptEnd::Dead(proof)
-    };
     Transition::Settled(Box::new(Settlement {
-        attempt,
+        attempt: AttemptEnd::Dead(proof),
         intent,
         channel_sequence: Some(sequence),
+        adopted: landed.successful.then_some(landed),
         channel_lost: false,
     }))
 }

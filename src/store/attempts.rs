@@ -1,0 +1,274 @@
+//! Attempts, fee bumps and submissions on record.
+
+use serde_json::Value;
+use sqlx::FromRow;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Store, StoreError, bytes32, ledger, parsed, unsigned};
+use crate::domain::attempt::{Attempt, Bump};
+use crate::domain::envelope::Plan;
+use crate::domain::primitives::{ChainTime, Sequence, Stroops, TxHash};
+
+/// An attempt as it is on record.
+#[derive(Clone, Debug, FromRow)]
+pub struct AttemptRow {
+    /// Whose.
+    pub intent_id: Uuid,
+    /// 1 for the first.
+    pub number: i32,
+    /// The account whose sequence number it uses.
+    pub channel: String,
+    /// Which.
+    pub sequence: i64,
+    /// Time bounds and ledger bound; 0: none.
+    pub min_time: i64,
+    /// See `min_time`.
+    pub max_time: i64,
+    /// See `min_time`.
+    pub max_ledger: i64,
+    /// The bid an operation.
+    pub base_fee: i64,
+    /// How many operations.
+    pub operations: i32,
+    /// The plain envelope's whole fee.
+    pub plain_fee: i64,
+    /// Whether the plain envelope is never sent.
+    pub sponsored: bool,
+    /// Whether somebody else signed it.
+    pub presigned: bool,
+    /// The inner hash.
+    pub hash: Vec<u8>,
+    /// The plain envelope, XDR.
+    pub envelope: Vec<u8>,
+    /// The newest ledger when it was signed.
+    pub signed_at_ledger: i64,
+    /// Its state.
+    pub state: String,
+    /// The recorded transaction.
+    pub landed: Option<Value>,
+    /// Why it is dead.
+    pub death_proof: Option<Value>,
+    /// Signed.
+    pub created_at: OffsetDateTime,
+    /// Ended.
+    pub ended_at: Option<OffsetDateTime>,
+}
+
+/// A fee bump as it is on record.
+#[derive(Clone, Debug, FromRow)]
+pub struct BumpRow {
+    /// Whose.
+    pub intent_id: Uuid,
+    /// Of which attempt.
+    pub number: i32,
+    /// 1 for the first.
+    pub ordinal: i32,
+    /// The outer hash.
+    pub hash: Vec<u8>,
+    /// The whole fee.
+    pub fee: i64,
+    /// The envelope, XDR.
+    pub envelope: Vec<u8>,
+    /// Signed.
+    pub created_at: OffsetDateTime,
+}
+
+/// A POST and its answer.
+#[derive(Clone, Debug, FromRow)]
+pub struct SubmissionRow {
+    /// Of which attempt.
+    pub number: i32,
+    /// The hash of the envelope that was sent.
+    pub hash: Vec<u8>,
+    /// When the answer came, or was given up on.
+    pub answered_at: OffsetDateTime,
+    /// What it said.
+    pub answer: Value,
+}
+
+/// A POST and its answer, to be put on record.
+#[derive(Clone, Debug)]
+pub struct NewSubmission {
+    /// Whose.
+    pub intent_id: Uuid,
+    /// Of which attempt.
+    pub number: u32,
+    /// The hash of the envelope that was sent.
+    pub hash: TxHash,
+    /// What was answered.
+    pub answer: Value,
+}
+
+const ATTEMPT_COLUMNS: &str = "a.intent_id, a.number, a.channel, a.sequence, a.min_time, a.max_time, a.max_ledger, a.base_fee, \
+a.operations, a.plain_fee, a.sponsored, a.presigned, a.hash, a.envelope, a.signed_at_ledger, a.state, a.landed, \
+a.death_proof, a.created_at, a.ended_at";
+
+impl AttemptRow {
+    /// The attempt, typed, with its fee bumps in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`].
+    pub fn to_attempt(&self, bumps: &[BumpRow]) -> Result<Attempt, StoreError> {
+        const TABLE: &str = "attempts";
+        let amount = |value: i64| {
+            Stroops::new(value).map_err(|error| StoreError::Corrupt {
+                table: TABLE,
+                what: format!("{value} {error}"),
+            })
+        };
+        let small = |value: i32| {
+            u32::try_from(value).map_err(|_| StoreError::Corrupt {
+                table: TABLE,
+                what: format!("{value} is negative"),
+            })
+        };
+        let mut typed = Vec::with_capacity(bumps.len());
+        for bump in bumps {
+            typed.push(Bump {
+                hash: TxHash(bytes32("fee_bumps", &bump.hash)?),
+                fee: amount(bump.fee)?,
+            });
+        }
+        Ok(Attempt {
+            number: small(self.number)?,
+            plan: Plan {
+                channel: parsed(TABLE, &self.channel)?,
+                sequence: Sequence(self.sequence),
+                min_time: ChainTime(unsigned(TABLE, self.min_time)?),
+                max_time: ChainTime(unsigned(TABLE, self.max_time)?),
+                max_ledger: ledger(TABLE, self.max_ledger)?,
+                base_fee: amount(self.base_fee)?,
+            },
+            inner_hash: TxHash(bytes32(TABLE, &self.hash)?),
+            operations: small(self.operations)?,
+            plain_fee: amount(self.plain_fee)?,
+            bumps: typed,
+            sponsored: self.sponsored,
+            presigned: self.presigned,
+            signed_at: ledger(TABLE, self.signed_at_ledger)?,
+        })
+    }
+}
+
+impl Store {
+    /// Every attempt of an intent, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn attempts(&self, intent: Uuid) -> Result<Vec<AttemptRow>, StoreError> {
+        let sql = format!(
+            "select {ATTEMPT_COLUMNS} from submitter.attempts a where a.intent_id = $1 order by a.number"
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(intent);
+        Ok(rows.fetch_all(&self.pool).await?)
+    }
+
+    /// The open attempts of these intents.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open_attempts(&self, intents: &[Uuid]) -> Result<Vec<AttemptRow>, StoreError> {
+        let sql = format!(
+            "select {ATTEMPT_COLUMNS} from submitter.attempts a where a.intent_id = any ($1) and a.ended_at is null"
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(intents);
+        Ok(rows.fetch_all(&self.pool).await?)
+    }
+
+    /// The fee bumps of these intents, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn fee_bumps(&self, intents: &[Uuid]) -> Result<Vec<BumpRow>, StoreError> {
+        let rows = sqlx::query_as(
+            "select intent_id, number, ordinal, hash, fee, envelope, created_at from submitter.fee_bumps
+             where intent_id = any ($1) order by intent_id, number, ordinal",
+        )
+        .bind(intents);
+        Ok(rows.fetch_all(&self.pool).await?)
+    }
+
+    /// Every POST for an intent, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn submissions(
+        &self,
+        intent: Uuid,
+        limit: i64,
+    ) -> Result<Vec<SubmissionRow>, StoreError> {
+        let rows = sqlx::query_as(
+            "select number, hash, answered_at, answer from submitter.submissions
+             where intent_id = $1 order by id limit $2",
+        )
+        .bind(intent)
+        .bind(limit);
+        Ok(rows.fetch_all(&self.pool).await?)
+    }
+
+    /// Records POSTs and their answers, and that their attempts were sent.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn record_submissions(&self, batch: &[NewSubmission]) -> Result<(), StoreError> {
+        sqlx::query(
+            "with rows as (
+               select * from unnest($1::uuid[], $2::int[], $3::bytea[], $4::jsonb[]) as t (intent_id, number, hash, answer)),
+             sent as (
+               update submitter.attempts a set state = 'submitted' from rows r
+               where a.intent_id = r.intent_id and a.number = r.number and a.state = 'signed')
+             insert into submitter.submissions (intent_id, number, hash, answer)
+             select intent_id, number, hash, answer from rows",
+        )
+        .bind(batch.iter().map(|new| new.intent_id).collect::<Vec<_>>())
+        .bind(batch.iter().map(|new| i32::try_from(new.number).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+        .bind(batch.iter().map(|new| new.hash.0.to_vec()).collect::<Vec<_>>())
+        .bind(batch.iter().map(|new| new.answer.clone()).collect::<Vec<_>>())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Puts a fee bump on record, before it is sent. Only the owner of an open attempt may.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] where the attempt is no longer this worker's or no longer open.
+    pub async fn add_fee_bump(
+        &self,
+        worker: Uuid,
+        intent: Uuid,
+        number: u32,
+        bump: &Bump,
+        envelope: &[u8],
+    ) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "with mine as (
+               select a.intent_id, a.number, i.tenant from submitter.attempts a
+               join submitter.intents i on i.id = a.intent_id and i.owner = $1
+               join submitter.workers w on w.id = $1 and w.lease_until > now()
+               where a.intent_id = $2 and a.number = $3 and a.ended_at is null for update of a),
+             noted as (
+               insert into submitter.events (tenant, intent_id, kind, data)
+               select tenant, intent_id, 'attempt.bumped', jsonb_build_object('attempt', number, 'hash', encode($4, 'hex'), 'fee', ($5::bigint)::text)
+               from mine)
+             insert into submitter.fee_bumps (intent_id, number, ordinal, hash, fee, envelope)
+             select m.intent_id, m.number, 1 + (
+                 select count(*) from submitter.fee_bumps b where b.intent_id = m.intent_id and b.number = m.number),
+               $4, $5, $6 from mine m",
+        )
+        .bind(worker)
+        .bind(intent)
+        .bind(i32::try_from(number).unwrap_or(i32::MAX))
+        .bind(bump.hash.0.to_vec())
+        .bind(bump.fee.get())
+        .bind(envelope)
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::LeaseLost(worker))
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The records, in Postgres. One function a statement, named for what it does; every SQL text of the crate is here.
+
+pub mod accept;
+pub mod api_keys;
+pub mod attempts;
+pub mod channels;
+pub mod events;
+pub mod idempotency;
+pub mod intents;
+pub mod leases;
+pub mod network;
+pub mod prepare;
+pub mod settle;
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use thiserror::Error;
+
+/// Seconds that a caller waits for a connection before the database counts as away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The NOTIFY channel on which new work is announced.
+pub const WAKE_CHANNEL: &str = "submitter_intents";
+
+/// Why the store could not do what was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database cannot be reached, or ended the connection. Whether the change was made is not known.
+    #[error("the database is away: {0}")]
+    Away(#[source] sqlx::Error),
+    /// The database answered with an error.
+    #[error("the database refused: {0}")]
+    Refused(#[source] sqlx::Error),
+    /// A migration failed.
+    #[error("the schema could not be migrated: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database URL cannot be understood. The URL itself is not shown: it may hold a password.
+    #[error("the database URL is not valid: {0}")]
+    Url(String),
+    /// A worker's lease has ended; somebody else has its work.
+    #[error("the lease of worker {0} has ended")]
+    LeaseLost(uuid::Uuid),
+    /// A row that cannot be: it was written by something else.
+    #[error("a row of {table} cannot be read: {what}")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The records are about another network.
+    #[error("the database belongs to the network {recorded:?}, but {configured:?} is configured")]
+    OtherNetwork {
+        /// The passphrase on record.
+        recorded: String,
+        /// The passphrase that is configured.
+        configured: String,
+    },
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let away = match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Protocol(_) => true,
+            sqlx::Error::Database(database) => {
+                // Class 08: connection; 53: resources; 57P: shutdown and crash; 25006: read-only after a failover.
+                let code = database.code().unwrap_or_default();
+                code.starts_with("08")
+                    || code.starts_with("53")
+                    || code.starts_with("57P")
+                    || code == "25006"
+                    || code == "3D000"
+            }
+            _ => false,
+        };
+        if away {
+            Self::Away(error)
+        } else {
+            Self::Refused(error)
+        }
+    }
+}
+
+/// The records.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`] for a URL that cannot be understood, [`StoreError::Away`] where nothing answers.
+    pub async fn connect(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = url
+            .parse()
+            .map_err(|error: sqlx::Error| StoreError::Url(error.to_string()))?;
+        // A money system waits for the disk, whatever the server's default is.
+        let options = options
+            .application_name("stellar-submitter")
+            .options([("synchronous_commit", "on")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Brings the schema to this version's.
+    ///
+    /// # Errors
+    /// [`StoreError::Migrate`].
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        sqlx::migrate!("./migrations").run(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("select 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The pool, for those that listen for notifications.
+    #[must_use]
+    pub const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Announces new work to every daemon.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn wake(&self) -> Result<(), StoreError> {
+        sqlx::query("select pg_notify($1, '')")
+            .bind(WAKE_CHANNEL)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+/// A 32-byte column.
+fn bytes32(table: &'static str, bytes: &[u8]) -> Result<[u8; 32], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::Corrupt {
+        table,
+        what: format!("{} bytes instead of 32", bytes.len()),
+    })
+}
+
+/// A column that holds what `T` writes.
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+    table: &'static str,
+    text: &str,
+) -> Result<T, StoreError> {
+    text.parse().map_err(|error: T::Err| StoreError::Corrupt {
+        table,
+        what: format!("{text:?} {error}"),
+    })
+}
+
+/// A number that is never negative in its column.
+fn unsigned(table: &'static str, value: i64) -> Result<u64, StoreError> {
+    u64::try_from(value).map_err(|_| StoreError::Corrupt {
+        table,
+        what: format!("{value} is negative"),
+    })
+}
+
+/// A ledger's number.
+fn ledger(
+    table: &'static str,
+    value: i64,
+) -> Result<crate::domain::primitives::LedgerSeq, StoreError> {
+    u32::try_from(value)
+        .map(crate::domain::primitives::LedgerSeq)
+        .map_err(|_| StoreError::Corrupt {
+            table,
+            what: format!("{value} is no ledger number"),
+        })
+}
+
+/// A chain time as a column has it.
+fn to_timestamp(at: crate::domain::primitives::ChainTime) -> time::OffsetDateTime {
+    i64::try_from(at.0)
+        .ok()
+        .and_then(|seconds| time::OffsetDateTime::from_unix_timestamp(seconds).ok())
+        // Beyond the year 9999 a column need not know the difference.
+        .unwrap_or(time::macros::datetime!(9999-12-31 23:59:59 UTC))
+}

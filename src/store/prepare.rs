@@ -1,0 +1,340 @@
+//! Taking intents up: intents and idle channels are paired, built, signed and put on record in one transaction, so a
+//! crash leaves either nothing or an attempt that is committed.
+
+use serde_json::Value;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::accept::Lane;
+use super::{Store, StoreError, to_timestamp};
+use crate::domain::attempt::Attempt;
+use crate::domain::primitives::ChainTime;
+use crate::domain::reason::Reason;
+
+/// An intent that is taken up, with the channel that it gets.
+#[derive(Clone, Debug, FromRow)]
+pub struct Claimed {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose.
+    pub tenant: String,
+    /// Its normal form.
+    pub request: Value,
+    /// How many attempts it had.
+    pub attempt_count: i32,
+    /// How often it was parked.
+    pub parked_times: i32,
+    /// The channel; empty for a presigned transaction, which brings its own.
+    pub channel: String,
+    /// The channel's newest consumed sequence number.
+    pub sequence: i64,
+}
+
+/// What was claimed, in an open transaction that holds the rows.
+pub struct Claim {
+    tx: sqlx::Transaction<'static, sqlx::Postgres>,
+    worker: Uuid,
+    /// The pairs.
+    pub claimed: Vec<Claimed>,
+}
+
+/// An attempt to be put on record.
+pub struct NewAttempt {
+    /// Whose.
+    pub intent_id: Uuid,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The plain envelope, XDR.
+    pub envelope: Vec<u8>,
+}
+
+/// An intent that was enqueued in SQL and not yet read.
+#[derive(Clone, Debug, FromRow)]
+pub struct Unread {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose.
+    pub tenant: String,
+    /// What was enqueued.
+    pub enqueued: Value,
+}
+
+impl Store {
+    /// Pairs due intents of a lane with idle channels of a kind, at most `limit`, and holds them.
+    ///
+    /// `now` is the chain's time. Of one ordering key only the oldest that is not final is taken.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], or another [`StoreError`].
+    pub async fn claim(
+        &self,
+        worker: Uuid,
+        lane: Lane,
+        channel_kind: &str,
+        now: ChainTime,
+        limit: i64,
+    ) -> Result<Claim, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        hold_lease(&mut tx, worker).await?;
+        let claimed = sqlx::query_as(
+            "with idle as (
+               select account, sequence, row_number() over () as n from (
+                 select account, sequence from submitter.channels
+                 where kind = $1 and state = 'open' and busy_with is null
+                 limit $2 for update skip locked) c),
+             due as (
+               select id, row_number() over (order by due_at, seq) as n from (
+                 select i.id, i.due_at, i.seq from submitter.intents i
+                 where i.status = 'queued' and i.due_at <= $3 and i.lane = $4
+                   and i.request is not null and not i.presigned
+                   and (i.valid_until is null or i.valid_until >= $3)
+                   and (i.ordering_key is null or not exists (
+                     select from submitter.intents e where e.tenant = i.tenant and e.ordering_key = i.ordering_key
+                       and e.finished_at is null and e.seq < i.seq))
+                 order by i.due_at, i.seq limit (select count(*) from idle)
+                 for update of i skip locked) d)
+             select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, idle.account as channel, idle.sequence
+             from due join idle using (n) join submitter.intents i on i.id = due.id",
+        )
+        .bind(channel_kind)
+        .bind(limit)
+        .bind(to_timestamp(now))
+        .bind(lane.as_str())
+        .fetch_all(&mut *tx)
+        .await?;
+        Ok(Claim {
+            tx,
+            worker,
+            claimed,
+        })
+    }
+
+    /// Takes up presigned transactions whose account has none in flight, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], or another [`StoreError`].
+    pub async fn claim_presigned(
+        &self,
+        worker: Uuid,
+        now: ChainTime,
+        limit: i64,
+    ) -> Result<Claim, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        hold_lease(&mut tx, worker).await?;
+        let claimed = sqlx::query_as(
+            "select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, '' as channel, 0::bigint as sequence
+             from submitter.intents i
+             where i.status = 'queued' and i.presigned and i.due_at <= $1 and i.request is not null
+               and (i.valid_until is null or i.valid_until >= $1)
+               and not exists (select from submitter.attempts a where a.channel = i.source and a.ended_at is null)
+               and not exists (
+                 select from submitter.intents e where e.presigned and e.status = 'queued' and e.source = i.source and e.seq < i.seq)
+               and (i.ordering_key is null or not exists (
+                 select from submitter.intents e where e.tenant = i.tenant and e.ordering_key = i.ordering_key
+                   and e.finished_at is null and e.seq < i.seq))
+             order by i.due_at, i.seq limit $2 for update of i skip locked",
+        )
+        .bind(to_timestamp(now))
+        .bind(limit)
+        .fetch_all(&mut *tx)
+        .await?;
+        Ok(Claim {
+            tx,
+            worker,
+            claimed,
+        })
+    }
+
+    /// Intents that were enqueued in SQL and not yet read, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn unread(&self, limit: i64) -> Result<Vec<Unread>, StoreError> {
+        let rows = sqlx::query_as(
+            "select id, tenant, enqueued from submitter.intents where status = 'queued' and request is null
+             order by seq limit $1",
+        )
+        .bind(limit);
+        Ok(rows.fetch_all(&self.pool).await?)
+    }
+
+    /// Records what an enqueued intent asks for, once it was read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_request(
+        &self,
+        id: Uuid,
+        tag: crate::domain::tag::Tag,
+        request: &crate::domain::intent::Request,
+    ) -> Result<(), StoreError> {
+        let presigned = matches!(
+            request.content,
+            crate::domain::intent::Content::Presigned(_)
+        );
+        let destinations: Vec<String> = request
+            .destinations()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        sqlx::query(
+            "update submitter.intents set request = $2, tag = $3, source = $4, presigned = $5, destinations = $6,
+               ordering_key = $7, due_at = coalesce($8, due_at), valid_until = $9, updated_at = now()
+             where id = $1 and status = 'queued' and request is null",
+        )
+        .bind(id)
+        .bind(request.to_json())
+        .bind(tag.to_i64())
+        .bind(request.source.to_string())
+        .bind(presigned)
+        .bind(destinations)
+        .bind(&request.ordering_key)
+        .bind(request.not_before.map(to_timestamp))
+        .bind(request.valid_until.map(to_timestamp))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Ends an intent that has no open attempt as failed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn fail_queued(&self, id: Uuid, reason: &Reason) -> Result<(), StoreError> {
+        sqlx::query(
+            "with done as (
+               update submitter.intents set status = 'failed', reason = $2, finished_at = now(), updated_at = now(), due_at = null
+               where id = $1 and status = 'queued' and owner is null returning id, tenant)
+             insert into submitter.events (tenant, intent_id, kind, data)
+             select tenant, id, 'intent.failed', jsonb_build_object('reason', $2::jsonb) from done",
+        )
+        .bind(id)
+        .bind(sqlx::types::Json(reason))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Ends intents whose time is over on the chain's clock and that have no open attempt; returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn expire(&self, now: ChainTime, limit: i64) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "with over as (
+               select id from submitter.intents
+               where status in ('queued', 'parked') and owner is null and valid_until < $1
+               order by valid_until limit $2 for update skip locked),
+             done as (
+               update submitter.intents i set status = 'expired', finished_at = now(), updated_at = now(), due_at = null,
+                 reason = coalesce(i.reason, $3)
+               from over where i.id = over.id returning i.id, i.tenant)
+             insert into submitter.events (tenant, intent_id, kind, data)
+             select tenant, id, 'intent.expired', '{}' from done",
+        )
+        .bind(to_timestamp(now))
+        .bind(limit)
+        .bind(sqlx::types::Json(Reason::expired()))
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Queues parked intents again whose time has come; returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn resume_parked(&self, limit: i64) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "with due as (
+               select id from submitter.intents where status = 'parked' and owner is null and due_at <= now()
+               order by due_at limit $1 for update skip locked)
+             update submitter.intents i set status = 'queued', updated_at = now()
+             from due where i.id = due.id",
+        )
+        .bind(limit)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
+    }
+}
+
+/// The lease is held while the claim lasts: nobody else can take it over in between.
+async fn hold_lease(
+    tx: &mut sqlx::Transaction<'static, sqlx::Postgres>,
+    worker: Uuid,
+) -> Result<(), StoreError> {
+    let lease = sqlx::query(
+        "select 1 from submitter.workers where id = $1 and lease_until > now() for share",
+    )
+    .bind(worker)
+    .fetch_optional(&mut **tx)
+    .await?;
+    if lease.is_some() {
+        Ok(())
+    } else {
+        Err(StoreError::LeaseLost(worker))
+    }
+}
+
+impl Claim {
+    /// Puts the attempts on record and ends the claim. Claimed intents without an attempt stay queued.
+    ///
+    /// # Errors
+    /// [`StoreError`]: whether they were recorded is not known, but nothing was sent yet.
+    pub async fn commit(mut self, attempts: &[NewAttempt]) -> Result<(), StoreError> {
+        if attempts.is_empty() {
+            self.tx.rollback().await?;
+            return Ok(());
+        }
+        let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+        let column = |pick: &dyn Fn(&Attempt) -> i64| {
+            attempts
+                .iter()
+                .map(|new| pick(&new.attempt))
+                .collect::<Vec<i64>>()
+        };
+        let chain_time = |at: ChainTime| i64::try_from(at.0).unwrap_or(i64::MAX);
+        sqlx::query(
+            "with rows as (
+               select * from unnest($2::uuid[], $3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+                 $9::bigint[], $10::int[], $11::bigint[], $12::bool[], $13::bool[], $14::bytea[], $15::bytea[], $16::bigint[])
+               as t (intent_id, number, channel, sequence, min_time, max_time, max_ledger, base_fee, operations, plain_fee,
+                     sponsored, presigned, hash, envelope, signed_at_ledger)),
+             taken as (
+               update submitter.intents i set status = 'in_flight', owner = $1, attempt_count = r.number, updated_at = now(),
+                 reason = null
+               from rows r where i.id = r.intent_id and i.status = 'queued' returning i.id, i.tenant, r.number, r.hash),
+             used as (
+               update submitter.channels c set busy_with = r.intent_id, updated_at = now()
+               from rows r where c.account = r.channel),
+             noted as (
+               insert into submitter.events (tenant, intent_id, kind, data)
+               select tenant, id, 'attempt.signed', jsonb_build_object('attempt', number, 'hash', encode(hash, 'hex')) from taken)
+             insert into submitter.attempts
+               (intent_id, number, channel, sequence, min_time, max_time, max_ledger, base_fee, operations, plain_fee,
+                sponsored, presigned, hash, envelope, signed_at_ledger)
+             select r.* from rows r",
+        )
+        .bind(self.worker)
+        .bind(attempts.iter().map(|new| new.intent_id).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|new| number(new.attempt.number)).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|new| new.attempt.plan.channel.to_string()).collect::<Vec<_>>())
+        .bind(column(&|a| a.plan.sequence.0))
+        .bind(column(&|a| chain_time(a.plan.min_time)))
+        .bind(column(&|a| chain_time(a.plan.max_time)))
+        .bind(column(&|a| i64::from(a.plan.max_ledger.0)))
+        .bind(column(&|a| a.plan.base_fee.get()))
+        .bind(attempts.iter().map(|new| number(new.attempt.operations)).collect::<Vec<_>>())
+        .bind(column(&|a| a.plain_fee.get()))
+        .bind(attempts.iter().map(|new| new.attempt.sponsored).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|new| new.attempt.presigned).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|new| new.attempt.inner_hash.0.to_vec()).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|new| new.envelope.clone()).collect::<Vec<_>>())
+        .bind(column(&|a| i64::from(a.signed_at.0)))
+        .execute(&mut *self.tx)
+        .await?;
+        self.tx.commit().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,241 @@
+//! Ending attempts: attempt, intent, channel and events change together, in batches, for the owner of the lease alone.
+
+use serde_json::{Value, json};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{Store, StoreError};
+use crate::domain::event::{Event, landed_json, proof_json};
+use crate::domain::intent::rfc3339;
+use crate::domain::observation::Landed;
+use crate::domain::reason::Reason;
+use crate::domain::transition::{AttemptEnd, DeathProof, IntentEnd, Settlement};
+
+/// A settlement to be put on record.
+#[derive(Clone, Debug)]
+pub struct NewSettlement {
+    /// Whose.
+    pub intent_id: Uuid,
+    /// Of which attempt.
+    pub number: u32,
+    /// What changes.
+    pub settlement: Settlement,
+    /// What consumers are told.
+    pub events: Vec<Event>,
+}
+
+/// What the engine needs of an intent that it takes over.
+#[derive(Clone, Debug, FromRow)]
+pub struct OwnedIntent {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose.
+    pub tenant: String,
+    /// Its normal form.
+    pub request: Option<Value>,
+    /// Whether somebody canceled it.
+    pub cancel_requested: bool,
+    /// How often it was parked.
+    pub parked_times: i32,
+}
+
+/// The recorded transaction as the API shows it.
+fn transaction_json(landed: &Landed) -> Value {
+    let mut value = landed_json(landed);
+    value["closed_at"] = json!(rfc3339(landed.closed_at));
+    if let Some(map) = value.as_object_mut() {
+        map.remove("code");
+    }
+    value
+}
+
+struct Columns {
+    attempt_state: &'static str,
+    landed: Option<Value>,
+    proof: Option<Value>,
+    status: &'static str,
+    reason: Option<Value>,
+    transaction: Option<Value>,
+    resume_seconds: Option<f64>,
+}
+
+fn columns(settlement: &Settlement) -> Columns {
+    let (attempt_state, landed, proof) = match &settlement.attempt {
+        AttemptEnd::Landed(landed) => ("landed", Some(landed_json(landed)), None),
+        AttemptEnd::LandedFailed(landed) => ("landed_failed", Some(landed_json(landed)), None),
+        AttemptEnd::Dead(proof) => ("dead", None, Some(proof_json(proof))),
+    };
+    let (status, reason, resume_seconds) = match &settlement.intent {
+        IntentEnd::Succeeded => ("succeeded", None, None),
+        IntentEnd::Failed(reason) => ("failed", Some(json!(reason)), None),
+        IntentEnd::Expired => ("expired", Some(json!(Reason::expired())), None),
+        IntentEnd::Canceled => ("canceled", Some(json!(Reason::canceled())), None),
+        IntentEnd::Parked {
+            reason,
+            resume_after,
+        } => (
+            "parked",
+            Some(json!(reason)),
+            resume_after.map(|seconds| seconds as f64),
+        ),
+        IntentEnd::Requeued => ("queued", None, Some(0.0)),
+    };
+    let decided = match settlement.intent {
+        IntentEnd::Requeued | IntentEnd::Parked { .. } => None,
+        _ => settlement.decided_by().map(transaction_json),
+    };
+    Columns {
+        attempt_state,
+        landed,
+        proof,
+        status,
+        reason,
+        transaction: decided,
+        resume_seconds,
+    }
+}
+
+impl Store {
+    /// Puts settlements on record; returns the intents for which it was done. One that is missing in the answer is no
+    /// longer this worker's, or was settled before: nothing was changed for it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn settle(
+        &self,
+        worker: Uuid,
+        batch: &[NewSettlement],
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let all: Vec<Columns> = batch.iter().map(|new| columns(&new.settlement)).collect();
+        let mut event_intents = Vec::new();
+        let mut event_kinds = Vec::new();
+        let mut event_data = Vec::new();
+        for new in batch {
+            for event in &new.events {
+                event_intents.push(new.intent_id);
+                event_kinds.push(event.kind);
+                event_data.push(event.data.clone());
+            }
+        }
+        let lost = |settlement: &Settlement| {
+            settlement.channel_lost.then(|| match &settlement.attempt {
+                AttemptEnd::Dead(DeathProof::AccountMissing { first, second }) => {
+                    format!("the account did not exist as of ledgers {first} and {second}")
+                }
+                _ => "the account cannot be used".to_owned(),
+            })
+        };
+        let done: Vec<(Uuid,)> = sqlx::query_as(
+            "with rows as (
+               select * from unnest($2::uuid[], $3::int[], $4::text[], $5::jsonb[], $6::jsonb[], $7::text[], $8::jsonb[],
+                 $9::jsonb[], $10::float8[], $11::bigint[], $12::text[])
+               as t (intent_id, number, attempt_state, landed, proof, status, reason, transaction, resume, sequence, lost)),
+             mine as (
+               select r.*, i.tenant, a.channel from rows r
+               join submitter.intents i on i.id = r.intent_id and i.owner = $1
+               join submitter.attempts a on a.intent_id = r.intent_id and a.number = r.number and a.ended_at is null
+               where exists (select from submitter.workers w where w.id = $1 and w.lease_until > now() for share)
+               order by r.intent_id for update of i, a),
+             ended as (
+               update submitter.attempts a set state = m.attempt_state, landed = m.landed, death_proof = m.proof, ended_at = now()
+               from mine m where a.intent_id = m.intent_id and a.number = m.number),
+             freed as (
+               update submitter.channels c set busy_with = null, sequence = greatest(c.sequence, m.sequence),
+                 state = case when m.lost is not null then 'lost'
+                              when c.reason = 'sequence_unexplained' then 'open' else c.state end,
+                 reason = case when m.lost is not null then m.lost
+                               when c.reason = 'sequence_unexplained' then null else c.reason end, updated_at = now()
+               from mine m where c.account = m.channel and c.busy_with = m.intent_id),
+             noted as (
+               insert into submitter.events (tenant, intent_id, kind, data)
+               select m.tenant, m.intent_id, e.kind, e.data
+               from unnest($13::uuid[], $14::text[], $15::jsonb[]) with ordinality as e (intent_id, kind, data, n)
+               join mine m on m.intent_id = e.intent_id order by e.n)
+             update submitter.intents i set status = m.status, owner = null, reason = m.reason,
+               transaction = m.transaction, updated_at = now(),
+               parked_times = i.parked_times + case when m.status = 'parked' then 1 else 0 end,
+               due_at = now() + make_interval(secs => m.resume),
+               finished_at = case when m.status in ('queued', 'parked') then null else now() end
+             from mine m where i.id = m.intent_id returning i.id",
+        )
+        .bind(worker)
+        .bind(batch.iter().map(|new| new.intent_id).collect::<Vec<_>>())
+        .bind(batch.iter().map(|new| i32::try_from(new.number).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+        .bind(all.iter().map(|row| row.attempt_state).collect::<Vec<_>>())
+        .bind(all.iter().map(|row| row.landed.clone()).collect::<Vec<_>>())
+        .bind(all.iter().map(|row| row.proof.clone()).collect::<Vec<_>>())
+        .bind(all.iter().map(|row| row.status).collect::<Vec<_>>())
+        .bind(all.iter().map(|row| row.reason.clone()).collect::<Vec<_>>())
+        .bind(all.iter().map(|row| row.transaction.clone()).collect::<Vec<_>>())
+        .bind(all.iter().map(|row| row.resume_seconds).collect::<Vec<_>>())
+        .bind(batch.iter().map(|new| new.settlement.channel_sequence.map(|s| s.0)).collect::<Vec<_>>())
+        .bind(batch.iter().map(|new| lost(&new.settlement)).collect::<Vec<_>>())
+        .bind(event_intents)
+        .bind(event_kinds)
+        .bind(event_data)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(done.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Parks an intent whose attempt stays open: a used sequence number is explained by nothing. The worker keeps it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn park_unexplained(
+        &self,
+        worker: Uuid,
+        intent: Uuid,
+        reason: &Reason,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "with mine as (
+               update submitter.intents set status = 'parked', reason = $3, updated_at = now(), due_at = null
+               where id = $2 and owner = $1 and status = 'in_flight' returning id, tenant),
+             stopped as (
+               update submitter.channels c set state = 'paused', reason = $4, updated_at = now()
+               from mine where c.busy_with = mine.id)
+             insert into submitter.events (tenant, intent_id, kind, data)
+             select tenant, id, 'intent.parked', jsonb_build_object('reason', $3::jsonb) from mine",
+        )
+        .bind(worker)
+        .bind(intent)
+        .bind(sqlx::types::Json(reason))
+        .bind(&reason.code)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The intents that a worker owns among these, with what the engine needs of them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn owned_intents(
+        &self,
+        worker: Uuid,
+        intents: &[Uuid],
+    ) -> Result<Vec<OwnedIntent>, StoreError> {
+        let rows = sqlx::query_as(
+            "select id, tenant, request, cancel_requested, parked_times from submitter.intents
+             where owner = $1 and id = any ($2)",
+        )
+        .bind(worker)
+        .bind(intents);
+        Ok(rows.fetch_all(&self.pool).await?)
+    }
+
+    /// Which of the worker's intents were canceled.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn canceled_intents(&self, worker: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        let rows: Vec<(Uuid,)> = sqlx::query_as(
+            "select id from submitter.intents where owner = $1 and cancel_requested",
+        )
+        .bind(worker)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+}
