@@ -1,3 +1,4 @@
 //! Lands Stellar transactions exactly as asked, at most once each, whatever fails.
 
 pub mod domain;
+pub mod horizon;
