@@ -1,4 +1,6 @@
 //! Lands Stellar transactions exactly as asked, at most once each, whatever fails.
 
 pub mod domain;
+pub mod horizon;
+pub mod signer;
 pub mod store;

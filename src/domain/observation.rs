@@ -85,6 +85,35 @@ pub struct Trustline {
     pub authorized: bool,
 }
 
+/// Where a transaction stands in the chain's order (Horizon's paging token): the next page begins behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cursor(pub i64);
+
+/// One page of recorded transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionPage {
+    /// Those that could be read and verified, in the order asked for.
+    pub transactions: Vec<Landed>,
+    /// Those that could not: somebody's transaction of a newer protocol must not hide everybody's else.
+    /// Of a hash in here nothing is known.
+    pub unreadable: Vec<Unreadable>,
+    /// The last record's place, to ask on from; `None` where the page is empty.
+    pub last: Option<Cursor>,
+    /// Whether there were fewer records than asked for: nothing came after them then.
+    pub is_last: bool,
+}
+
+/// A record of a page that is no fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The hash that the record claims, if it does.
+    pub hash: Option<TxHash>,
+    /// The inner hash that the record claims, if it does.
+    pub inner_hash: Option<TxHash>,
+    /// What is wrong with it, for people.
+    pub detail: String,
+}
+
 /// One look for a transaction by hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookUp {
@@ -149,6 +178,8 @@ pub enum UnknownKind {
     ServerError,
     /// 403: this Horizon takes no transactions.
     SubmissionDisabled,
+    /// 400, 404 of a route, 405, 415 and the like: our own request was wrong, or something in between refused it.
+    BadRequest,
     /// 410: before the oldest ledger that this Horizon keeps.
     Gone,
     /// A status, a body or a field that we do not understand.
