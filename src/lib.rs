@@ -1,1 +1,3 @@
 //! Lands Stellar transactions exactly as asked, at most once each, whatever fails.
+
+pub mod dev;
