@@ -1,0 +1,24 @@
+# The commands of this house; `just` alone lists them.
+
+_list:
+    @just --list --unsorted
+
+# What CI runs: formatting, lints, all tests.
+verify:
+    .ci/run
+
+# All tests, or those given: `just test --test tidy`.
+test *arguments:
+    cargo test {{ arguments }}
+
+# Everything on this machine: posts intents, breaks the network, proves that each landed once.
+demo intents="1000":
+    cargo run --release -- dev --demo {{ intents }}
+
+# PostgreSQL, sandbox ledger, daemon and API on this machine, until Ctrl-C.
+dev *arguments:
+    cargo run --release -- dev {{ arguments }}
+
+# Formats in place.
+fmt:
+    cargo fmt

@@ -1,0 +1,3 @@
+//! Everything on one machine with nothing to set up.
+
+pub mod postgres;
