@@ -219,3 +219,16 @@ pub fn recognise(
     let rebuilt = build(request, key.tag(network), &plan);
     inner_hash(&rebuilt, network) == inner_hash(landed, network)
 }
+
+/// A fee bump with its signatures.
+///
+/// # Panics
+/// Never for up to 20 signatures.
+#[must_use]
+pub fn sign_fee_bump(
+    tx: xdr::FeeBumpTransaction,
+    signatures: Vec<xdr::DecoratedSignature>,
+) -> xdr::TransactionEnvelope {
+    let signatures = signatures.try_into().expect("at most 20 signatures");
+    xdr::TransactionEnvelope::TxFeeBump(xdr::FeeBumpTransactionEnvelope { tx, signatures })
+}

@@ -7,6 +7,7 @@ pub mod channels;
 pub mod events;
 pub mod idempotency;
 pub mod intents;
+pub mod landings;
 pub mod leases;
 pub mod network;
 pub mod prepare;

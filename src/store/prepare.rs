@@ -28,6 +28,8 @@ pub struct Claimed {
     pub channel: String,
     /// The channel's newest consumed sequence number.
     pub sequence: i64,
+    /// Envelopes with this intent's tag that landed without the records knowing.
+    pub landings: Vec<Vec<u8>>,
 }
 
 /// What was claimed, in an open transaction that holds the rows.
@@ -93,7 +95,8 @@ impl Store {
                        and e.finished_at is null and e.seq < i.seq))
                  order by i.due_at, i.seq limit (select count(*) from idle)
                  for update of i skip locked) d)
-             select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, idle.account as channel, idle.sequence
+             select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, idle.account as channel, idle.sequence,
+                    array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings
              from due join idle using (n) join submitter.intents i on i.id = due.id",
         )
         .bind(channel_kind)
@@ -122,7 +125,8 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         hold_lease(&mut tx, worker).await?;
         let claimed = sqlx::query_as(
-            "select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, '' as channel, 0::bigint as sequence
+            "select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, '' as channel, 0::bigint as sequence,
+                    array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings
              from submitter.intents i
              where i.status = 'queued' and i.presigned and i.due_at <= $1 and i.request is not null
                and (i.valid_until is null or i.valid_until >= $1)
@@ -207,6 +211,25 @@ impl Store {
                where id = $1 and status = 'queued' and owner is null returning id, tenant)
              insert into submitter.events (tenant, intent_id, kind, data)
              select tenant, id, 'intent.failed', jsonb_build_object('reason', $2::jsonb) from done",
+        )
+        .bind(id)
+        .bind(sqlx::types::Json(reason))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Parks an intent that has no open attempt, until a person looks.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn park_queued(&self, id: Uuid, reason: &Reason) -> Result<(), StoreError> {
+        sqlx::query(
+            "with done as (
+               update submitter.intents set status = 'parked', reason = $2, updated_at = now(), due_at = null
+               where id = $1 and status = 'queued' and owner is null returning id, tenant)
+             insert into submitter.events (tenant, intent_id, kind, data)
+             select tenant, id, 'intent.parked', jsonb_build_object('reason', $2::jsonb) from done",
         )
         .bind(id)
         .bind(sqlx::types::Json(reason))

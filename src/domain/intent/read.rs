@@ -30,6 +30,15 @@ impl Accounts {
 /// The most levels of arrays and objects in a body.
 const MAX_DEPTH: usize = 32;
 
+/// Which source accounts a request may name.
+#[derive(Clone, Copy)]
+enum Policy<'a> {
+    /// Those that are configured.
+    Configured(&'a Accounts),
+    /// Any: it was accepted before, perhaps under another configuration.
+    Stored,
+}
+
 /// Reads a request.
 ///
 /// # Errors
@@ -37,18 +46,28 @@ const MAX_DEPTH: usize = 32;
 pub fn read(value: &Value, accounts: &Accounts) -> Result<Request, Vec<FieldError>> {
     let mut errors = Errors::default();
     refuse_secrets(value, "", 0, &mut errors);
-    let request = read_fields(value, accounts, &mut errors);
+    let request = read_fields(value, Policy::Configured(accounts), &mut errors);
     errors.finish(request)
 }
 
-fn read_fields(value: &Value, accounts: &Accounts, errors: &mut Errors) -> Option<Request> {
+/// Reads a normal form back that was accepted before, whatever is configured now.
+///
+/// # Errors
+/// Every mistake with its pointer: then it is no normal form.
+pub fn read_stored(value: &Value) -> Result<Request, Vec<FieldError>> {
+    let mut errors = Errors::default();
+    let request = read_fields(value, Policy::Stored, &mut errors);
+    errors.finish(request)
+}
+
+fn read_fields(value: &Value, policy: Policy<'_>, errors: &mut Errors) -> Option<Request> {
     let mut fields = Fields::of(value, String::new(), errors)?;
     let workflow_id = fields
         .required("workflow_id", errors)
         .and_then(|_| name(&mut fields, "workflow_id", errors));
     let method = name(&mut fields, "method", errors);
-    let source = source(&mut fields, accounts, errors);
-    let presigned = presigned(&mut fields, accounts, errors);
+    let source = source(&mut fields, policy, errors);
+    let presigned = presigned(&mut fields, policy, errors);
     let memo_at = fields.at("memo");
     let memo = match fields.optional("memo") {
         None => Some(Memo::None),
@@ -144,7 +163,11 @@ fn name(fields: &mut Fields<'_>, name: &'static str, errors: &mut Errors) -> Opt
     Some(text.to_owned())
 }
 
-fn source(fields: &mut Fields<'_>, accounts: &Accounts, errors: &mut Errors) -> Option<AccountId> {
+fn source(fields: &mut Fields<'_>, policy: Policy<'_>, errors: &mut Errors) -> Option<AccountId> {
+    let accounts = match policy {
+        Policy::Stored => return fields.parsed("source", errors),
+        Policy::Configured(accounts) => accounts,
+    };
     if fields.optional("source").is_none() {
         return Some(accounts.default_source);
     }
@@ -162,12 +185,14 @@ fn source(fields: &mut Fields<'_>, accounts: &Accounts, errors: &mut Errors) -> 
 
 fn presigned(
     fields: &mut Fields<'_>,
-    accounts: &Accounts,
+    policy: Policy<'_>,
     errors: &mut Errors,
 ) -> Option<Presigned> {
     let text = fields.optional_text("transaction_xdr", errors)?;
     match Presigned::decode(text) {
-        Ok(presigned) if accounts.allows(presigned.source()) => {
+        Ok(presigned)
+            if matches!(policy, Policy::Configured(accounts) if accounts.allows(presigned.source())) =>
+        {
             errors.add(
                 fields.at("transaction_xdr"),
                 "uses a sequence number of an account that is managed here: give its operations instead",

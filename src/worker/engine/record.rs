@@ -1,0 +1,206 @@
+//! Taking observations in, and putting what they change on record.
+
+use uuid::Uuid;
+
+use super::super::submit::{Answered, answer_json};
+use super::Engine;
+use crate::domain::event::settlement_events;
+use crate::domain::observation::{Landed, LookUp, SubmitAnswer, Unknown};
+use crate::domain::transition::{
+    AttemptEnd, DeathProof, Evidence, IntentEnd, Observed, Settlement, Transition, absorb,
+};
+use crate::store::StoreError;
+use crate::store::attempts::NewSubmission;
+use crate::store::settle::NewSettlement;
+
+/// Answers that are kept in memory while the database is away; older ones are forgotten: they are for people only.
+const MAX_UNRECORDED_SUBMISSIONS: usize = 50_000;
+/// Rows of one statement.
+const RECORD_BATCH: usize = 1_000;
+
+impl Engine {
+    pub(in crate::worker) fn answered(&mut self, intent: Uuid, number: u32, answered: Answered) {
+        let Answered { hash, answer } = answered;
+        if self.submissions.len() < MAX_UNRECORDED_SUBMISSIONS {
+            let answer = answer_json(&answer);
+            self.submissions.push(NewSubmission { intent_id: intent, number, hash, answer });
+        }
+        if let SubmitAnswer::Refused(outcome) = &answer {
+            tracing::debug!(%intent, %hash, code = outcome.code_name(), "a submission was refused, which proves nothing");
+        }
+        self.observe(intent, number, Observed::Answered(answer), true);
+    }
+
+    pub(in crate::worker) fn looked_up(&mut self, intent: Uuid, number: u32, found: LookUp) {
+        self.observe(intent, number, Observed::LookedUp(found), true);
+    }
+
+    pub(in crate::worker) fn in_ledger(&mut self, intent: Uuid, landed: Landed) {
+        let Some(flight) = self.flights.get(&intent) else { return };
+        let number = flight.snapshot.attempt.number;
+        self.observe(intent, number, Observed::InLedger(Box::new(landed)), false);
+    }
+
+    pub(in crate::worker) async fn proved(
+        &mut self,
+        intent: Uuid,
+        number: u32,
+        evidence: Result<Evidence, Unknown>,
+    ) {
+        let observed = match evidence {
+            Ok(evidence) => Observed::Evidence(Box::new(evidence)),
+            Err(unknown) => Observed::LookedUp(LookUp::Unknown(unknown)),
+        };
+        let Some(reason) = self.observe(intent, number, observed, true) else { return };
+        tracing::error!(%intent, detail = %reason.detail, "a used sequence number is unexplained: intent and channel stop");
+        if let Err(error) = self.store.park_unexplained(self.worker, intent, &reason).await {
+            tracing::warn!(%intent, %error, "an intent could not be parked");
+        }
+    }
+
+    /// Takes one observation in. Returns the reason where the sequence number stays unexplained.
+    fn observe(
+        &mut self,
+        intent: Uuid,
+        number: u32,
+        observed: Observed,
+        answers_action: bool,
+    ) -> Option<crate::domain::reason::Reason> {
+        let (head, pace) = (self.head_now()?, self.pace());
+        let flight = self.flights.get_mut(&intent)?;
+        if flight.snapshot.attempt.number != number {
+            return None;
+        }
+        if answers_action {
+            flight.busy = false;
+        }
+        if flight.settled.is_some() {
+            return None;
+        }
+        match absorb(&mut flight.snapshot, observed, head, pace) {
+            Ok(Transition::Learned) => None,
+            Ok(Transition::Settled(settlement)) => {
+                let events = settlement_events(number, &settlement);
+                note(&flight.key.workflow_id, intent, &settlement);
+                flight.settled = Some(Box::new(NewSettlement {
+                    intent_id: intent,
+                    number,
+                    settlement: *settlement,
+                    events,
+                }));
+                None
+            }
+            Ok(Transition::Unexplained(reason)) => Some(reason),
+            Err(impossible) => {
+                tracing::error!(%intent, workflow_id = %flight.key.workflow_id, error = %impossible, "an observation that cannot be; nothing is concluded from it");
+                flight.snapshot.progress.idle_until = head.ledger.plus(1);
+                None
+            }
+        }
+    }
+
+    /// Puts answers and settlements on record. Returns whether channels became free.
+    pub(in crate::worker) async fn record(&mut self) -> bool {
+        self.record_submissions().await;
+        let mut settled: Vec<Uuid> = self
+            .flights
+            .iter()
+            .filter(|(_, flight)| flight.settled.is_some())
+            .map(|(intent, _)| *intent)
+            .collect();
+        settled.sort_unstable();
+        let mut freed = false;
+        for ids in settled.chunks(RECORD_BATCH) {
+            let batch: Vec<NewSettlement> = ids
+                .iter()
+                .filter_map(|id| self.flights.get(id)?.settled.as_deref().cloned())
+                .collect();
+            match self.store.settle(self.worker, &batch).await {
+                Ok(done) => {
+                    count(&batch, &done);
+                    if done.len() < ids.len() {
+                        tracing::warn!(lost = ids.len() - done.len(), "some settlements are no longer ours to make");
+                    }
+                    freed = true;
+                    // Those that were not done are no longer ours: whoever has them will settle them.
+                    for id in ids {
+                        self.drop_flight(*id);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, settlements = batch.len(), "settlements could not be put on record; they are kept");
+                    break;
+                }
+            }
+        }
+        freed
+    }
+
+    async fn record_submissions(&mut self) {
+        while !self.submissions.is_empty() {
+            let end = self.submissions.len().min(RECORD_BATCH);
+            let done = self.store.record_submissions(&self.submissions[..end]).await;
+            match done {
+                Ok(()) => {
+                    self.submissions.drain(..end);
+                }
+                Err(StoreError::Away(error)) => {
+                    tracing::warn!(%error, "answers could not be put on record; they are kept");
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "answers cannot be put on record; they are dropped");
+                    self.submissions.drain(..end);
+                }
+            }
+        }
+    }
+
+    /// Learns which intents were canceled.
+    pub(in crate::worker) async fn note_cancellations(&mut self) {
+        if self.flights.is_empty() {
+            return;
+        }
+        match self.store.canceled_intents(self.worker).await {
+            Ok(canceled) => {
+                for intent in canceled {
+                    if let Some(flight) = self.flights.get_mut(&intent) {
+                        flight.snapshot.terms.cancel_requested = true;
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cancellations could not be read"),
+        }
+    }
+}
+
+fn note(workflow_id: &str, intent: Uuid, settlement: &Settlement) {
+    match (&settlement.attempt, &settlement.intent) {
+        (AttemptEnd::Dead(DeathProof::Foreign { hash, ledger }), end) if !matches!(end, IntentEnd::Succeeded) => {
+            tracing::error!(%workflow_id, %intent, foreign = %hash, %ledger, "a second writer uses a channel: a foreign transaction took the sequence number");
+        }
+        (_, IntentEnd::Parked { reason, .. } | IntentEnd::Failed(reason)) => {
+            tracing::warn!(%workflow_id, %intent, code = %reason.code, detail = %reason.detail, "the intent did not succeed");
+        }
+        (attempt, end) => {
+            tracing::debug!(%workflow_id, %intent, ?attempt, ?end, "settled");
+        }
+    }
+}
+
+fn count(batch: &[NewSettlement], done: &[Uuid]) {
+    for new in batch {
+        if !done.contains(&new.intent_id) {
+            continue;
+        }
+        let end = match new.settlement.intent {
+            IntentEnd::Succeeded => "succeeded",
+            IntentEnd::Failed(_) => "failed",
+            IntentEnd::Expired => "expired",
+            IntentEnd::Canceled => "canceled",
+            IntentEnd::Parked { .. } => "parked",
+            IntentEnd::Requeued => "requeued",
+        };
+        metrics::counter!("submitter_settlements_total", "end" => end).increment(1);
+    }
+}

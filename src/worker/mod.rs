@@ -1,0 +1,20 @@
+//! The engine: takes intents up, sends what is on record, follows the ledger, and proves what it cannot see.
+//!
+//! One task owns what is in flight and decides ([`engine`]); everything that waits for a network or a disk runs beside
+//! it and answers by message. What it knows beyond the records may be lost at any moment: then it asks again.
+
+mod accounts;
+mod confirm;
+mod engine;
+mod flight;
+mod lease;
+mod prepare;
+mod reconcile;
+mod settings;
+mod status;
+mod submit;
+
+pub use accounts::{AccountsError, EnsureReport};
+pub use engine::{Engine, EngineError};
+pub use settings::{FeePayer, Settings, SubmitMode};
+pub use status::{Phase, Status};
