@@ -1,5 +1,8 @@
 //! Lands Stellar transactions exactly as asked, at most once each, whatever fails.
 
+pub mod clock;
 pub mod domain;
 pub mod horizon;
+pub mod retry;
 pub mod signer;
+pub mod telemetry;
