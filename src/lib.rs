@@ -1,6 +1,7 @@
 //! Lands Stellar transactions exactly as asked, at most once each, whatever fails.
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod horizon;
 pub mod retry;
