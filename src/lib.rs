@@ -1,7 +1,12 @@
 //! Lands Stellar transactions exactly as asked, at most once each, whatever fails.
 
+pub mod clock;
+pub mod config;
 pub mod dev;
 pub mod domain;
 pub mod horizon;
+pub mod retry;
 pub mod signer;
 pub mod store;
+pub mod telemetry;
+pub mod worker;
