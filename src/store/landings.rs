@@ -29,8 +29,13 @@ impl Store {
             sqlx::query_as("select history_cursor, quarantine_until from submitter.network")
                 .fetch_one(&self.pool)
                 .await?;
-        let quarantine_until = until.map(|until| super::ledger("network", until)).transpose()?;
-        Ok(HistoryMark { cursor, quarantine_until })
+        let quarantine_until = until
+            .map(|until| super::ledger("network", until))
+            .transpose()?;
+        Ok(HistoryMark {
+            cursor,
+            quarantine_until,
+        })
     }
 
     /// Records landings that no attempt of ours explains, and how far was read, together.

@@ -230,10 +230,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn owned_ids(&self, worker: Uuid) -> Result<Vec<Uuid>, StoreError> {
-        let rows: Vec<(Uuid,)> = sqlx::query_as("select id from submitter.intents where owner = $1")
-            .bind(worker)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows: Vec<(Uuid,)> =
+            sqlx::query_as("select id from submitter.intents where owner = $1")
+                .bind(worker)
+                .fetch_all(&self.pool)
+                .await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 

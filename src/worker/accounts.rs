@@ -1,10 +1,9 @@
 //! The accounts: the source must exist, channels are made and topped up by intents of our own, and everything of ours
 //! that the chain has and the records have not is explained before anything is signed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 use uuid::Uuid;
 
 use super::engine::Engine;
@@ -15,11 +14,10 @@ use crate::domain::intent::{Content, OnStateError, Request};
 use crate::domain::memo::Memo;
 use crate::domain::observation::{AccountSnapshot, Cursor, Landed, Unknown};
 use crate::domain::operation::{MAX_OPERATIONS, Operation};
-use crate::domain::primitives::{AccountId, LedgerSeq, Sequence, Stroops};
+use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::domain::tag::Tag;
 use crate::horizon::Order;
 use crate::store::accept::{Accepted, Lane, NewIntent};
-use crate::store::channels::ChannelRow;
 use crate::store::{Store, StoreError};
 
 /// The tenant of our own intents. Users' tenants come from API keys and never have this name.
@@ -30,21 +28,12 @@ const GAP: u32 = 20;
 const MAX_CHANNELS: u32 = 10_000;
 /// Records of a page of history.
 const PAGE_RECORDS: u8 = 200;
+/// Why a channel is paused whose key is not held.
+const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
 /// Tries of one batch of new channels, each with a workflow of its own.
 const MAX_ENSURE_TRIES: u32 = 100;
 /// An account's first sequence number is the ledger of its creation times this.
 const SEQUENCES_PER_LEDGER: i64 = 1 << 32;
-
-/// Why the accounts cannot be used.
-#[derive(Debug, Error)]
-pub enum AccountsError {
-    /// There is no key for a channel.
-    #[error("no key is held for channel {index}: set accounts.channel_seed (SUBMITTER__ACCOUNTS__CHANNEL_SEED)")]
-    NoSeed {
-        /// Its SEP-5 index.
-        index: u32,
-    },
-}
 
 /// What became of making channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,23 +65,36 @@ impl Engine {
                 snapshot.as_of
             )));
         };
+        self.derive_keys().await.map_err(store)?;
         let rows = self.store.channels().await.map_err(store)?;
         let earlier_life = if rows.is_empty() {
             let found = self.find_channels().await?;
             let read = self.read_history().await.map_err(wait)?;
             for (account, index, sequence) in &found {
                 let index = i32::try_from(*index).unwrap_or(i32::MAX);
-                self.store.add_channel(*account, Some(index), *sequence).await.map_err(store)?;
+                self.store
+                    .add_channel(*account, Some(index), *sequence)
+                    .await
+                    .map_err(store)?;
             }
-            self.store.add_channel(source, None, state.sequence).await.map_err(store)?;
+            self.store
+                .add_channel(source, None, state.sequence)
+                .await
+                .map_err(store)?;
             !found.is_empty() || read > 0
         } else {
-            let drifted = self.drifted(&rows).await.map_err(wait)?;
+            let drifted = self.drifted().await.map_err(wait)?;
             if !drifted.is_empty() {
-                tracing::warn!(channels = drifted.len(), "the chain is ahead of the records: its history is read before anything is signed");
+                tracing::warn!(
+                    channels = drifted.len(),
+                    "the chain is ahead of the records: its history is read before anything is signed"
+                );
                 self.read_history().await.map_err(wait)?;
                 for (account, sequence) in &drifted {
-                    self.store.raise_sequence(*account, *sequence).await.map_err(store)?;
+                    self.store
+                        .raise_sequence(*account, *sequence)
+                        .await
+                        .map_err(store)?;
                 }
             }
             !drifted.is_empty()
@@ -107,9 +109,17 @@ impl Engine {
 
     /// Envelopes that a submitter signed whose records are lost may land until their bounds have passed.
     async fn wait_out_quarantine(&mut self, head: LedgerSeq) -> Result<(), Start> {
-        let mark = self.store.history_mark().await.map_err(|error| Start::Wait(error.to_string()))?;
+        let mark = self
+            .store
+            .history_mark()
+            .await
+            .map_err(|error| Start::Wait(error.to_string()))?;
         let Some(until) = mark.quarantine_until else {
-            self.has_channels = self.count_channels().await.map_err(|e| Start::Wait(e.to_string()))? > 0;
+            self.has_channels = self
+                .count_channels()
+                .await
+                .map_err(|e| Start::Wait(e.to_string()))?
+                > 0;
             return Ok(());
         };
         if head < until {
@@ -118,15 +128,39 @@ impl Engine {
             )));
         }
         self.read_history().await.map_err(Start::Wait)?;
-        let rows = self.store.channels().await.map_err(|error| Start::Wait(error.to_string()))?;
-        for (account, sequence) in self.drifted(&rows).await.map_err(Start::Wait)? {
+        for (account, sequence) in self.drifted().await.map_err(Start::Wait)? {
             self.store
                 .raise_sequence(account, sequence)
                 .await
                 .map_err(|error| Start::Wait(error.to_string()))?;
         }
-        self.store.quarantine(None).await.map_err(|error| Start::Wait(error.to_string()))?;
-        self.has_channels = self.count_channels().await.map_err(|e| Start::Wait(e.to_string()))? > 0;
+        self.store
+            .quarantine(None)
+            .await
+            .map_err(|error| Start::Wait(error.to_string()))?;
+        self.has_channels = self
+            .count_channels()
+            .await
+            .map_err(|e| Start::Wait(e.to_string()))?
+            > 0;
+        Ok(())
+    }
+
+    /// Makes the keys of all channels on record ready; one whose account the seed does not give is paused.
+    pub(super) async fn derive_keys(&self) -> Result<(), StoreError> {
+        for row in self.store.channels().await? {
+            let Some(index) = row.sep5_index.and_then(|index| u32::try_from(index).ok()) else {
+                continue;
+            };
+            let account = row.account_id()?;
+            let held = self.keys.channel(index) == Some(account);
+            if !held && row.state == "open" {
+                tracing::error!(channel = %account, index, "no key is held for a channel: is it the same accounts.channel_seed?");
+                self.store.pause_channel(account, Some(NO_KEY)).await?;
+            } else if held && row.reason.as_deref() == Some(NO_KEY) {
+                self.store.pause_channel(account, None).await?;
+            }
+        }
         Ok(())
     }
 
@@ -138,7 +172,10 @@ impl Engine {
 
     async fn count_channels(&self) -> Result<usize, StoreError> {
         let rows = self.store.channels().await?;
-        Ok(rows.iter().filter(|row| row.kind == "channel" && row.state == "open").count())
+        Ok(rows
+            .iter()
+            .filter(|row| row.kind == "channel" && row.state == "open")
+            .count())
     }
 
     /// Finds channels of an earlier life by their SEP-5 indexes.
@@ -146,7 +183,9 @@ impl Engine {
         let mut found = Vec::new();
         let mut missing = 0;
         for index in 0..MAX_CHANNELS {
-            let Some(account) = self.channel_keys.account(index) else { break };
+            let Some(account) = self.keys.channel(index) else {
+                break;
+            };
             let snapshot = self.account(account).await.map_err(Start::Wait)?;
             match snapshot.state {
                 Some(state) => {
@@ -163,15 +202,26 @@ impl Engine {
     }
 
     /// Idle channels whose sequence number on the chain is beyond the records, and busy ones beyond their attempt.
-    async fn drifted(&self, rows: &[ChannelRow]) -> Result<Vec<(AccountId, Sequence)>, String> {
+    ///
+    /// The chain is read before the records: what another daemon does meanwhile is on record before it is on the chain.
+    async fn drifted(&self) -> Result<Vec<(AccountId, Sequence)>, String> {
+        let failed = |error: StoreError| error.to_string();
+        let mut chain = HashMap::new();
+        for row in self.store.channels().await.map_err(failed)? {
+            let account = row.account_id().map_err(failed)?;
+            if let Some(state) = self.account(account).await?.state {
+                chain.insert(account, state.sequence);
+            }
+        }
         let mut drifted = Vec::new();
-        for row in rows {
-            let account = row.account_id().map_err(|error| error.to_string())?;
-            let snapshot = self.account(account).await?;
-            let Some(state) = snapshot.state else { continue };
+        for row in self.store.channels().await.map_err(failed)? {
+            let account = row.account_id().map_err(failed)?;
             let explained = row.sequence + i64::from(row.busy_with.is_some());
-            if state.sequence.0 > explained {
-                drifted.push((account, state.sequence));
+            if let Some(sequence) = chain
+                .get(&account)
+                .filter(|sequence| sequence.0 > explained)
+            {
+                drifted.push((account, *sequence));
             }
         }
         Ok(drifted)
@@ -179,8 +229,12 @@ impl Engine {
 
     /// Reads the source account's history behind what was read before: every transaction that moves its funds stands
     /// there, whichever channel it used. Returns how many of ours the records did not know.
-    async fn read_history(&self) -> Result<u64, String> {
-        let mark = self.store.history_mark().await.map_err(|error| error.to_string())?;
+    pub(super) async fn read_history(&self) -> Result<u64, String> {
+        let mark = self
+            .store
+            .history_mark()
+            .await
+            .map_err(|error| error.to_string())?;
         let mut cursor = (mark.cursor > 0).then_some(Cursor(mark.cursor));
         let mut unknown = 0;
         let mut read: u64 = 0;
@@ -192,8 +246,11 @@ impl Engine {
                 .map_err(|error| format!("Horizon {}: {}", endpoint.name(), error.detail))?;
             let Some(page) = page else { return Ok(unknown) };
             read += page.transactions.len() as u64;
-            let ours: Vec<(Tag, Landed)> =
-                page.transactions.into_iter().filter_map(|landed| self.tagged(landed)).collect();
+            let ours: Vec<(Tag, Landed)> = page
+                .transactions
+                .into_iter()
+                .filter_map(|landed| self.tagged(landed))
+                .collect();
             cursor = page.last.or(cursor);
             unknown += self
                 .store
@@ -217,7 +274,10 @@ impl Engine {
         let (inner, bump) = decode(&landed.envelope_xdr).ok()?;
         let tag = tag_of(&inner.tx, bump.as_ref())?;
         let ours = inner.tx.operations.iter().any(|operation| {
-            let account = operation.source_account.as_ref().unwrap_or(&inner.tx.source_account);
+            let account = operation
+                .source_account
+                .as_ref()
+                .unwrap_or(&inner.tx.source_account);
             AccountId::of_muxed(account) == self.settings.source
         });
         ours.then_some((tag, landed))
@@ -233,7 +293,9 @@ impl Engine {
             return Ok(());
         }
         let rows = self.store.channels().await?;
-        self.has_channels = rows.iter().any(|row| row.kind == "channel" && row.state == "open");
+        self.has_channels = rows
+            .iter()
+            .any(|row| row.kind == "channel" && row.state == "open");
         let known: HashSet<i32> = rows.iter().filter_map(|row| row.sep5_index).collect();
         let missing: Vec<u32> = (0..self.settings.channels)
             .filter(|index| !known.contains(&i32::try_from(*index).unwrap_or(i32::MAX)))
@@ -253,11 +315,18 @@ impl Engine {
         let mut operations = Vec::with_capacity(batch.len());
         let mut asked = Vec::with_capacity(batch.len());
         for index in batch {
-            let Some(account) = self.channel_keys.account(*index) else { continue };
+            let Some(account) = self.keys.channel(*index) else {
+                continue;
+            };
             // One that exists (an earlier try, another life) needs no making.
-            if let Ok(AccountSnapshot { state: Some(state), .. }) = self.account(account).await {
+            if let Ok(AccountSnapshot {
+                state: Some(state), ..
+            }) = self.account(account).await
+            {
                 let index = i32::try_from(*index).unwrap_or(i32::MAX);
-                self.store.add_channel(account, Some(index), state.sequence).await?;
+                self.store
+                    .add_channel(account, Some(index), state.sequence)
+                    .await?;
                 continue;
             }
             asked.push(*index);
@@ -269,7 +338,10 @@ impl Engine {
         if operations.is_empty() {
             return Ok(());
         }
-        let content: String = operations.iter().map(|operation| operation.to_json().to_string()).collect();
+        let content: String = operations
+            .iter()
+            .map(|operation| operation.to_json().to_string())
+            .collect();
         let digest = hex::encode(&Sha256::digest(content.as_bytes())[..8]);
         for number in 1..=MAX_ENSURE_TRIES {
             let workflow = format!("channels/{digest}/{number}");
@@ -296,13 +368,15 @@ impl Engine {
                 "succeeded" => {
                     let ledger = row.transaction.as_ref().and_then(|t| t["ledger"].as_i64());
                     for index in batch {
-                        let (Some(account), Some(ledger)) = (self.channel_keys.account(index), ledger)
+                        let (Some(account), Some(ledger)) = (self.keys.channel(index), ledger)
                         else {
                             continue;
                         };
                         let index = i32::try_from(index).unwrap_or(i32::MAX);
                         let sequence = Sequence(ledger * SEQUENCES_PER_LEDGER);
-                        self.store.add_channel(account, Some(index), sequence).await?;
+                        self.store
+                            .add_channel(account, Some(index), sequence)
+                            .await?;
                     }
                     tracing::info!(%intent, "channels are made");
                     self.has_channels = true;
@@ -318,7 +392,11 @@ impl Engine {
     }
 
     /// Tops a channel up that cannot pay its fee, once for each sequence number.
-    pub(super) async fn top_up(&self, channel: AccountId, sequence: Sequence) -> Result<(), StoreError> {
+    pub(super) async fn top_up(
+        &self,
+        channel: AccountId,
+        sequence: Sequence,
+    ) -> Result<(), StoreError> {
         let source = self.settings.source;
         if channel == source {
             return Ok(());
@@ -326,7 +404,7 @@ impl Engine {
         let operation = Operation::Payment {
             destination: Destination(channel.plain()),
             asset: Asset::NATIVE,
-            amount: self.settings.channel_top_up,
+            amount: self.settings.channel_starting_balance,
         };
         let workflow = format!("top-up/{channel}/{sequence}");
         let request = self.own_request(workflow, "payment", vec![operation]);
@@ -334,7 +412,12 @@ impl Engine {
         Ok(())
     }
 
-    fn own_request(&self, workflow_id: String, method: &str, operations: Vec<Operation>) -> Request {
+    fn own_request(
+        &self,
+        workflow_id: String,
+        method: &str,
+        operations: Vec<Operation>,
+    ) -> Request {
         Request {
             workflow_id,
             method: method.to_owned(),
@@ -378,18 +461,12 @@ impl Engine {
 /// [`StoreError`].
 pub async fn ensure_report(store: &Store, wanted: u32) -> Result<EnsureReport, StoreError> {
     let rows = store.channels().await?;
-    let open = rows.iter().filter(|row| row.kind == "channel" && row.state == "open").count();
-    Ok(EnsureReport { wanted, open: u32::try_from(open).unwrap_or(u32::MAX) })
-}
-
-/// The accounts of the channel seed, by SEP-5 index.
-pub trait ChannelKeys: Send + Sync {
-    /// The account of an index; `None` without a seed.
-    fn account(&self, index: u32) -> Option<AccountId>;
-}
-
-/// The least that a top-up sends.
-#[must_use]
-pub fn top_up_amount(starting_balance: Stroops) -> Stroops {
-    starting_balance
+    let open = rows
+        .iter()
+        .filter(|row| row.kind == "channel" && row.state == "open")
+        .count();
+    Ok(EnsureReport {
+        wanted,
+        open: u32::try_from(open).unwrap_or(u32::MAX),
+    })
 }

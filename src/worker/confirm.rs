@@ -51,14 +51,20 @@ pub(super) async fn follow(
                 if follows && header.previous != last.hash {
                     let why = format!(
                         "ledger {} does not follow on the ledger {} that was seen before: the network was reset, or {} serves another",
-                        header.sequence, last.sequence, endpoint.name()
+                        header.sequence,
+                        last.sequence,
+                        endpoint.name()
                     );
                     let _ = engine.send(Input::NetworkReset(why)).await;
                     return;
                 }
                 last = header;
                 let landed = read(endpoint, &header, &watched).await;
-                if engine.send(Input::Ledger(ClosedLedger { header, landed })).await.is_err() {
+                if engine
+                    .send(Input::Ledger(ClosedLedger { header, landed }))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -84,7 +90,8 @@ async fn next_header(
     if *misses >= MISSES_BEFORE_JUMP {
         *misses = 0;
         let newest = endpoint.latest_ledger().await?;
-        if let Some(newest) = newest.filter(|newest| newest.sequence > last.plus(CATCH_UP_LEDGERS)) {
+        if let Some(newest) = newest.filter(|newest| newest.sequence > last.plus(CATCH_UP_LEDGERS))
+        {
             return Ok(Some(newest));
         }
     }

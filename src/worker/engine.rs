@@ -2,7 +2,7 @@
 
 mod act;
 mod record;
-mod start;
+pub(super) mod start;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
-use super::accounts::{AccountsError, Ensure};
+use super::accounts::Ensure;
 use super::confirm::ClosedLedger;
 use super::flight::{Flight, Watched};
 use super::settings::Settings;
@@ -21,10 +21,10 @@ use super::submit::Answered;
 use crate::domain::attempt::Head;
 use crate::domain::intent::Accounts;
 use crate::domain::observation::{FeeStats, LedgerHeader, LookUp, Unknown};
-use crate::domain::primitives::NetworkId;
+use crate::domain::primitives::{AccountId, NetworkId, Sequence};
 use crate::domain::transition::{Evidence, Pace};
 use crate::horizon::Horizon;
-use crate::signer::Signer;
+use crate::signer::Keyring;
 use crate::store::attempts::NewSubmission;
 use crate::store::{Store, StoreError};
 
@@ -43,9 +43,6 @@ pub enum EngineError {
     /// The records.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The accounts.
-    #[error(transparent)]
-    Accounts(#[from] AccountsError),
 }
 
 /// What reaches the engine.
@@ -73,7 +70,7 @@ pub(super) enum Input {
 pub struct Engine {
     pub(super) store: Store,
     pub(super) horizon: Arc<Horizon>,
-    pub(super) signer: Arc<dyn Signer>,
+    pub(super) keys: Arc<Keyring>,
     pub(super) network: NetworkId,
     pub(super) passphrase: String,
     pub(super) accounts: Accounts,
@@ -94,6 +91,8 @@ pub struct Engine {
     pub(super) posts: Arc<Semaphore>,
     pub(super) reads: Arc<Semaphore>,
     pub(super) draining: bool,
+    /// Channels that could not pay their fee.
+    pub(super) short: Vec<(AccountId, Sequence)>,
     /// When orphans are looked for again.
     pub(super) next_orphans: Instant,
     /// The channels that are still to be made.
@@ -106,7 +105,7 @@ impl Engine {
     pub fn new(
         store: Store,
         horizon: Arc<Horizon>,
-        signer: Arc<dyn Signer>,
+        keys: Arc<Keyring>,
         passphrase: &str,
         accounts: Accounts,
         settings: Settings,
@@ -116,7 +115,7 @@ impl Engine {
         Self {
             store,
             horizon,
-            signer,
+            keys,
             network: NetworkId::of(passphrase),
             passphrase: passphrase.to_owned(),
             accounts,
@@ -135,6 +134,7 @@ impl Engine {
             inbox,
             mailbox,
             draining: false,
+            short: Vec::new(),
             next_orphans: Instant::now(),
             ensure: Ensure::default(),
         }
@@ -148,11 +148,16 @@ impl Engine {
 
     /// The newest ledger, as decisions see it.
     pub(super) fn head_now(&self) -> Option<Head> {
-        self.head.map(|header| Head { ledger: header.sequence, closed_at: header.closed_at })
+        self.head.map(|header| Head {
+            ledger: header.sequence,
+            closed_at: header.closed_at,
+        })
     }
 
     pub(super) const fn pace(&self) -> Pace {
-        Pace { resubmit_after: self.settings.resubmit_after }
+        Pace {
+            resubmit_after: self.settings.resubmit_after,
+        }
     }
 
     /// Works until `stop` says so, then drains: nothing new is taken up, and answers to what was sent are waited for.
@@ -182,7 +187,8 @@ impl Engine {
                     }
                 }
             }
-            if self.draining && (self.is_quiet() || deadline.is_some_and(|at| Instant::now() >= at)) {
+            if self.draining && (self.is_quiet() || deadline.is_some_and(|at| Instant::now() >= at))
+            {
                 self.record().await;
                 if let Err(error) = self.store.end_lease(self.worker).await {
                     tracing::warn!(%error, "the lease could not be ended; others take over when it runs out");
@@ -194,7 +200,9 @@ impl Engine {
 
     /// Nothing is asked or sent, and nothing is left to be put on record.
     fn is_quiet(&self) -> bool {
-        self.flights.values().all(|flight| !flight.busy && flight.settled.is_none())
+        self.flights
+            .values()
+            .all(|flight| !flight.busy && flight.settled.is_none())
             && self.submissions.is_empty()
     }
 
@@ -237,6 +245,7 @@ impl Engine {
     /// What is done from time to time whatever is announced.
     async fn tick(&mut self) {
         self.record().await;
+        self.top_up_short().await;
         if self.out_of_step || self.orphans_due() {
             self.catch_up().await;
         }
@@ -246,11 +255,17 @@ impl Engine {
 
     async fn ledger_closed(&mut self, closed: ClosedLedger, touched: &mut Vec<Uuid>) {
         let header = closed.header;
-        if self.head.is_some_and(|head| head.sequence >= header.sequence) {
+        if self
+            .head
+            .is_some_and(|head| head.sequence >= header.sequence)
+        {
             return;
         }
         self.head = Some(header);
-        let head = Head { ledger: header.sequence, closed_at: header.closed_at };
+        let head = Head {
+            ledger: header.sequence,
+            closed_at: header.closed_at,
+        };
         self.status.set_head(head);
         if header.sequence.0.is_multiple_of(ANCHOR_EVERY)
             && let Err(error) = self.store.move_anchor(&header).await

@@ -40,7 +40,10 @@ impl Flight {
     #[must_use]
     pub fn newest_hash(&self) -> TxHash {
         let attempt = &self.snapshot.attempt;
-        attempt.bumps.last().map_or(attempt.inner_hash, |bump| bump.hash)
+        attempt
+            .bumps
+            .last()
+            .map_or(attempt.inner_hash, |bump| bump.hash)
     }
 }
 
@@ -51,18 +54,28 @@ pub struct Watched(Arc<RwLock<HashMap<TxHash, Uuid>>>);
 impl Watched {
     /// Watches for a hash.
     pub fn add(&self, hash: TxHash, intent: Uuid) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(hash, intent);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(hash, intent);
     }
 
     /// Ends that.
     pub fn remove(&self, hash: &TxHash) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(hash);
     }
 
     /// The intent that has this inner hash.
     #[must_use]
     pub fn intent(&self, hash: &TxHash) -> Option<Uuid> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(hash).copied()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(hash)
+            .copied()
     }
 
     /// How many there are.
@@ -73,6 +86,9 @@ impl Watched {
 
     /// Forgets all.
     pub fn clear(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }

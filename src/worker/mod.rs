@@ -14,7 +14,7 @@ mod settings;
 mod status;
 mod submit;
 
-pub use accounts::{AccountsError, EnsureReport};
-pub use engine::{Engine, EngineError};
+pub use accounts::{EnsureReport, SYSTEM_TENANT, ensure_report};
+pub use engine::{Engine, EngineError, Waker};
 pub use settings::{FeePayer, Settings, SubmitMode};
 pub use status::{Phase, Status};

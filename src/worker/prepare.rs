@@ -16,6 +16,7 @@ use crate::domain::intent::{self, Content, Presigned, Request};
 use crate::domain::observation::LedgerHeader;
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, Stroops, TxHash};
 use crate::domain::reason::Reason;
+use crate::signer::Signer as _;
 use crate::store::StoreError;
 use crate::store::accept::Lane;
 use crate::store::prepare::{Claim, Claimed, NewAttempt};
@@ -35,8 +36,8 @@ enum Turned {
     Fail(Reason),
     /// A person must look.
     Park(Reason),
-    /// Its channel cannot be used.
-    BadChannel(AccountId, String),
+    /// There is no key for its channel here.
+    BadChannel,
     /// There is not enough time left on the chain's clock; it will expire.
     Late,
 }
@@ -60,20 +61,33 @@ impl Engine {
     }
 
     async fn try_take_up(&mut self) -> Result<(), StoreError> {
-        let Some(header) = self.head else { return Ok(()) };
+        let Some(header) = self.head else {
+            return Ok(());
+        };
         self.read_enqueued().await?;
         self.store.expire(header.closed_at, SWEEP_BATCH).await?;
         self.store.resume_parked(SWEEP_BATCH).await?;
         self.ensure_channels().await?;
-        let kind = if self.has_channels { "channel" } else { "source" };
+        let kind = if self.has_channels {
+            "channel"
+        } else {
+            "source"
+        };
         for (lane, kind) in [(Lane::System, "source"), (Lane::User, kind)] {
             for _ in 0..MAX_CLAIMS {
-                let room = self.settings.max_in_flight.saturating_sub(self.flights.len());
-                let limit = i64::from(self.settings.batch).min(i64::try_from(room).unwrap_or(i64::MAX));
+                let room = self
+                    .settings
+                    .max_in_flight
+                    .saturating_sub(self.flights.len());
+                let limit =
+                    i64::from(self.settings.batch).min(i64::try_from(room).unwrap_or(i64::MAX));
                 if limit == 0 {
                     return Ok(());
                 }
-                let claim = self.store.claim(self.worker, lane, kind, header.closed_at, limit).await?;
+                let claim = self
+                    .store
+                    .claim(self.worker, lane, kind, header.closed_at, limit)
+                    .await?;
                 let full = i64::try_from(claim.claimed.len()) == Ok(limit);
                 self.attempt(claim, header).await?;
                 if !full {
@@ -81,9 +95,15 @@ impl Engine {
                 }
             }
         }
-        let room = self.settings.max_in_flight.saturating_sub(self.flights.len());
+        let room = self
+            .settings
+            .max_in_flight
+            .saturating_sub(self.flights.len());
         let limit = i64::from(self.settings.batch).min(i64::try_from(room).unwrap_or(i64::MAX));
-        let claim = self.store.claim_presigned(self.worker, header.closed_at, limit).await?;
+        let claim = self
+            .store
+            .claim_presigned(self.worker, header.closed_at, limit)
+            .await?;
         self.attempt(claim, header).await
     }
 
@@ -139,15 +159,17 @@ impl Engine {
             }
             Turned::Fail(reason) => self.store.fail_queued(id, &reason).await,
             Turned::Park(reason) => self.store.park_queued(id, &reason).await,
-            Turned::BadChannel(account, why) => {
-                tracing::error!(channel = %account, %why, "a channel is paused");
-                self.store.pause_channel(account, Some(&why)).await
-            }
+            // Another daemon may have made the channel: its key is derived now, or it is paused.
+            Turned::BadChannel => self.derive_keys().await,
             Turned::Late => Ok(()),
         }
     }
 
-    fn sign(&self, claimed: &Claimed, header: LedgerHeader) -> Result<(NewAttempt, Flight), Turned> {
+    fn sign(
+        &self,
+        claimed: &Claimed,
+        header: LedgerHeader,
+    ) -> Result<(NewAttempt, Flight), Turned> {
         let request = intent::read_stored(&claimed.request)
             .map_err(|errors| Turned::Fail(Reason::invalid_intent(list(&errors))))?;
         let key = request.key(&claimed.tenant);
@@ -159,13 +181,23 @@ impl Engine {
         let terms = self.terms(&request, parked);
         let (attempt, bytes) = match &request.content {
             Content::Presigned(presigned) => self.sponsor(presigned, number, header)?,
-            Content::Operations(_) => self.build(claimed, &request, &key, number, terms.cap, header)?,
+            Content::Operations(_) => {
+                self.build(claimed, &request, &key, number, terms.cap, header)?
+            }
         };
-        let new = NewAttempt { intent_id: claimed.id, attempt: attempt.clone(), envelope: bytes.clone() };
+        let new = NewAttempt {
+            intent_id: claimed.id,
+            attempt: attempt.clone(),
+            envelope: bytes.clone(),
+        };
         let flight = Flight {
             key,
             request: Arc::new(request),
-            snapshot: Snapshot { terms, attempt, progress: Progress::fresh() },
+            snapshot: Snapshot {
+                terms,
+                attempt,
+                progress: Progress::fresh(),
+            },
             plain: Arc::new(bytes),
             bumped: None,
             busy: false,
@@ -183,7 +215,9 @@ impl Engine {
     ) -> Option<Turned> {
         let mut other = None;
         for bytes in &claimed.landings {
-            let Ok((inner, _)) = envelope::decode(bytes) else { continue };
+            let Ok((inner, _)) = envelope::decode(bytes) else {
+                continue;
+            };
             let hash = envelope::inner_hash(&inner.tx, self.network);
             if recognise(self.network, key, request, &inner.tx) {
                 return Some(Turned::Landed(hash.0));
@@ -222,7 +256,9 @@ impl Engine {
             .parse()
             .map_err(|error| Turned::Fail(Reason::invalid_intent(format!("channel {error}"))))?;
         let by_now = header.closed_at.0 + self.settings.validity_seconds();
-        let max_time = request.valid_until.map_or(by_now, |until| until.0.min(by_now));
+        let max_time = request
+            .valid_until
+            .map_or(by_now, |until| until.0.min(by_now));
         if max_time <= header.closed_at.0 {
             return Err(Turned::Late);
         }
@@ -242,11 +278,16 @@ impl Engine {
         }
         let mut signatures = Vec::with_capacity(signers.len());
         for account in signers {
-            signatures.push(self.signer.sign(account, &hash.0).map_err(|error| {
+            signatures.push(self.keys.sign(account, &hash.0).map_err(|error| {
                 if account == channel && account != request.source {
-                    Turned::BadChannel(channel, error.to_string())
+                    Turned::BadChannel
                 } else {
-                    Turned::Park(Reason::new("key_missing", "A key is missing", error.to_string(), false))
+                    Turned::Park(Reason::new(
+                        "key_missing",
+                        "A key is missing",
+                        error.to_string(),
+                        false,
+                    ))
                 }
             })?);
         }
@@ -262,7 +303,9 @@ impl Engine {
             presigned: false,
             signed_at: header.sequence,
         };
-        let bytes = envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(envelope::attach(tx, signatures)));
+        let bytes = envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(envelope::attach(
+            tx, signatures,
+        )));
         Ok((attempt, bytes))
     }
 
@@ -290,7 +333,9 @@ impl Engine {
                 min_time: presigned.min_time(),
                 max_time: presigned.max_time().unwrap_or(ChainTime(0)),
                 max_ledger: presigned.max_ledger().unwrap_or(LedgerSeq(0)),
-                base_fee: presigned.bid_per_operation().max(Stroops::new(1).unwrap_or(Stroops::ZERO)),
+                base_fee: presigned
+                    .bid_per_operation()
+                    .max(Stroops::new(1).unwrap_or(Stroops::ZERO)),
             },
             inner_hash: envelope::inner_hash(&tx, self.network),
             operations: u32::try_from(presigned.operation_count()).unwrap_or(u32::MAX),
@@ -300,13 +345,17 @@ impl Engine {
             presigned: true,
             signed_at: header.sequence,
         };
-        let bytes = envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(presigned.envelope().clone()));
+        let bytes = envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(
+            presigned.envelope().clone(),
+        ));
         Ok((attempt, bytes))
     }
 }
 
 fn list(errors: &[FieldError]) -> String {
-    let lines: Vec<String> =
-        errors.iter().map(|error| format!("{} {}", error.pointer, error.detail)).collect();
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{} {}", error.pointer, error.detail))
+        .collect();
     lines.join("; ")
 }

@@ -47,14 +47,25 @@ pub(super) async fn gather(
 ) -> Result<Evidence, Unknown> {
     let endpoint = horizon.any();
     let snapshot = endpoint.account(question.channel).await?;
-    let used = snapshot.state.as_ref().is_some_and(|state| state.sequence >= question.sequence);
+    let used = snapshot
+        .state
+        .as_ref()
+        .is_some_and(|state| state.sequence >= question.sequence);
     if !used {
-        return Ok(Evidence { snapshot, found: None, used_by: None });
+        return Ok(Evidence {
+            snapshot,
+            found: None,
+            used_by: None,
+        });
     }
     for hash in &question.hashes {
         match endpoint.transaction(*hash).await {
             LookUp::Landed(found) => {
-                return Ok(Evidence { snapshot, found: Some(found), used_by: None });
+                return Ok(Evidence {
+                    snapshot,
+                    found: Some(found),
+                    used_by: None,
+                });
             }
             LookUp::Absent => {}
             LookUp::Unknown(unknown) => return Err(unknown),
@@ -66,7 +77,11 @@ pub(super) async fn gather(
         ledger: landed.ledger,
         own: is_own(network, question, &landed).then(|| Box::new(landed)),
     });
-    Ok(Evidence { snapshot, found: None, used_by })
+    Ok(Evidence {
+        snapshot,
+        found: None,
+        used_by,
+    })
 }
 
 /// Whether a landed transaction is this intent's: its tag, and then its rebuilt hash, must agree.

@@ -46,7 +46,11 @@ impl Status {
     /// What it is doing.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).phase.clone()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .phase
+            .clone()
     }
 
     /// The newest ledger that it knows.
@@ -58,7 +62,10 @@ impl Status {
     /// How many intents it drives.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).in_flight
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .in_flight
     }
 
     pub(super) fn set_phase(&self, phase: Phase) {
@@ -67,7 +74,9 @@ impl Status {
             return;
         }
         match &phase {
-            Phase::Starting(what) => tracing::info!(waiting_for = %what, "the engine is not ready yet"),
+            Phase::Starting(what) => {
+                tracing::info!(waiting_for = %what, "the engine is not ready yet")
+            }
             Phase::Running => tracing::info!("the engine runs"),
             Phase::Draining => tracing::info!("the engine drains"),
             Phase::Halted(why) => tracing::error!(reason = %why, "the engine has halted"),

@@ -190,8 +190,7 @@ fn presigned(
 ) -> Option<Presigned> {
     let text = fields.optional_text("transaction_xdr", errors)?;
     match Presigned::decode(text) {
-        Ok(presigned)
-            if matches!(policy, Policy::Configured(accounts) if accounts.allows(presigned.source())) =>
+        Ok(presigned) if matches!(policy, Policy::Configured(accounts) if accounts.allows(presigned.source())) =>
         {
             errors.add(
                 fields.at("transaction_xdr"),

@@ -28,7 +28,9 @@ impl Engine {
             return;
         }
         let Some(head) = self.head_now() else { return };
-        let Some(flight) = self.flights.get(&intent) else { return };
+        let Some(flight) = self.flights.get(&intent) else {
+            return;
+        };
         if flight.busy || flight.settled.is_some() {
             return;
         }
@@ -47,32 +49,55 @@ impl Engine {
 
     /// Sends the newest envelope, which is on record.
     fn send(&mut self, intent: Uuid) {
-        let (Some(head), pace) = (self.head_now(), self.pace()) else { return };
-        let Some(flight) = self.flights.get_mut(&intent) else { return };
+        let (Some(head), pace) = (self.head_now(), self.pace()) else {
+            return;
+        };
+        let Some(flight) = self.flights.get_mut(&intent) else {
+            return;
+        };
         debug_assert!(!flight.busy, "one thing at a time");
         flight.busy = true;
         sent(&mut flight.snapshot, head, pace);
         let (bytes, hash) = (flight.newest_envelope(), flight.newest_hash());
         let number = flight.snapshot.attempt.number;
-        let (horizon, posts, mailbox) =
-            (Arc::clone(&self.horizon), Arc::clone(&self.posts), self.mailbox.clone());
+        let (horizon, posts, mailbox) = (
+            Arc::clone(&self.horizon),
+            Arc::clone(&self.posts),
+            self.mailbox.clone(),
+        );
         let mode = self.settings.submit;
         tokio::spawn(async move {
-            let _permit = posts.acquire_owned().await.expect("the semaphore is never closed");
+            let _permit = posts
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
             let answer = submit(&horizon, mode, &bytes).await;
             let answered = Box::new(Answered { hash, answer });
-            let _ = mailbox.send(Input::Answered(intent, number, answered)).await;
+            let _ = mailbox
+                .send(Input::Answered(intent, number, answered))
+                .await;
         });
     }
 
     fn look_up(&mut self, intent: Uuid) {
-        let Some(flight) = self.flights.get_mut(&intent) else { return };
+        let Some(flight) = self.flights.get_mut(&intent) else {
+            return;
+        };
         flight.busy = true;
-        let (hash, number) = (flight.snapshot.attempt.inner_hash, flight.snapshot.attempt.number);
-        let (horizon, reads, mailbox) =
-            (Arc::clone(&self.horizon), Arc::clone(&self.reads), self.mailbox.clone());
+        let (hash, number) = (
+            flight.snapshot.attempt.inner_hash,
+            flight.snapshot.attempt.number,
+        );
+        let (horizon, reads, mailbox) = (
+            Arc::clone(&self.horizon),
+            Arc::clone(&self.reads),
+            self.mailbox.clone(),
+        );
         tokio::spawn(async move {
-            let _permit = reads.acquire_owned().await.expect("the semaphore is never closed");
+            let _permit = reads
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
             let found = Box::new(horizon.any().transaction(hash).await);
             let _ = mailbox.send(Input::LookedUp(intent, number, found)).await;
         });
@@ -97,15 +122,23 @@ impl Engine {
     }
 
     fn prove(&mut self, intent: Uuid) {
-        let Some(flight) = self.flights.get_mut(&intent) else { return };
+        let Some(flight) = self.flights.get_mut(&intent) else {
+            return;
+        };
         flight.busy = true;
         let number = flight.snapshot.attempt.number;
         let question = Question::of(flight);
-        let (horizon, reads, mailbox) =
-            (Arc::clone(&self.horizon), Arc::clone(&self.reads), self.mailbox.clone());
+        let (horizon, reads, mailbox) = (
+            Arc::clone(&self.horizon),
+            Arc::clone(&self.reads),
+            self.mailbox.clone(),
+        );
         let network = self.network;
         tokio::spawn(async move {
-            let _permit = reads.acquire_owned().await.expect("the semaphore is never closed");
+            let _permit = reads
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
             let evidence = Box::new(reconcile::gather(&horizon, network, &question).await);
             let _ = mailbox.send(Input::Proved(intent, number, evidence)).await;
         });
@@ -113,8 +146,12 @@ impl Engine {
 
     /// Signs a fee bump of the same inner transaction and puts it on record; `false` where it must not be sent.
     async fn bump(&mut self, intent: Uuid, fee: Stroops) -> bool {
-        let Some(head) = self.head_now() else { return false };
-        let Some(flight) = self.flights.get_mut(&intent) else { return false };
+        let Some(head) = self.head_now() else {
+            return false;
+        };
+        let Some(flight) = self.flights.get_mut(&intent) else {
+            return false;
+        };
         let fee_account = self.settings.fee_account;
         let Ok((inner, _)) = envelope::decode(&flight.plain) else {
             tracing::error!(%intent, "an envelope on record cannot be decoded");
@@ -122,7 +159,7 @@ impl Engine {
         };
         let bump = envelope::fee_bump(inner, fee_account, flight.key.tag(self.network), fee);
         let hash = envelope::fee_bump_hash(&bump, self.network);
-        let signature = match self.signer.sign(fee_account, &hash.0) {
+        let signature = match self.keys.sign(fee_account, &hash.0) {
             Ok(signature) => signature,
             Err(error) => {
                 tracing::error!(%intent, %error, "a fee bump cannot be signed");
@@ -133,7 +170,11 @@ impl Engine {
         let bytes = envelope::encode(&envelope::sign_fee_bump(bump, vec![signature]));
         let number = flight.snapshot.attempt.number;
         let record = Bump { hash, fee };
-        match self.store.add_fee_bump(self.worker, intent, number, &record, &bytes).await {
+        match self
+            .store
+            .add_fee_bump(self.worker, intent, number, &record, &bytes)
+            .await
+        {
             Ok(()) => {
                 tracing::info!(workflow_id = %flight.key.workflow_id, %intent, %hash, fee = fee.get(), "the bid is raised by a fee bump");
                 flight.snapshot.attempt.bumps.push(record);

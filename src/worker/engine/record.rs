@@ -6,6 +6,7 @@ use super::super::submit::{Answered, answer_json};
 use super::Engine;
 use crate::domain::event::settlement_events;
 use crate::domain::observation::{Landed, LookUp, SubmitAnswer, Unknown};
+use crate::domain::result_code::TransactionMeaning;
 use crate::domain::transition::{
     AttemptEnd, DeathProof, Evidence, IntentEnd, Observed, Settlement, Transition, absorb,
 };
@@ -23,12 +24,35 @@ impl Engine {
         let Answered { hash, answer } = answered;
         if self.submissions.len() < MAX_UNRECORDED_SUBMISSIONS {
             let answer = answer_json(&answer);
-            self.submissions.push(NewSubmission { intent_id: intent, number, hash, answer });
+            self.submissions.push(NewSubmission {
+                intent_id: intent,
+                number,
+                hash,
+                answer,
+            });
         }
         if let SubmitAnswer::Refused(outcome) = &answer {
             tracing::debug!(%intent, %hash, code = outcome.code_name(), "a submission was refused, which proves nothing");
         }
+        let short = matches!(&answer, SubmitAnswer::Refused(outcome)
+            if outcome.meaning() == TransactionMeaning::FeeAccountShort);
+        if short && let Some(flight) = self.flights.get(&intent) {
+            let plan = flight.snapshot.attempt.plan;
+            tracing::warn!(%intent, channel = %plan.channel, "the account that pays the fee is short of lumens");
+            if flight.snapshot.attempt.bumps.is_empty() {
+                self.short.push((plan.channel, plan.sequence));
+            }
+        }
         self.observe(intent, number, Observed::Answered(answer), true);
+    }
+
+    /// Tops up the channels that turned out short.
+    pub(in crate::worker) async fn top_up_short(&mut self) {
+        for (channel, sequence) in std::mem::take(&mut self.short) {
+            if let Err(error) = self.top_up(channel, sequence).await {
+                tracing::warn!(%channel, %error, "a top-up could not be asked for");
+            }
+        }
     }
 
     pub(in crate::worker) fn looked_up(&mut self, intent: Uuid, number: u32, found: LookUp) {
@@ -36,7 +60,9 @@ impl Engine {
     }
 
     pub(in crate::worker) fn in_ledger(&mut self, intent: Uuid, landed: Landed) {
-        let Some(flight) = self.flights.get(&intent) else { return };
+        let Some(flight) = self.flights.get(&intent) else {
+            return;
+        };
         let number = flight.snapshot.attempt.number;
         self.observe(intent, number, Observed::InLedger(Box::new(landed)), false);
     }
@@ -51,10 +77,41 @@ impl Engine {
             Ok(evidence) => Observed::Evidence(Box::new(evidence)),
             Err(unknown) => Observed::LookedUp(LookUp::Unknown(unknown)),
         };
-        let Some(reason) = self.observe(intent, number, observed, true) else { return };
+        let unexplained = self.observe(intent, number, observed, true);
+        self.explain_foreign(intent).await;
+        let Some(reason) = unexplained else { return };
         tracing::error!(%intent, detail = %reason.detail, "a used sequence number is unexplained: intent and channel stop");
-        if let Err(error) = self.store.park_unexplained(self.worker, intent, &reason).await {
+        if let Err(error) = self
+            .store
+            .park_unexplained(self.worker, intent, &reason)
+            .await
+        {
             tracing::warn!(%intent, %error, "an intent could not be parked");
+        }
+    }
+
+    /// A foreign transaction on a channel may be ours of an earlier life: what landed is read before anything is built
+    /// again for this intent. Where that fails, the proof is gathered again.
+    async fn explain_foreign(&mut self, intent: Uuid) {
+        let Some(flight) = self.flights.get_mut(&intent) else {
+            return;
+        };
+        let foreign = flight.settled.as_ref().is_some_and(|settled| {
+            matches!(
+                settled.settlement.attempt,
+                AttemptEnd::Dead(DeathProof::Foreign { .. })
+            )
+        });
+        if !foreign {
+            return;
+        }
+        if let Err(error) = self.read_history().await {
+            tracing::warn!(%intent, %error, "the history could not be read; the proof is gathered again");
+            let next = self.head_now().map(|head| head.ledger.plus(1));
+            if let (Some(flight), Some(next)) = (self.flights.get_mut(&intent), next) {
+                flight.settled = None;
+                flight.snapshot.progress.idle_until = next;
+            }
         }
     }
 
@@ -119,7 +176,10 @@ impl Engine {
                 Ok(done) => {
                     count(&batch, &done);
                     if done.len() < ids.len() {
-                        tracing::warn!(lost = ids.len() - done.len(), "some settlements are no longer ours to make");
+                        tracing::warn!(
+                            lost = ids.len() - done.len(),
+                            "some settlements are no longer ours to make"
+                        );
                     }
                     freed = true;
                     // Those that were not done are no longer ours: whoever has them will settle them.
@@ -139,7 +199,10 @@ impl Engine {
     async fn record_submissions(&mut self) {
         while !self.submissions.is_empty() {
             let end = self.submissions.len().min(RECORD_BATCH);
-            let done = self.store.record_submissions(&self.submissions[..end]).await;
+            let done = self
+                .store
+                .record_submissions(&self.submissions[..end])
+                .await;
             match done {
                 Ok(()) => {
                     self.submissions.drain(..end);
@@ -176,7 +239,9 @@ impl Engine {
 
 fn note(workflow_id: &str, intent: Uuid, settlement: &Settlement) {
     match (&settlement.attempt, &settlement.intent) {
-        (AttemptEnd::Dead(DeathProof::Foreign { hash, ledger }), end) if !matches!(end, IntentEnd::Succeeded) => {
+        (AttemptEnd::Dead(DeathProof::Foreign { hash, ledger }), end)
+            if !matches!(end, IntentEnd::Succeeded) =>
+        {
             tracing::error!(%workflow_id, %intent, foreign = %hash, %ledger, "a second writer uses a channel: a foreign transaction took the sequence number");
         }
         (_, IntentEnd::Parked { reason, .. } | IntentEnd::Failed(reason)) => {

@@ -26,7 +26,10 @@ const LOAD_BATCH: i64 = 1_000;
 
 impl Engine {
     /// Waits for everything that is needed; `false` where it was stopped meanwhile.
-    pub(super) async fn start(&mut self, stop: &mut watch::Receiver<bool>) -> Result<bool, EngineError> {
+    pub(super) async fn start(
+        &mut self,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<bool, EngineError> {
         loop {
             match self.try_start().await {
                 Ok(()) => break,
@@ -57,7 +60,10 @@ impl Engine {
         };
         let header = self.newest_ledger(anchor).await?;
         self.head = Some(header);
-        self.status.set_head(Head { ledger: header.sequence, closed_at: header.closed_at });
+        self.status.set_head(Head {
+            ledger: header.sequence,
+            closed_at: header.closed_at,
+        });
         self.fees = self.horizon.any().fee_stats().await.ok();
         self.open_accounts().await?;
         if let Err(error) = self.store.move_anchor(&header).await {
@@ -84,9 +90,14 @@ impl Engine {
             }
             Err(error) => return Err(Start::Wait(error.to_string())),
         }
-        let newest = endpoint.latest_ledger().await.map_err(|unknown| wait(unknown.detail))?;
+        let newest = endpoint
+            .latest_ledger()
+            .await
+            .map_err(|unknown| wait(unknown.detail))?;
         let newest = newest.ok_or_else(|| wait("it has no ledger yet".to_owned()))?;
-        let Some(anchor) = anchor else { return Ok(newest) };
+        let Some(anchor) = anchor else {
+            return Ok(newest);
+        };
         if newest.sequence < anchor.ledger {
             // A replica that lags, or a network that was reset: an old ledger tells them apart.
             return Err(wait(format!(
@@ -100,9 +111,14 @@ impl Engine {
                 "ledger {} is not the one that was seen before: the network was reset, and no proof about it is good any more",
                 anchor.ledger
             ))),
-            Ok(None) => Err(wait(format!("it does not show ledger {} any more", anchor.ledger))),
+            Ok(None) => Err(wait(format!(
+                "it does not show ledger {} any more",
+                anchor.ledger
+            ))),
             // Reaped: the outage was longer than its history. The sequence numbers still prove.
-            Err(unknown) if unknown.kind == crate::domain::observation::UnknownKind::Gone => Ok(newest),
+            Err(unknown) if unknown.kind == crate::domain::observation::UnknownKind::Gone => {
+                Ok(newest)
+            }
             Err(unknown) => Err(wait(unknown.detail)),
         }
     }
@@ -113,7 +129,9 @@ impl Engine {
         self.watched.clear();
         self.worker = Uuid::now_v7();
         let seconds = self.settings.lease.as_secs_f64();
-        self.store.begin_lease(self.worker, &self.settings.name, seconds).await?;
+        self.store
+            .begin_lease(self.worker, &self.settings.name, seconds)
+            .await?;
         self.out_of_step = true;
         tokio::spawn(lease::keep(
             self.store.clone(),
@@ -149,7 +167,10 @@ impl Engine {
 
     /// Takes over what nobody drives, and loads what the records say is ours.
     pub(super) async fn catch_up(&mut self) {
-        let room = self.settings.max_in_flight.saturating_sub(self.flights.len());
+        let room = self
+            .settings
+            .max_in_flight
+            .saturating_sub(self.flights.len());
         let limit = i64::try_from(room).unwrap_or(LOAD_BATCH).min(LOAD_BATCH);
         let mut ids = match self.store.take_over(self.worker, limit).await {
             Ok(ids) => ids,
@@ -216,7 +237,11 @@ impl Engine {
                 Flight {
                     key: request.key(&owned.tenant),
                     request: Arc::new(request),
-                    snapshot: Snapshot { terms, attempt, progress: Progress::recovered() },
+                    snapshot: Snapshot {
+                        terms,
+                        attempt,
+                        progress: Progress::recovered(),
+                    },
                     plain: Arc::new(row.envelope.clone()),
                     bumped: own.last().map(|bump| Arc::new(bump.envelope.clone())),
                     busy: false,
@@ -229,7 +254,9 @@ impl Engine {
 
     /// How an intent's attempt is driven.
     pub(in crate::worker) fn terms(&self, request: &Request, parked_times: u32) -> Terms {
-        let cap = request.max_fee_per_operation.unwrap_or(self.settings.fee_cap);
+        let cap = request
+            .max_fee_per_operation
+            .unwrap_or(self.settings.fee_cap);
         Terms {
             cancel_requested: false,
             valid_until: request.valid_until,
