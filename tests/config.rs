@@ -349,11 +349,7 @@ fn every_wrong_value_is_told_at_once_with_its_key_and_variable() {
             "9999999999",
             "must be 12 to 720, not 9999999999",
         ),
-        (
-            "engine.lease_seconds",
-            "10",
-            "must be more than a submission may take, 15",
-        ),
+        ("engine.lease_seconds", "2", "must be 3 to 3600, not 2"),
         (
             "engine.resubmit_after_ledgers",
             "720",

@@ -56,16 +56,12 @@ impl Checks {
     fn all(&mut self, settings: Settings) -> Config {
         let horizon = self.horizon(settings.horizon);
         let passphrase = self.passphrase(settings.network.passphrase);
-        let longest = match horizon.submit {
-            SubmitMode::Async => horizon.deadlines.submit_async,
-            SubmitMode::Sync => horizon.deadlines.submit,
-        };
         Config {
             database: self.database(settings.database),
             rpc: self.rpc(settings.rpc),
             accounts: self.accounts(settings.accounts),
             fees: self.fees(settings.fees),
-            engine: self.engine(&settings.engine, longest),
+            engine: self.engine(&settings.engine),
             api: self.api(settings.api),
             log: self.log(settings.log),
             horizon,
@@ -221,7 +217,7 @@ impl Checks {
         }
     }
 
-    fn engine(&mut self, given: &settings::Engine, longest_submission: Duration) -> EngineConfig {
+    fn engine(&mut self, given: &settings::Engine) -> EngineConfig {
         let validity = self.number("engine.validity_ledgers", given.validity_ledgers, 12..=720);
         let key = "engine.resubmit_after_ledgers";
         let resubmit_after = self.number(key, given.resubmit_after_ledgers, 1..=719);
@@ -229,14 +225,7 @@ impl Checks {
             self.fail(key, "must be less than engine.validity_ledgers");
         }
         let key = "engine.lease_seconds";
-        let lease = self.seconds(key, given.lease_seconds, 1..=3600);
-        if lease <= longest_submission {
-            let seconds = longest_submission.as_secs();
-            self.fail(
-                key,
-                format!("must be more than a submission may take, {seconds}"),
-            );
-        }
+        let lease = self.seconds(key, given.lease_seconds, 3..=3600);
         let poll: u64 = self.number("engine.poll_ms", given.poll_ms, 50..=60_000);
         EngineConfig {
             validity_ledgers: validity,

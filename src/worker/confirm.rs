@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::engine::Input;
@@ -22,6 +23,11 @@ const PAGE_TRIES: u32 = 3;
 const CATCH_UP_LEDGERS: u32 = 50;
 /// Misses of a due ledger after which we ask for the newest.
 const MISSES_BEFORE_JUMP: u32 = 20;
+
+/// Share of a ledger's time after which the next one is first asked for.
+const EARLY_SHARE: f64 = 0.6;
+/// Seconds that are waited at most before a ledger is asked for.
+const MAX_WAIT_SECONDS: f64 = 5.0;
 
 /// A ledger that has closed.
 #[derive(Debug)]
@@ -42,7 +48,9 @@ pub(super) async fn follow(
 ) {
     let mut last = from;
     let mut misses = 0;
+    let mut pace = LedgerPace::default();
     loop {
+        tokio::time::sleep_until(pace.due).await;
         let endpoint = horizon.any();
         match next_header(endpoint, last.sequence, &mut misses).await {
             Ok(Some(header)) => {
@@ -58,6 +66,7 @@ pub(super) async fn follow(
                     let _ = engine.send(Input::NetworkReset(why)).await;
                     return;
                 }
+                pace.closed(&last, &header);
                 last = header;
                 let landed = read(endpoint, &header, &watched).await;
                 if engine
@@ -78,6 +87,34 @@ pub(super) async fn follow(
         if engine.is_closed() {
             return;
         }
+    }
+}
+
+/// When the next ledger is due: asking much earlier only costs requests.
+struct LedgerPace {
+    due: Instant,
+}
+
+impl Default for LedgerPace {
+    fn default() -> Self {
+        Self {
+            due: Instant::now(),
+        }
+    }
+}
+
+impl LedgerPace {
+    /// Waits for the larger part of the time that the last ledger took, by the chain's own clock.
+    fn closed(&mut self, before: &LedgerHeader, header: &LedgerHeader) {
+        let ledgers = u64::from(header.sequence.0.saturating_sub(before.sequence.0)).max(1);
+        let seconds = header.closed_at.0.saturating_sub(before.closed_at.0) / ledgers;
+        // Close times are whole seconds: below two they say little, and the poll alone sets the pace.
+        let wait = if seconds < 2 {
+            0.0
+        } else {
+            (seconds as f64 * EARLY_SHARE).min(MAX_WAIT_SECONDS)
+        };
+        self.due = Instant::now() + Duration::from_secs_f64(wait);
     }
 }
 
