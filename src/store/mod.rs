@@ -201,3 +201,29 @@ fn to_timestamp(at: crate::domain::primitives::ChainTime) -> time::OffsetDateTim
         // Beyond the year 9999 a column need not know the difference.
         .unwrap_or(time::macros::datetime!(9999-12-31 23:59:59 UTC))
 }
+
+/// Announcements of new work.
+pub struct Wakes(sqlx::postgres::PgListener);
+
+impl Wakes {
+    /// Waits for the next announcement; one that was missed while the connection was lost counts as one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the connection is lost for good.
+    pub async fn next(&mut self) -> Result<(), StoreError> {
+        self.0.try_recv().await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Begins to hear announcements of new work.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn listen(&self) -> Result<Wakes, StoreError> {
+        let mut listener = sqlx::postgres::PgListener::connect_with(&self.pool).await?;
+        listener.listen(WAKE_CHANNEL).await?;
+        Ok(Wakes(listener))
+    }
+}
