@@ -1,0 +1,3 @@
+//! A Stellar network in one process: a ledger, core's queue and Horizon's face, with faults on request.
+pub mod clock;
+pub mod ledger;
