@@ -33,6 +33,7 @@ pub struct Frame {
     hash: [u8; 32],
     inner_hash: Option<[u8; 32]>,
     full_hash: [u8; 32],
+    inner_full_hash: Option<[u8; 32]>,
     verdicts: Mutex<Verdicts>,
 }
 
@@ -48,7 +49,14 @@ impl Frame {
             TransactionEnvelope::Tx(_) | TransactionEnvelope::TxV0(_) => None,
         };
         let full_hash = Sha256::digest(&bytes).into();
-        Ok(Self { envelope, bytes, hash, inner_hash, full_hash, verdicts: Mutex::default() })
+        let inner_full_hash = match &envelope {
+            TransactionEnvelope::TxFeeBump(bump) => {
+                let alone = TransactionEnvelope::Tx(inner(bump).clone());
+                Some(Sha256::digest(alone.to_xdr(Limits::none())?).into())
+            }
+            TransactionEnvelope::Tx(_) | TransactionEnvelope::TxV0(_) => None,
+        };
+        Ok(Self { envelope, bytes, hash, inner_hash, full_hash, inner_full_hash, verdicts: Mutex::default() })
     }
 
     /// The envelope's XDR.
@@ -74,6 +82,11 @@ impl Frame {
     /// The hash of the whole envelope, signatures included: what stellar-core bans by.
     pub fn full_hash(&self) -> [u8; 32] {
         self.full_hash
+    }
+
+    /// The same of the envelope in a fee bump.
+    pub fn inner_full_hash(&self) -> Option<[u8; 32]> {
+        self.inner_full_hash
     }
 
     /// The fee bump around the transaction, if there is one.
