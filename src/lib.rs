@@ -6,6 +6,7 @@ pub mod dev;
 pub mod domain;
 pub mod horizon;
 pub mod retry;
+pub mod sandbox;
 pub mod signer;
 pub mod store;
 pub mod telemetry;

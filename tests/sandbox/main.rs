@@ -1,0 +1,4 @@
+//! The sandbox held against what a real network answered, and each of its controls by its effect.
+
+mod apply_vectors;
+mod support;
