@@ -192,7 +192,10 @@ impl Daemon {
             accounts,
             settings: api_settings(config, options.dev_key),
             probe: Arc::new(Readiness { status: status.clone(), clock: Arc::new(SystemClock) }),
-            metrics: options.metrics.map(|handle| -> api::RenderMetrics { Arc::new(move || handle.render()) }),
+            render_metrics: match options.metrics {
+                Some(handle) => Arc::new(move || handle.render()),
+                None => Arc::new(String::new),
+            },
         };
         let server = tokio::spawn(api::serve(listener, app, until(stopped.clone())));
         let others = vec![
@@ -248,7 +251,7 @@ fn api_settings(config: &Config, dev_key: Option<String>) -> api::Settings {
         idempotency_key_required: config.api.idempotency_key_required,
         idempotency_ttl: config.api.idempotency_ttl,
         max_body_bytes: config.api.max_body_bytes,
-        max_wait: config.api.max_wait,
+        max_posts_per_second: None,
         dev_key,
     }
 }
@@ -297,8 +300,8 @@ async fn purge(store: Store, stopped: watch::Receiver<bool>) {
             _ = ticks.tick() => {}
             () = &mut stop => return,
         }
-        match api::purge(&store).await {
-            Ok(purged) => tracing::debug!(purged, "expired idempotency keys are purged"),
+        match api::purge_expired_keys(&store).await {
+            Ok(purged) => tracing::debug!(?purged, "expired idempotency keys are purged"),
             Err(error) => tracing::warn!(%error, "expired idempotency keys could not be purged"),
         }
         if let Err(error) = store.forget_workers().await {

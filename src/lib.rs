@@ -1,7 +1,9 @@
 //! Lands Stellar transactions exactly as asked, at most once each, whatever fails.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod dev;
 pub mod domain;
 pub mod horizon;

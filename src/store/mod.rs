@@ -227,3 +227,19 @@ impl Store {
         Ok(Wakes(listener))
     }
 }
+
+/// Makes a database beside the one of the URL, named by the time; returns its name.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn create_database(url: &str) -> Result<String, StoreError> {
+    let store = Store::connect(url, 1).await?;
+    let (name,): (String,) =
+        sqlx::query_as("select 'run_' || to_char(clock_timestamp() at time zone 'utc', 'YYYYMMDD_HH24MISS_US')")
+            .fetch_one(&store.pool)
+            .await?;
+    // The name was made just above, out of digits.
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&store.pool).await?;
+    store.pool.close().await;
+    Ok(name)
+}
