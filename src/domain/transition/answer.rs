@@ -50,7 +50,8 @@ pub(super) fn absorb(snapshot: &mut Snapshot, answer: SubmitAnswer, head: Head, 
                 | UnknownKind::ServerError
                 | UnknownKind::Gone
                 | UnknownKind::Unparsable
-                | UnknownKind::Lying => head.ledger.plus(2),
+                | UnknownKind::Lying
+                | UnknownKind::BadRequest => head.ledger.plus(2),
                 UnknownKind::SubmissionDisabled => head.ledger.plus(TOP_UP_LEDGERS),
             };
         }
