@@ -199,6 +199,7 @@ create table submitter.events (
     data      jsonb not null
 );
 create index events_of_intent on submitter.events (intent_id, id);
+create index events_of_tenant on submitter.events (tenant, id);
 
 create table submitter.idempotency_keys (
     tenant      text not null,
@@ -210,8 +211,8 @@ create table submitter.idempotency_keys (
     intent_id   uuid not null,
     state       text not null check (state in ('started', 'completed')),
     status      smallint,
-    -- The stored body. Null: the intent as it was when it was accepted.
-    response    jsonb,
+    -- The stored body, byte for byte: jsonb would not keep the order of its fields. Null: the intent as it was accepted.
+    response    json,
     -- A started one may be taken over after this: whoever started it is gone.
     locked_until timestamptz,
     created_at  timestamptz not null default now(),

@@ -1,5 +1,6 @@
 //! Lands Stellar transactions exactly as asked, at most once each, whatever fails.
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;

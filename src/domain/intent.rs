@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-pub use compare::first_difference;
+pub use compare::{first_difference, first_difference_of_forms};
 pub use presigned::Presigned;
 pub use read::{Accounts, read, read_stored};
 

@@ -1,8 +1,9 @@
 //! Accepting intents: in batches, each with its own answer, one commit for all.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use sqlx::Row;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::intents::IntentRow;
@@ -55,12 +56,15 @@ pub struct NewKey {
     pub key: String,
     /// SHA-256 of the request's normal form.
     pub fingerprint: [u8; 32],
-    /// When the stored answer may be forgotten.
-    pub expires_at: OffsetDateTime,
-    /// For an answer that comes later (`Prefer: wait`): until when nobody else may take the key over.
+    /// After how long the stored answer may be forgotten.
+    pub keep_for: Duration,
+    /// For an answer that comes later (`Prefer: wait`): for how long nobody else may take the key over.
     /// `None`: the answer is the intent as accepted, complete at once.
-    pub answered_by: Option<OffsetDateTime>,
+    pub answered_within: Option<Duration>,
 }
+
+/// How often a batch is tried again after a deadlock, which PostgreSQL resolves by undoing one side whole.
+const DEADLOCK_RETRIES: u32 = 3;
 
 /// What became of one of a batch.
 #[derive(Clone, Debug)]
@@ -81,6 +85,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`]: then whether they were accepted is not known, and posting them again is safe.
     pub async fn accept(&self, batch: &[NewIntent]) -> Result<Vec<Accepted>, StoreError> {
+        // Two batches with the same workflows in another order wait for each other.
+        for _ in 0..DEADLOCK_RETRIES {
+            match self.accept_once(batch).await {
+                Err(error) if error.is_deadlock() => {}
+                done => return done,
+            }
+        }
+        self.accept_once(batch).await
+    }
+
+    async fn accept_once(&self, batch: &[NewIntent]) -> Result<Vec<Accepted>, StoreError> {
         let mut tx = self.pool.begin().await?;
         let claimed = claim_keys(&mut tx, batch).await?;
         let inserted = insert_intents(&mut tx, batch, &claimed).await?;
@@ -141,10 +156,11 @@ async fn claim_keys(tx: &mut Tx<'_>, batch: &[NewIntent]) -> Result<Vec<bool>, S
         "insert into submitter.idempotency_keys
            (tenant, key, fingerprint, intent_id, state, status, locked_until, expires_at)
          select tenant, key, fingerprint, intent_id,
-                case when locked_until is null then 'completed' else 'started' end,
-                case when locked_until is null then 202 end, locked_until, expires_at
-         from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[], $5::timestamptz[], $6::timestamptz[])
-           as t (tenant, key, fingerprint, intent_id, locked_until, expires_at)
+                case when locked is null then 'completed' else 'started' end,
+                case when locked is null then 202 end,
+                now() + make_interval(secs => locked), now() + make_interval(secs => kept)
+         from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[], $5::float8[], $6::float8[])
+           as t (tenant, key, fingerprint, intent_id, locked, kept)
          order by tenant, key
          on conflict (tenant, key) do update set
            fingerprint = excluded.fingerprint, request = null, intent_id = excluded.intent_id, state = excluded.state,
@@ -157,8 +173,8 @@ async fn claim_keys(tx: &mut Tx<'_>, batch: &[NewIntent]) -> Result<Vec<bool>, S
     .bind(unique_by_key(&keyed).map(|(_, _, key)| key.key.clone()).collect::<Vec<_>>())
     .bind(unique_by_key(&keyed).map(|(_, _, key)| key.fingerprint.to_vec()).collect::<Vec<_>>())
     .bind(unique_by_key(&keyed).map(|(_, new, _)| new.id).collect::<Vec<_>>())
-    .bind(unique_by_key(&keyed).map(|(_, _, key)| key.answered_by).collect::<Vec<_>>())
-    .bind(unique_by_key(&keyed).map(|(_, _, key)| key.expires_at).collect::<Vec<_>>())
+    .bind(unique_by_key(&keyed).map(|(_, _, key)| key.answered_within.map(|within| within.as_secs_f64())).collect::<Vec<_>>())
+    .bind(unique_by_key(&keyed).map(|(_, _, key)| key.keep_for.as_secs_f64()).collect::<Vec<_>>())
     .fetch_all(&mut **tx)
     .await?;
     let taken: std::collections::HashSet<(String, String)> = rows.into_iter().collect();

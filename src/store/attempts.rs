@@ -189,20 +189,46 @@ impl Store {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
-    /// Every POST for an intent, the oldest first.
+    /// A page of an intent's attempts after one, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn attempts_after(
+        &self,
+        intent: Uuid,
+        after: i32,
+        limit: i64,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
+        let sql = format!(
+            "select {ATTEMPT_COLUMNS} from submitter.attempts a
+             where a.intent_id = $1 and a.number > $2 order by a.number limit $3"
+        );
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(intent)
+            .bind(after)
+            .bind(limit);
+        Ok(rows.fetch_all(&self.pool).await?)
+    }
+
+    /// The newest POSTs of some attempts of an intent, at most `limit` an attempt, the oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn submissions(
         &self,
         intent: Uuid,
+        numbers: &[i32],
         limit: i64,
     ) -> Result<Vec<SubmissionRow>, StoreError> {
         let rows = sqlx::query_as(
-            "select number, hash, answered_at, answer from submitter.submissions
-             where intent_id = $1 order by id limit $2",
+            "select s.number, s.hash, s.answered_at, s.answer from unnest($2::int[]) as n (number)
+             cross join lateral (
+               select * from submitter.submissions
+               where intent_id = $1 and number = n.number order by id desc limit $3) s
+             order by s.id",
         )
         .bind(intent)
+        .bind(numbers)
         .bind(limit);
         Ok(rows.fetch_all(&self.pool).await?)
     }

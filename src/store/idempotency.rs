@@ -1,8 +1,9 @@
 //! Idempotency keys: STARTED, then COMPLETED with the answer that every repetition gets.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use sqlx::FromRow;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{Store, StoreError};
@@ -18,8 +19,8 @@ pub struct KeyRow {
     pub intent_id: Uuid,
     /// The stored status; null while it is started.
     pub status: Option<i16>,
-    /// The stored body; null: the intent as it was accepted.
-    pub response: Option<Value>,
+    /// The stored body, JSON; null: the intent as it was accepted.
+    pub response: Option<String>,
     /// Whole seconds until a started one may be taken over, at least 0.
     pub locked_seconds: Option<i32>,
 }
@@ -39,10 +40,10 @@ pub struct StoredAnswer<'a> {
     pub intent_id: Uuid,
     /// HTTP status.
     pub status: i16,
-    /// The body.
-    pub response: Value,
-    /// When it may be forgotten.
-    pub expires_at: OffsetDateTime,
+    /// The body, JSON; it comes back byte for byte.
+    pub response: &'a str,
+    /// After how long it may be forgotten.
+    pub keep_for: Duration,
 }
 
 impl Store {
@@ -56,7 +57,7 @@ impl Store {
         key: &str,
     ) -> Result<Option<KeyRow>, StoreError> {
         let row = sqlx::query_as(
-            "select fingerprint, request, intent_id, status, response,
+            "select fingerprint, request, intent_id, status, response::text as response,
                     ceil(greatest(0, extract(epoch from locked_until - now())))::int as locked_seconds
              from submitter.idempotency_keys where tenant = $1 and key = $2 and expires_at > now()",
         )
@@ -73,7 +74,7 @@ impl Store {
         &self,
         tenant: &str,
         key: &str,
-        lock_seconds: f64,
+        answered_within: Duration,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "update submitter.idempotency_keys set locked_until = now() + make_interval(secs => $3)
@@ -81,13 +82,13 @@ impl Store {
         )
         .bind(tenant)
         .bind(key)
-        .bind(lock_seconds)
+        .bind(answered_within.as_secs_f64())
         .execute(&self.pool)
         .await?;
         Ok(done.rows_affected() == 1)
     }
 
-    /// Completes a started key with its answer.
+    /// Completes a started key with its answer; `false` where somebody else has completed it already.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -96,10 +97,10 @@ impl Store {
         tenant: &str,
         key: &str,
         status: i16,
-        response: &Value,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "update submitter.idempotency_keys set state = 'completed', status = $3, response = $4, locked_until = null
+        response: &str,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "update submitter.idempotency_keys set state = 'completed', status = $3, response = $4::text::json, locked_until = null
              where tenant = $1 and key = $2 and state = 'started'",
         )
         .bind(tenant)
@@ -108,7 +109,7 @@ impl Store {
         .bind(response)
         .execute(&self.pool)
         .await?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
     }
 
     /// Stores the answer to a request that made no intent; where the key is taken, that answer stays.
@@ -119,7 +120,7 @@ impl Store {
         sqlx::query(
             "insert into submitter.idempotency_keys
                (tenant, key, fingerprint, request, intent_id, state, status, response, expires_at)
-             values ($1, $2, $3, $4, $5, 'completed', $6, $7, $8) on conflict (tenant, key) do nothing",
+             values ($1, $2, $3, $4, $5, 'completed', $6, $7::text::json, now() + make_interval(secs => $8)) on conflict (tenant, key) do nothing",
         )
         .bind(answer.tenant)
         .bind(answer.key)
@@ -127,8 +128,8 @@ impl Store {
         .bind(&answer.request)
         .bind(answer.intent_id)
         .bind(answer.status)
-        .bind(&answer.response)
-        .bind(answer.expires_at)
+        .bind(answer.response)
+        .bind(answer.keep_for.as_secs_f64())
         .execute(&self.pool)
         .await?;
         Ok(())

@@ -46,6 +46,31 @@ pub struct IntentRow {
     pub finished_at: Option<OffsetDateTime>,
 }
 
+impl IntentRow {
+    /// Whether it will never change again.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        self.finished_at.is_some()
+    }
+
+    /// The intent as it was when it was accepted over REST: what never changes, and how everything else begins. `due_at` is
+    /// when it could first be taken up, unless that was at once.
+    #[must_use]
+    pub fn as_accepted(&self, not_before: Option<OffsetDateTime>) -> Self {
+        Self {
+            status: "queued".to_owned(),
+            due_at: Some(not_before.unwrap_or(self.created_at)),
+            cancel_requested: false,
+            attempt_count: 0,
+            reason: None,
+            transaction: None,
+            updated_at: self.created_at,
+            finished_at: None,
+            ..self.clone()
+        }
+    }
+}
+
 const COLUMNS: &str = "id, tenant, workflow_id, method, tag, source, request, enqueued, status, due_at, cancel_requested, \
 attempt_count, reason, transaction, created_at, updated_at, finished_at";
 
@@ -161,7 +186,8 @@ impl Store {
     pub async fn cancel(&self, tenant: &str, id: Uuid) -> Result<Change, StoreError> {
         let outcome: Option<(String, bool)> = sqlx::query_as(
             "with before as (
-               select id, status, owner from submitter.intents where tenant = $1 and id = $2 for update),
+               select id, status, owner, cancel_requested from submitter.intents where tenant = $1 and id = $2 for update),
+             -- A second wish to cancel changes nothing and tells nobody anything.
              done as (
                update submitter.intents i set
                  status = case when b.owner is null then 'canceled' else i.status end,
@@ -170,6 +196,7 @@ impl Store {
                  cancel_requested = true, updated_at = now(), due_at = case when b.owner is null then null else i.due_at end
                from before b
                where i.id = b.id and b.status in ('queued', 'parked', 'in_flight')
+                 and (b.owner is null or not b.cancel_requested)
                returning i.id, i.tenant, i.owner),
              noted as (
                insert into submitter.events (tenant, intent_id, kind, data)

@@ -61,6 +61,17 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether two transactions waited for each other and this one was undone whole, so that it may be done again.
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        let Self::Refused(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        error.code().as_deref() == Some("40P01")
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let away = match &error {

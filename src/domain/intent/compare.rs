@@ -8,7 +8,12 @@ use crate::domain::fields::join;
 /// The JSON pointer to the first field that differs, in the order of [`Request::FIELDS`]; `None` for equal requests.
 #[must_use]
 pub fn first_difference(left: &Request, right: &Request) -> Option<String> {
-    let (left, right) = (left.to_json(), right.to_json());
+    first_difference_of_forms(&left.to_json(), &right.to_json())
+}
+
+/// The same for two normal forms: what is on record may no longer be a request that would be accepted.
+#[must_use]
+pub fn first_difference_of_forms(left: &Value, right: &Value) -> Option<String> {
     Request::FIELDS
         .iter()
         .find_map(|name| difference(&left[*name], &right[*name], join("", name)))

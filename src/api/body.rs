@@ -1,0 +1,222 @@
+//! The body of a request: bounded in size and time, JSON, and no name twice.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::problem::{Problem, Violation};
+use crate::domain::fields::join;
+
+/// How long a body may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(30);
+
+/// The most bytes of a body over its limit that are read and thrown away, so that the client hears the answer: a connection
+/// that is closed while the client still writes takes the answer with it.
+const MAX_DISCARDED: usize = 8 * 1024 * 1024;
+
+/// The JSON of a request.
+///
+/// # Errors
+/// 415, 413, 408, or 400 for what is not JSON.
+pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Value, Problem> {
+    if !is_json(headers) {
+        return Err(Problem::not_json());
+    }
+    let bytes = bytes(headers, body, limit).await?;
+    parse(&bytes)
+}
+
+/// Makes sure that a request which takes no body has none, or an empty object.
+///
+/// # Errors
+/// As [`read`].
+pub async fn none(headers: &HeaderMap, body: Body) -> Result<(), Problem> {
+    /// Enough for an empty object, however it is written.
+    const LIMIT: usize = 1024;
+    let bytes = bytes(headers, body, LIMIT).await?;
+    if bytes.iter().all(u8::is_ascii_whitespace) || parse(&bytes)? == Value::Object(Map::new()) {
+        return Ok(());
+    }
+    let detail = "must be empty: this takes no fields";
+    Err(Problem::invalid(vec![Violation::body("", detail)]))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.split(';').next())
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+}
+
+async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        // One who asks first has not begun to send.
+        if !headers.contains_key(header::EXPECT) {
+            let _ = tokio::time::timeout(ARRIVAL, discard(body)).await;
+        }
+        return Err(Problem::too_large(limit));
+    }
+    let collected = tokio::time::timeout(ARRIVAL, Limited::new(body, limit).collect());
+    match collected.await {
+        Err(_) => Err(Problem::too_slow(ARRIVAL.as_secs())),
+        Ok(Ok(whole)) => Ok(whole.to_bytes().into()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(limit)),
+        Ok(Err(_)) => Err(Problem::invalid(vec![Violation::body(
+            "",
+            "did not arrive whole",
+        )])),
+    }
+}
+
+async fn discard(mut body: Body) {
+    let mut left = MAX_DISCARDED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, axum::body::Bytes::len);
+        let Some(rest) = left.checked_sub(length) else {
+            return;
+        };
+        left = rest;
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, Problem> {
+    let twice = RefCell::new(None);
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let seed = Unambiguous {
+        pointer: String::new(),
+        twice: &twice,
+    };
+    let read = seed
+        .deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value));
+    read.map_err(|error| {
+        let at = format!("line {}, column {}", error.line(), error.column());
+        let violation = match twice.take() {
+            Some(pointer) => Violation::body(pointer, format!("is given twice, again at {at}")),
+            None => Violation::body("", format!("is not JSON at {at}")),
+        };
+        Problem::invalid(vec![violation])
+    })
+}
+
+/// Reads a value in which no object has a name twice: of two amounts, which one was meant?
+struct Unambiguous<'a> {
+    pointer: String,
+    twice: &'a RefCell<Option<String>>,
+}
+
+impl Unambiguous<'_> {
+    fn inner(&self, name: &str) -> Self {
+        Self {
+            pointer: join(&self.pointer, name),
+            twice: self.twice,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Unambiguous<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unambiguous<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(item) = items.next_element_seed(self.inner(&all.len().to_string()))? {
+            all.push(item);
+        }
+        Ok(Value::Array(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut all = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let inner = self.inner(&name);
+            if all.contains_key(&name) {
+                *self.twice.borrow_mut() = Some(inner.pointer);
+                return Err(A::Error::custom("a name is given twice"));
+            }
+            all.insert(name, members.next_value_seed(inner)?);
+        }
+        Ok(Value::Object(all))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn what_serde_json_reads_is_read_alike() {
+        for text in [
+            "null",
+            "[1,-1,1.5,1e300,18446744073709551615,true,\"\\u00e9\"]",
+            "{\"a\":{\"b\":[{\"c\":null}]},\"\":0}",
+        ] {
+            let expected: serde_json::Value = serde_json::from_str(text).unwrap();
+            assert_eq!(parse(text.as_bytes()).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn ambiguous_broken_and_endless_ones_are_refused_with_their_place() {
+        let problem = |text: &str| parse(text.as_bytes()).unwrap_err().document("/");
+        let twice = problem("{\"a\":[{\"b\":1,\n\"b\":1}]}");
+        assert!(twice.contains("\"pointer\":\"/a/0/b\""), "{twice}");
+        assert!(twice.contains("line 2"), "{twice}");
+        for broken in ["", "{", "{}x", "[1,]", "NaN", "\"\\ud800\""] {
+            let text = problem(broken);
+            assert!(text.contains("is not JSON at line 1"), "{broken}: {text}");
+        }
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(problem(&deep).contains("is not JSON at line 1"));
+    }
+}

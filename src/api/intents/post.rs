@@ -1,0 +1,285 @@
+//! POST /v1/intents: an intent posted any number of times is on record once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::replay::{self, Replay};
+use super::request::NewIntentBody;
+use super::view::{IntentBody, normal_form};
+use super::wait::until_final;
+use crate::api::auth::{Caller, Write};
+use crate::api::problem::{PROBLEM_JSON, Problem, ProblemBody, Violation, to_text};
+use crate::api::{Shared, body, idempotency_key, prefer};
+use crate::domain::intent::{Request, first_difference_of_forms, read};
+use crate::store::accept::{Accepted, Lane, NewIntent, NewKey};
+use crate::store::idempotency::StoredAnswer;
+use crate::store::intents::IntentRow;
+
+/// The path that this file answers.
+pub const PATH: &str = "/v1/intents";
+
+/// What is added to the client's wait before somebody else may take an unanswered key over.
+const ANSWER_MARGIN: Duration = Duration::from_secs(15);
+
+/// How often a request begins again because a key ended, or was taken over, between two looks.
+const MAX_ROUNDS: u32 = 3;
+
+/// A request that may be accepted.
+pub struct Asked {
+    pub tenant: Arc<str>,
+    pub key: Option<String>,
+    /// Seconds that the client wants to wait.
+    pub wait: Option<u32>,
+    pub request: Request,
+    /// The normal form, and its SHA-256.
+    pub form: Value,
+    pub fingerprint: [u8; 32],
+}
+
+impl Asked {
+    /// For how long a key that is answered later is nobody else's.
+    pub fn answered_within(&self) -> Duration {
+        Duration::from_secs(self.wait.unwrap_or(0).into()) + ANSWER_MARGIN
+    }
+}
+
+/// An answer, made or remembered.
+pub struct Reply {
+    pub status: StatusCode,
+    pub body: String,
+    pub intent_id: Uuid,
+    /// It is not the first answer to this request.
+    pub replayed: bool,
+    /// The wait that was observed.
+    pub waited: Option<u32>,
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+        const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+        let ours = "a path of ours and a number are visible ASCII";
+        let mut response = (self.status, self.body).into_response();
+        let headers = response.headers_mut();
+        let media = if self.status.is_success() {
+            let location = HeaderValue::try_from(format!("{PATH}/{}", self.intent_id));
+            headers.insert(header::LOCATION, location.expect(ours));
+            "application/json"
+        } else {
+            PROBLEM_JSON
+        };
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+        if self.replayed {
+            headers.insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        if let Some(seconds) = self.waited {
+            let applied = HeaderValue::try_from(format!("wait={seconds}"));
+            headers.insert(PREFERENCE_APPLIED, applied.expect(ours));
+        }
+        response
+    }
+}
+
+/// Accept an intent
+///
+/// On record once it is answered 2xx, and on the ledger at most once, however often it is posted.
+#[utoipa::path(
+    post, path = PATH, tag = "intents",
+    security(("api_key" = ["intents:write"])),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, in double quotes or not; the same again gets the same answer. X-Idempotency-Key is an alias. Needed unless the configuration says otherwise."),
+        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`, at most 60: answer when the intent is final."),
+    ),
+    request_body(content = NewIntentBody, content_type = "application/json"),
+    responses(
+        (status = 202, description = "Accepted. Also the stored answer to a request that was accepted before.", body = IntentBody,
+            headers(("Location" = String, description = "The intent."), ("Idempotent-Replayed" = Option<String>, description = "`true`: this is a stored answer."), ("Preference-Applied" = Option<String>, description = "The wait that was observed."))),
+        (status = 200, description = "Final within the wait, or the intent of this workflow and method that exists already.", body = IntentBody,
+            headers(("Location" = String, description = "The intent."), ("Idempotent-Replayed" = Option<String>, description = "`true`: it existed already."), ("Preference-Applied" = Option<String>, description = "The wait that was observed."))),
+        (status = 400, description = "`invalid-request`, `idempotency-key-missing`, `idempotency-key-invalid`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "`request-timeout`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`workflow-conflict`, `request-in-flight` (with Retry-After)", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "`body-too-large`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported-media-type`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`idempotency-key-reused`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-requests` (with Retry-After)", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn post(
+    caller: Caller<Write>,
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Reply, Problem> {
+    shared.posts.count(&caller.tenant)?;
+    let key = idempotency_key::read(&headers)?;
+    if key.is_none() && shared.settings.idempotency_key_required {
+        return Err(Problem::key_missing());
+    }
+    let value = body::read(&headers, body, shared.settings.max_body_bytes).await?;
+    let wait = prefer::wait(&headers)?;
+    let request = read(&value, &shared.accounts).map_err(|errors| {
+        Problem::invalid(errors.into_iter().map(Violation::from).collect())
+    })?;
+    let form = request.to_json();
+    let asked = Asked {
+        tenant: caller.tenant,
+        key,
+        wait,
+        fingerprint: Sha256::digest(form.to_string().as_bytes()).into(),
+        form,
+        request,
+    };
+    // A task of its own: a client that goes away must not leave a key without its answer.
+    let span = tracing::Span::current();
+    let answering = tokio::spawn(async move { answer(&shared, &asked).await }.instrument(span));
+    answering.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "answering a post panicked");
+        Err(Problem::internal())
+    })
+}
+
+async fn answer(shared: &Shared, asked: &Asked) -> Result<Reply, Problem> {
+    for _ in 0..MAX_ROUNDS {
+        match shared.acceptor.accept(new_intent(shared, asked)).await? {
+            Accepted::New(row) => return first_answer(shared, asked, *row).await,
+            Accepted::Existing(row) => return existing_answer(shared, asked, *row).await,
+            Accepted::KeyTaken => match replay::replay(shared, asked).await? {
+                Replay::Reply(reply) => return Ok(reply),
+                Replay::Gone => {}
+            },
+        }
+    }
+    Err(Problem::in_flight(1))
+}
+
+fn new_intent(shared: &Shared, asked: &Asked) -> NewIntent {
+    NewIntent {
+        id: Uuid::now_v7(),
+        tenant: asked.tenant.to_string(),
+        tag: asked.request.key(&asked.tenant).tag(shared.network),
+        lane: Lane::User,
+        request: asked.request.clone(),
+        key: asked.key.as_ref().map(|key| NewKey {
+            key: key.clone(),
+            fingerprint: asked.fingerprint,
+            keep_for: shared.settings.idempotency_ttl,
+            answered_within: asked.wait.map(|_| asked.answered_within()),
+        }),
+    }
+}
+
+async fn first_answer(shared: &Shared, asked: &Asked, row: IntentRow) -> Result<Reply, Problem> {
+    let Some(seconds) = asked.wait else {
+        return Ok(Reply {
+            status: StatusCode::ACCEPTED,
+            intent_id: row.id,
+            body: to_text(&IntentBody::new(shared, row)?),
+            replayed: false,
+            waited: None,
+        });
+    };
+    late_answer(shared, asked, row.id, seconds).await
+}
+
+/// The answer after a wait. Its key was started, and is completed with it.
+pub async fn late_answer(
+    shared: &Shared,
+    asked: &Asked,
+    intent_id: Uuid,
+    seconds: u32,
+) -> Result<Reply, Problem> {
+    let row = until_final(shared, &asked.tenant, intent_id, seconds).await?;
+    let status = if row.is_final() {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    let body = to_text(&IntentBody::new(shared, row)?);
+    if let Some(key) = &asked.key {
+        let code = stored_status(status);
+        let mine = shared
+            .store
+            .complete_key(&asked.tenant, key, code, &body)
+            .await?;
+        if !mine {
+            // Somebody took the key over and was quicker: one request has one answer.
+            return match replay::replay(shared, asked).await? {
+                Replay::Reply(reply) => Ok(reply),
+                Replay::Gone => Err(Problem::in_flight(1)),
+            };
+        }
+    }
+    Ok(Reply {
+        status,
+        body,
+        intent_id,
+        replayed: false,
+        waited: asked.wait,
+    })
+}
+
+fn stored_status(status: StatusCode) -> i16 {
+    i16::try_from(status.as_u16()).expect("a status has three digits")
+}
+
+/// There is an intent of this workflow and method: the same one, or another.
+async fn existing_answer(shared: &Shared, asked: &Asked, row: IntentRow) -> Result<Reply, Problem> {
+    let intent_id = row.id;
+    let reply = match difference(shared, asked, &row) {
+        Some(pointer) => {
+            let problem = Problem::workflow_conflict(pointer, intent_id);
+            Reply {
+                status: problem.status(),
+                body: problem.document(PATH),
+                intent_id,
+                replayed: false,
+                waited: None,
+            }
+        }
+        None => {
+            let row = match asked.wait {
+                Some(seconds) => until_final(shared, &asked.tenant, intent_id, seconds).await?,
+                None => row,
+            };
+            Reply {
+                status: StatusCode::OK,
+                body: to_text(&IntentBody::new(shared, row)?),
+                intent_id,
+                replayed: true,
+                waited: asked.wait,
+            }
+        }
+    };
+    if let Some(key) = &asked.key {
+        let answer = StoredAnswer {
+            tenant: &asked.tenant,
+            key,
+            fingerprint: asked.fingerprint,
+            request: (!reply.status.is_success()).then(|| asked.form.clone()),
+            intent_id,
+            status: stored_status(reply.status),
+            response: &reply.body,
+            keep_for: shared.settings.idempotency_ttl,
+        };
+        shared.store.store_answer(&answer).await?;
+    }
+    Ok(reply)
+}
+
+/// Where the request differs from the intent on record. One that was enqueued in SQL and is not valid differs as a whole.
+fn difference(shared: &Shared, asked: &Asked, row: &IntentRow) -> Option<String> {
+    match normal_form(shared, row) {
+        Some(form) => first_difference_of_forms(&asked.form, &form),
+        None => Some(String::new()),
+    }
+}

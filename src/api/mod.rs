@@ -1,0 +1,194 @@
+//! The REST API. It knows the domain and the records; a request never reaches the chain.
+
+mod acceptor;
+mod auth;
+mod body;
+mod channels;
+mod docs;
+mod edge;
+mod events;
+mod health;
+mod idempotency_key;
+mod intents;
+mod limit;
+mod page;
+mod prefer;
+mod problem;
+mod purge;
+mod query;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
+
+use crate::domain::intent::Accounts;
+use crate::domain::primitives::NetworkId;
+use crate::store::Store;
+use acceptor::Acceptor;
+use auth::KeyCache;
+use limit::PostLimit;
+use problem::Problem;
+
+pub use auth::KEY_CACHE_TTL;
+pub use prefer::MAX_WAIT;
+pub use purge::purge_expired_keys;
+
+/// How long open requests may take to end once the server drains.
+const DRAIN_LIMIT: Duration = Duration::from_secs(20);
+
+/// What may be configured.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether a POST of an intent needs an Idempotency-Key. `workflow_id` is never optional.
+    pub idempotency_key_required: bool,
+    /// How long stored answers live.
+    pub idempotency_ttl: Duration,
+    /// The most bytes of a body.
+    pub max_body_bytes: usize,
+    /// How many intents a tenant may post a second; none: as many as come.
+    pub max_posts_per_second: Option<NonZeroU32>,
+    /// A key of the tenant `default` with all scopes, for requests from this machine alone.
+    pub dev_key: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            idempotency_key_required: true,
+            idempotency_ttl: Duration::from_secs(24 * 60 * 60),
+            max_body_bytes: 256 * 1024,
+            max_posts_per_second: None,
+            dev_key: None,
+        }
+    }
+}
+
+/// One thing that the daemon needs to do its work.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Check {
+    /// What.
+    pub name: String,
+    /// Whether it is well.
+    pub ok: bool,
+    /// A few words, for everybody: no address, no secret.
+    pub detail: String,
+}
+
+/// What the daemon knows of its own readiness. The database is asked by the API itself.
+pub trait Probe: Send + Sync + 'static {
+    /// Everything that is needed, well or not.
+    fn readiness(&self) -> Vec<Check>;
+}
+
+/// What the API needs of the daemon.
+pub struct App {
+    /// The records.
+    pub store: Store,
+    /// The network that tags are made for.
+    pub network: NetworkId,
+    /// The accounts that intents may move funds of.
+    pub accounts: Accounts,
+    /// What is configured.
+    pub settings: Settings,
+    /// Whether the rest of the daemon is well.
+    pub probe: Arc<dyn Probe>,
+    /// Renders the metrics in Prometheus' text format.
+    pub render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What every handler sees.
+struct Shared {
+    store: Store,
+    network: NetworkId,
+    accounts: Accounts,
+    settings: Settings,
+    probe: Arc<dyn Probe>,
+    render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    keys: KeyCache,
+    acceptor: Acceptor,
+    posts: PostLimit,
+    /// Ends waits, so that a daemon which was asked to end does not take a minute to.
+    draining: CancellationToken,
+    /// The newest event number that is known to be settled.
+    settled_event: AtomicI64,
+    /// The document, written once.
+    description: Bytes,
+}
+
+/// The API as a router; serve it with `into_make_service_with_connect_info::<SocketAddr>()`, or the development key is
+/// good for nobody.
+///
+/// # Panics
+/// Outside a Tokio runtime: it starts the tasks that put intents on record.
+pub fn router(app: App) -> Router {
+    build(app, CancellationToken::new())
+}
+
+fn build(app: App, draining: CancellationToken) -> Router {
+    let (router, description) = docs::routes();
+    let shared = Shared {
+        acceptor: Acceptor::start(&app.store),
+        posts: PostLimit::new(app.settings.max_posts_per_second),
+        keys: KeyCache::default(),
+        settled_event: AtomicI64::new(0),
+        description: problem::to_text(&description).into(),
+        draining,
+        store: app.store,
+        network: app.network,
+        accounts: app.accounts,
+        settings: app.settings,
+        probe: app.probe,
+        render_metrics: app.render_metrics,
+    };
+    router
+        .merge(docs::page())
+        .fallback(async || Problem::no_such_path())
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(axum::middleware::from_fn(edge::edge))
+        .with_state(Arc::new(shared))
+}
+
+/// The API's description, in OpenAPI 3.1, as JSON.
+#[must_use]
+pub fn description() -> String {
+    problem::to_text(&docs::routes().1)
+}
+
+/// Serves until `shutdown`, then lets open requests end: no new connection is taken, waits are answered with the intent as it
+/// is, and after 20 seconds what is still open is dropped.
+///
+/// # Errors
+/// What the listener said.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let draining = CancellationToken::new();
+    let router = build(app, draining.clone());
+    let begun = draining.clone();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        shutdown.await;
+        draining.cancel();
+    });
+    tokio::select! {
+        ended = async { serving.await } => ended,
+        () = async {
+            begun.cancelled().await;
+            tokio::time::sleep(DRAIN_LIMIT).await;
+        } => {
+            tracing::warn!("open requests were dropped at the end of the drain");
+            Ok(())
+        }
+    }
+}
