@@ -62,11 +62,20 @@ pub struct Daemon {
 ///
 /// # Errors
 /// Names the key of the configuration that is missing.
-pub fn keyring(config: &Config) -> anyhow::Result<(Arc<Keyring>, Accounts, crate::domain::primitives::AccountId)> {
+pub fn keyring(
+    config: &Config,
+) -> anyhow::Result<(Arc<Keyring>, Accounts, crate::domain::primitives::AccountId)> {
     let ring = Keyring::new(config.accounts.channel_seed.clone());
     let source = ring.add(config.source_secret()?);
-    let fee_account = config.accounts.fee.as_ref().map_or(source, |key| ring.add(key));
-    let accounts = Accounts { default_source: source, other_sources: Vec::new() };
+    let fee_account = config
+        .accounts
+        .fee
+        .as_ref()
+        .map_or(source, |key| ring.add(key));
+    let accounts = Accounts {
+        default_source: source,
+        other_sources: Vec::new(),
+    };
     Ok((Arc::new(ring), accounts, fee_account))
 }
 
@@ -84,7 +93,9 @@ pub async fn connect(config: &Config) -> anyhow::Result<Store> {
     loop {
         match Store::connect(url, config.database.max_connections).await {
             Ok(store) => return Ok(store),
-            Err(error @ StoreError::Away(_)) if clock.elapsed() < config.database.connect_timeout => {
+            Err(error @ StoreError::Away(_))
+                if clock.elapsed() < config.database.connect_timeout =>
+            {
                 tracing::info!(%error, "waiting for the database");
                 tokio::time::sleep(CONNECT_RETRY).await;
             }
@@ -161,7 +172,13 @@ impl Daemon {
         let settings = engine_settings(config, fee_account)?;
         let listener = TcpListener::bind(config.api.listen)
             .await
-            .with_context(|| format!("api.listen ({}): cannot listen on {}", config::variable("api.listen"), config.api.listen))?;
+            .with_context(|| {
+                format!(
+                    "api.listen ({}): cannot listen on {}",
+                    config::variable("api.listen"),
+                    config.api.listen
+                )
+            })?;
         let api_address = listener.local_addr()?;
         let store = connect(config).await?;
         store.migrate().await?;
@@ -169,7 +186,13 @@ impl Daemon {
         if let Some(key) = &config.api.bootstrap_key {
             let scopes = ["intents:read", "intents:write", "admin"];
             store
-                .add_api_key(Uuid::now_v7(), DEFAULT_TENANT, "bootstrap", key.expose_secret(), &scopes)
+                .add_api_key(
+                    Uuid::now_v7(),
+                    DEFAULT_TENANT,
+                    "bootstrap",
+                    key.expose_secret(),
+                    &scopes,
+                )
                 .await?;
         }
 
@@ -191,7 +214,10 @@ impl Daemon {
             network: NetworkId::of(&passphrase),
             accounts,
             settings: api_settings(config, options.dev_key),
-            probe: Arc::new(Readiness { status: status.clone(), clock: Arc::new(SystemClock) }),
+            probe: Arc::new(Readiness {
+                status: status.clone(),
+                clock: Arc::new(SystemClock),
+            }),
             render_metrics: match options.metrics {
                 Some(handle) => Arc::new(move || handle.render()),
                 None => Arc::new(String::new),
@@ -204,7 +230,15 @@ impl Daemon {
             tokio::spawn(gauges(store.clone(), stopped)),
         ];
         tracing::info!(api = %api_address, "the daemon runs");
-        Ok(Self { api: api_address, status, store, stop, engine, server, others })
+        Ok(Self {
+            api: api_address,
+            status,
+            store,
+            stop,
+            engine,
+            server,
+            others,
+        })
     }
 
     /// Works until `signal`, or until the engine or the API ends by itself; then drains.
@@ -342,13 +376,21 @@ impl api::Probe for Readiness {
             Phase::Draining => (false, "draining".to_owned()),
             Phase::Halted(why) => (false, why),
         };
-        let engine = api::Check { name: "engine".to_owned(), ok, detail };
+        let engine = api::Check {
+            name: "engine".to_owned(),
+            ok,
+            detail,
+        };
         let age = self.status.head().map(|head| {
             let closed_at = i64::try_from(head.closed_at.0).unwrap_or(i64::MAX);
             (head.ledger, self.clock.now().unix_timestamp() - closed_at)
         });
         let horizon = match age {
-            None => api::Check { name: "horizon".to_owned(), ok: false, detail: "no ledger is known yet".to_owned() },
+            None => api::Check {
+                name: "horizon".to_owned(),
+                ok: false,
+                detail: "no ledger is known yet".to_owned(),
+            },
             Some((ledger, age)) => api::Check {
                 name: "horizon".to_owned(),
                 ok: age <= STALE_LEDGER_SECONDS,

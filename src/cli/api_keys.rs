@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Subcommand, ValueEnum};
 use uuid::Uuid;
 
-use super::output::{self, Usage};
 use super::Global;
+use super::output::{self, Usage};
 use crate::config::Required;
 use crate::daemon::connect;
 use crate::worker::SYSTEM_TENANT;
@@ -69,22 +69,40 @@ impl ApiKeys {
         let store = connect(&config).await?;
         store.migrate().await?;
         match self {
-            Self::Create { tenant, name, scopes } => {
+            Self::Create {
+                tenant,
+                name,
+                scopes,
+            } => {
                 let characters = tenant.chars().count();
                 if tenant == SYSTEM_TENANT {
-                    return Err(Usage(format!("--tenant: {SYSTEM_TENANT:?} is the submitter's own")).into());
+                    return Err(Usage(format!(
+                        "--tenant: {SYSTEM_TENANT:?} is the submitter's own"
+                    ))
+                    .into());
                 }
-                if characters == 0 || characters > MAX_TENANT_CHARACTERS || tenant.chars().any(char::is_control) {
-                    return Err(Usage(format!("--tenant: must have 1 to {MAX_TENANT_CHARACTERS} characters")).into());
+                if characters == 0
+                    || characters > MAX_TENANT_CHARACTERS
+                    || tenant.chars().any(char::is_control)
+                {
+                    return Err(Usage(format!(
+                        "--tenant: must have 1 to {MAX_TENANT_CHARACTERS} characters"
+                    ))
+                    .into());
                 }
                 let key = format!("sk_{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
                 let id = Uuid::now_v7();
                 let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
                 store.add_api_key(id, &tenant, &name, &key, &scopes).await?;
                 if global.json {
-                    return output::json(&serde_json::json!({"id": id, "tenant": tenant, "name": name, "key": key, "scopes": scopes}));
+                    return output::json(
+                        &serde_json::json!({"id": id, "tenant": tenant, "name": name, "key": key, "scopes": scopes}),
+                    );
                 }
-                println!("id      {id}\ntenant  {tenant}\nscopes  {}\nkey     {key}", scopes.join(", "));
+                println!(
+                    "id      {id}\ntenant  {tenant}\nscopes  {}\nkey     {key}",
+                    scopes.join(", ")
+                );
                 println!("The key is shown this once.");
                 Ok(())
             }
@@ -103,8 +121,19 @@ impl ApiKeys {
                 }
                 let mut table = output::table(&["id", "tenant", "name", "key", "scopes", "state"]);
                 for key in keys {
-                    let state = if key.revoked_at.is_some() { "revoked" } else { "in use" };
-                    table.add_row([key.id.to_string(), key.tenant, key.name, format!("{}…", key.hint), key.scopes.join(", "), state.to_owned()]);
+                    let state = if key.revoked_at.is_some() {
+                        "revoked"
+                    } else {
+                        "in use"
+                    };
+                    table.add_row([
+                        key.id.to_string(),
+                        key.tenant,
+                        key.name,
+                        format!("{}…", key.hint),
+                        key.scopes.join(", "),
+                        state.to_owned(),
+                    ]);
                 }
                 println!("{table}");
                 Ok(())

@@ -6,8 +6,8 @@ use clap::Subcommand;
 use indicatif::ProgressBar;
 use tokio::sync::watch;
 
-use super::output::{self, Usage};
 use super::Global;
+use super::output::{self, Usage};
 use crate::config::{Config, Required};
 use crate::daemon::{connect, engine_settings, horizon, keyring};
 use crate::store::Store;
@@ -38,7 +38,9 @@ impl Channels {
     /// Runs it.
     pub async fn run(self, global: &Global) -> anyhow::Result<()> {
         match self {
-            Self::Ensure { count, timeout } => ensure(global, count, Duration::from_secs(timeout)).await,
+            Self::Ensure { count, timeout } => {
+                ensure(global, count, Duration::from_secs(timeout)).await
+            }
             Self::List => list(global).await,
             Self::Verify => verify(global).await,
         }
@@ -47,9 +49,14 @@ impl Channels {
 
 /// Runs an engine of its own beside any that runs already, until the channels are there.
 async fn ensure(global: &Global, count: u32, timeout: Duration) -> anyhow::Result<()> {
-    let mut config = global.load_quiet(&[Required::Database, Required::Horizon, Required::Source])?;
+    let mut config =
+        global.load_quiet(&[Required::Database, Required::Horizon, Required::Source])?;
     if config.accounts.channel_seed.is_none() {
-        return Err(Usage("accounts.channel_seed (SUBMITTER__ACCOUNTS__CHANNEL_SEED) is required and not given".to_owned()).into());
+        return Err(Usage(
+            "accounts.channel_seed (SUBMITTER__ACCOUNTS__CHANNEL_SEED) is required and not given"
+                .to_owned(),
+        )
+        .into());
     }
     config.accounts.channels = count;
     let store = connect(&config).await?;
@@ -58,7 +65,11 @@ async fn ensure(global: &Global, count: u32, timeout: Duration) -> anyhow::Resul
     let engine = engine(&config, &store, &status)?;
     let (stop, stopped) = watch::channel(false);
     let mut running = tokio::spawn(engine.run(stopped));
-    let bar = if global.json { ProgressBar::hidden() } else { ProgressBar::new(u64::from(count)) };
+    let bar = if global.json {
+        ProgressBar::hidden()
+    } else {
+        ProgressBar::new(u64::from(count))
+    };
     let begun = tokio::time::Instant::now();
     let report = loop {
         let report = ensure_report(&store, count).await?;
@@ -82,7 +93,11 @@ async fn ensure(global: &Global, count: u32, timeout: Duration) -> anyhow::Resul
     stop.send_replace(true);
     running.await??;
     if report.open < count {
-        anyhow::bail!("{} of {count} channels are open after {} s ({phase:?})", report.open, timeout.as_secs());
+        anyhow::bail!(
+            "{} of {count} channels are open after {} s ({phase:?})",
+            report.open,
+            timeout.as_secs()
+        );
     }
     if global.json {
         return output::json(&serde_json::json!({"wanted": count, "open": report.open}));
@@ -95,7 +110,15 @@ fn engine(config: &Config, store: &Store, status: &Status) -> anyhow::Result<Eng
     let (keys, accounts, fee_account) = keyring(config)?;
     let settings = engine_settings(config, fee_account)?;
     let passphrase = config.network_passphrase()?;
-    Ok(Engine::new(store.clone(), horizon(config)?, keys, passphrase, accounts, settings, status.clone()))
+    Ok(Engine::new(
+        store.clone(),
+        horizon(config)?,
+        keys,
+        passphrase,
+        accounts,
+        settings,
+        status.clone(),
+    ))
 }
 
 async fn list(global: &Global) -> anyhow::Result<()> {
@@ -106,21 +129,27 @@ async fn list(global: &Global) -> anyhow::Result<()> {
     if global.json {
         let all: Vec<_> = rows
             .iter()
-            .map(|row| serde_json::json!({
-                "account": row.account, "kind": row.kind, "index": row.sep5_index,
-                "sequence": row.sequence.to_string(), "state": row.state, "reason": row.reason,
-                "busy_with": row.busy_with,
-            }))
+            .map(|row| {
+                serde_json::json!({
+                    "account": row.account, "kind": row.kind, "index": row.sep5_index,
+                    "sequence": row.sequence.to_string(), "state": row.state, "reason": row.reason,
+                    "busy_with": row.busy_with,
+                })
+            })
             .collect();
         return output::json(&all);
     }
     let mut table = output::table(&["account", "kind", "index", "sequence", "state", "in use by"]);
     for row in rows {
-        let state = row.reason.map_or_else(|| row.state.clone(), |reason| format!("{}: {reason}", row.state));
+        let state = row.reason.map_or_else(
+            || row.state.clone(),
+            |reason| format!("{}: {reason}", row.state),
+        );
         table.add_row([
             row.account,
             row.kind,
-            row.sep5_index.map_or_else(String::new, |index| index.to_string()),
+            row.sep5_index
+                .map_or_else(String::new, |index| index.to_string()),
             row.sequence.to_string(),
             state,
             row.busy_with.map_or_else(String::new, |id| id.to_string()),
@@ -145,16 +174,18 @@ async fn verify(global: &Global) -> anyhow::Result<()> {
             None => crate::signer::Signer::holds(keys.as_ref(), account),
         };
         let endpoint = horizon.any();
-        let snapshot = endpoint
-            .account(account)
-            .await
-            .map_err(|unknown| anyhow::anyhow!("Horizon {}: {}", endpoint.name(), unknown.detail))?;
+        let snapshot = endpoint.account(account).await.map_err(|unknown| {
+            anyhow::anyhow!("Horizon {}: {}", endpoint.name(), unknown.detail)
+        })?;
         let explained = row.sequence + i64::from(row.busy_with.is_some());
         let finding = match &snapshot.state {
             None => "does not exist".to_owned(),
             Some(_) if !held => "no key is held for it".to_owned(),
             Some(state) if state.sequence.0 > explained => {
-                format!("drift: the chain is at {}, the records at {explained}", state.sequence)
+                format!(
+                    "drift: the chain is at {}, the records at {explained}",
+                    state.sequence
+                )
             }
             Some(_) => "ok".to_owned(),
         };
@@ -175,7 +206,10 @@ async fn verify(global: &Global) -> anyhow::Result<()> {
         println!("{table}");
     }
     if wrong > 0 {
-        anyhow::bail!("{wrong} of {} channels are not as they should be", findings.len());
+        anyhow::bail!(
+            "{wrong} of {} channels are not as they should be",
+            findings.len()
+        );
     }
     Ok(())
 }

@@ -43,22 +43,42 @@ pub struct Dev {
 impl Dev {
     /// What goes wrong in a demo where nothing else is said.
     fn demo_faults() -> Faults {
-        Faults { lose_answer_after: 0.1, answer_504: 0.05, read_lag_ledgers: 2, ..Faults::default() }
+        Faults {
+            lose_answer_after: 0.1,
+            answer_504: 0.05,
+            read_lag_ledgers: 2,
+            ..Faults::default()
+        }
     }
 
     /// Runs until it is told to stop, or until the demo is done.
     pub async fn run(self, global: &Global) -> anyhow::Result<()> {
         if !self.listen.ip().is_loopback() {
-            return Err(Usage(format!("--listen {}: dev takes the key {DEV_KEY} from anybody, so it serves loopback only", self.listen)).into());
+            return Err(Usage(format!(
+                "--listen {}: dev takes the key {DEV_KEY} from anybody, so it serves loopback only",
+                self.listen
+            ))
+            .into());
         }
         if self.ledger_seconds == Pace::Manual {
-            return Err(Usage("--ledger-seconds: dev needs ledgers that close by themselves".to_owned()).into());
+            return Err(Usage(
+                "--ledger-seconds: dev needs ledgers that close by themselves".to_owned(),
+            )
+            .into());
         }
-        let filter = if self.demo.is_some() { "error" } else { "info,sqlx=warn" };
+        let filter = if self.demo.is_some() {
+            "error"
+        } else {
+            "info,sqlx=warn"
+        };
         telemetry::init_logs(LogFormat::Text, filter)?;
         let metrics = telemetry::install_metrics()?;
         let seed = self.faults.seed.unwrap_or(1);
-        let otherwise = if self.demo.is_some() { Self::demo_faults() } else { Faults::default() };
+        let otherwise = if self.demo.is_some() {
+            Self::demo_faults()
+        } else {
+            Faults::default()
+        };
         let mut faults = self.faults.or(otherwise);
         faults.seed = seed;
         let options = Options {
@@ -78,7 +98,10 @@ impl Dev {
         tokio::pin!(told);
         let progress = !global.json;
         if progress {
-            println!("starting PostgreSQL, the sandbox ledger and the daemon with {} channels …", self.channels);
+            println!(
+                "starting PostgreSQL, the sandbox ledger and the daemon with {} channels …",
+                self.channels
+            );
         }
         let stack = tokio::select! {
             stack = Stack::start(options, Some(metrics)) => stack?,
@@ -95,7 +118,14 @@ impl Dev {
                 output::json(&outcome.report)?;
             } else {
                 println!("{}", outcome.report.table());
-                println!("{}", if outcome.right { "right: each landed exactly once" } else { "WRONG" });
+                println!(
+                    "{}",
+                    if outcome.right {
+                        "right: each landed exactly once"
+                    } else {
+                        "WRONG"
+                    }
+                );
             }
             stack.stop().await?;
             if !outcome.right {

@@ -20,7 +20,10 @@ struct Finding {
 /// Checks all, says what it found, and fails where anything is wrong.
 pub async fn run(global: &Global) -> anyhow::Result<()> {
     let config = global.load_quiet(&[Required::Database, Required::Horizon, Required::Source])?;
-    let mut findings = vec![finding("configuration", Ok("every key is known and valid".to_owned()))];
+    let mut findings = vec![finding(
+        "configuration",
+        Ok("every key is known and valid".to_owned()),
+    )];
     findings.push(finding("database", database(&config).await));
     findings.extend(chain(&config).await?);
     let wrong = findings.iter().filter(|finding| !finding.ok).count();
@@ -28,7 +31,12 @@ pub async fn run(global: &Global) -> anyhow::Result<()> {
         output::json(&findings)?;
     } else {
         for finding in &findings {
-            println!("{}  {:<28} {}", if finding.ok { "ok   " } else { "WRONG" }, finding.what, finding.detail);
+            println!(
+                "{}  {:<28} {}",
+                if finding.ok { "ok   " } else { "WRONG" },
+                finding.what,
+                finding.detail
+            );
         }
     }
     if wrong > 0 {
@@ -40,14 +48,25 @@ pub async fn run(global: &Global) -> anyhow::Result<()> {
 fn finding(what: impl Into<String>, result: Result<String, String>) -> Finding {
     let ok = result.is_ok();
     let detail = result.unwrap_or_else(|error| error);
-    Finding { what: what.into(), ok, detail }
+    Finding {
+        what: what.into(),
+        ok,
+        detail,
+    }
 }
 
 async fn database(config: &Config) -> Result<String, String> {
-    let store = connect(config).await.map_err(|error| format!("{error:#}"))?;
+    let store = connect(config)
+        .await
+        .map_err(|error| format!("{error:#}"))?;
     store.migrate().await.map_err(|error| error.to_string())?;
-    let passphrase = config.network_passphrase().map_err(|error| error.to_string())?;
-    store.tie_to_network(passphrase).await.map_err(|error| error.to_string())?;
+    let passphrase = config
+        .network_passphrase()
+        .map_err(|error| error.to_string())?;
+    store
+        .tie_to_network(passphrase)
+        .await
+        .map_err(|error| error.to_string())?;
     Ok("reached, and its schema is up to date".to_owned())
 }
 
@@ -60,7 +79,12 @@ async fn chain(config: &Config) -> anyhow::Result<Vec<Finding>> {
         findings.push(finding(
             format!("horizon {}", endpoint.name()),
             status
-                .map(|status| format!("version {}, ledger {}, history from {}", status.horizon_version, status.latest, status.elder))
+                .map(|status| {
+                    format!(
+                        "version {}, ledger {}, history from {}",
+                        status.horizon_version, status.latest, status.elder
+                    )
+                })
                 .map_err(|error| error.to_string()),
         ));
         let header = endpoint.latest_ledger().await;
@@ -78,15 +102,27 @@ async fn chain(config: &Config) -> anyhow::Result<Vec<Finding>> {
             Err(unknown) => Err(unknown.detail),
         }));
     }
-    for (name, account) in [("source account", accounts.default_source), ("fee account", fee_account)] {
+    for (name, account) in [
+        ("source account", accounts.default_source),
+        ("fee account", fee_account),
+    ] {
         let snapshot = pool.any().account(account).await;
-        findings.push(finding(name, match snapshot {
-            Ok(snapshot) => match snapshot.state {
-                Some(state) => Ok(format!("{account} has {} XLM as of ledger {}", state.native_balance, snapshot.as_of)),
-                None => Err(format!("{account} does not exist as of ledger {}: fund it", snapshot.as_of)),
+        findings.push(finding(
+            name,
+            match snapshot {
+                Ok(snapshot) => match snapshot.state {
+                    Some(state) => Ok(format!(
+                        "{account} has {} XLM as of ledger {}",
+                        state.native_balance, snapshot.as_of
+                    )),
+                    None => Err(format!(
+                        "{account} does not exist as of ledger {}: fund it",
+                        snapshot.as_of
+                    )),
+                },
+                Err(unknown) => Err(format!("{account}: {}", unknown.detail)),
             },
-            Err(unknown) => Err(format!("{account}: {}", unknown.detail)),
-        }));
+        ));
     }
     Ok(findings)
 }

@@ -3,8 +3,8 @@
 use clap::Subcommand;
 use secrecy::ExposeSecret as _;
 
-use super::output::{self, Usage};
 use super::Global;
+use super::output::{self, Usage};
 use crate::config::Required;
 use crate::signer::SecretKey;
 
@@ -35,7 +35,9 @@ fn new(global: &Global) -> anyhow::Result<()> {
     let key = SecretKey::from_bytes(rand::random());
     let (account, secret) = (key.account(), key.written());
     if global.json {
-        return output::json(&serde_json::json!({"account": account, "secret": secret.expose_secret()}));
+        return output::json(
+            &serde_json::json!({"account": account, "secret": secret.expose_secret()}),
+        );
     }
     println!("account  {account}");
     println!("secret   {}", secret.expose_secret());
@@ -45,7 +47,11 @@ fn new(global: &Global) -> anyhow::Result<()> {
 fn show(global: &Global, channels: u32) -> anyhow::Result<()> {
     let config = global.load(&[Required::Source])?;
     let source = config.source_secret()?.account();
-    let fee = config.accounts.fee.as_ref().map_or(source, SecretKey::account);
+    let fee = config
+        .accounts
+        .fee
+        .as_ref()
+        .map_or(source, SecretKey::account);
     let mut found = Vec::new();
     for index in 0..channels {
         let seed = config.accounts.channel_seed.as_ref().ok_or_else(|| {
@@ -54,7 +60,9 @@ fn show(global: &Global, channels: u32) -> anyhow::Result<()> {
         found.push(seed.channel(index)?.account());
     }
     if global.json {
-        return output::json(&serde_json::json!({"source": source, "fee_account": fee, "channels": found}));
+        return output::json(
+            &serde_json::json!({"source": source, "fee_account": fee, "channels": found}),
+        );
     }
     println!("source       {source}");
     println!("fee account  {fee}");

@@ -26,7 +26,12 @@ const USAGE: u8 = 2;
 
 /// Lands Stellar transactions exactly as asked, at most once each, whatever fails.
 #[derive(Debug, Parser)]
-#[command(name = "stellar-submitter", version, about, arg_required_else_help = true)]
+#[command(
+    name = "stellar-submitter",
+    version,
+    about,
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -83,7 +88,10 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the runtime did not start: {error}");

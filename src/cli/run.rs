@@ -29,7 +29,10 @@ impl Run {
         // Before anything takes long, so that an early signal is heard too.
         let told = told_to_stop()?;
         tokio::pin!(told);
-        let options = Options { dev_key: None, metrics: Some(metrics) };
+        let options = Options {
+            dev_key: None,
+            metrics: Some(metrics),
+        };
         let daemon = tokio::select! {
             daemon = Daemon::start(&config, options) => daemon?,
             () = &mut told => return Ok(()),

@@ -73,7 +73,9 @@ impl SandboxCommand {
         let sandbox = sandbox::start(config).await?;
         let horizon = format!("http://{}", sandbox.addr());
         if global.json {
-            output::json(&serde_json::json!({"horizon": horizon, "network_passphrase": passphrase}))?;
+            output::json(
+                &serde_json::json!({"horizon": horizon, "network_passphrase": passphrase}),
+            )?;
         } else {
             println!("Horizon     {horizon}");
             println!("passphrase  {passphrase}");

@@ -59,9 +59,18 @@ struct Posted {
 ///
 /// # Errors
 /// Where it could not be carried out; a broken promise is an [`Outcome`] that is not right.
-pub async fn run(stack: &Stack, passphrase: &str, count: usize, seed: u64, quiet: bool) -> anyhow::Result<Outcome> {
+pub async fn run(
+    stack: &Stack,
+    passphrase: &str,
+    count: usize,
+    seed: u64,
+    quiet: bool,
+) -> anyhow::Result<Outcome> {
     let destinations = destinations(stack, seed).await?;
-    let poster = Arc::new(Poster { client: reqwest::Client::new(), api: stack.api() });
+    let poster = Arc::new(Poster {
+        client: reqwest::Client::new(),
+        api: stack.api(),
+    });
     let (accepted_bar, final_bar) = bars(count, quiet);
     let begun = tokio::time::Instant::now();
 
@@ -79,7 +88,10 @@ pub async fn run(stack: &Stack, passphrase: &str, count: usize, seed: u64, quiet
             let operation = &posted.body["operations"][0];
             Asked {
                 tag: Tag::derive(network, "default", workflow, "payment").to_string(),
-                destination: operation["destination"].as_str().unwrap_or_default().to_owned(),
+                destination: operation["destination"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
                 amount: ledger_amount(operation["amount"].as_str().unwrap_or_default()),
             }
         })
@@ -110,11 +122,17 @@ fn bars(count: usize, quiet: bool) -> (ProgressBar, ProgressBar) {
     if quiet {
         return (ProgressBar::hidden(), ProgressBar::hidden());
     }
-    let style = ProgressStyle::with_template("{prefix:9} {bar:40} {pos:>6}/{len} {per_sec:>10} {elapsed:>4}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(
+        "{prefix:9} {bar:40} {pos:>6}/{len} {per_sec:>10} {elapsed:>4}",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bars = MultiProgress::new();
     let bar = |name: &'static str| {
-        let bar = bars.add(ProgressBar::new(count as u64).with_style(style.clone()).with_prefix(name));
+        let bar = bars.add(
+            ProgressBar::new(count as u64)
+                .with_style(style.clone())
+                .with_prefix(name),
+        );
         bar.tick();
         bar
     };
@@ -157,20 +175,32 @@ async fn post_all(
             let key = format!("demo-{seed}-{index}");
             let (mut duplicates, mut wrong) = (0, 0);
             if index % TWICE_AT_ONCE == 0 {
-                let (first, second) = tokio::join!(poster.post(&key, &body), poster.post(&key, &body));
+                let (first, second) =
+                    tokio::join!(poster.post(&key, &body), poster.post(&key, &body));
                 let (first, second) = (first?, second?);
                 duplicates += 1;
                 // One intent: each answer is an acceptance, a replay of it, or a request in flight; one id in all.
                 let statuses = [first.0, second.0];
-                let fine = statuses.contains(&202) && statuses.iter().all(|status| matches!(status, 200 | 202 | 409));
+                let fine = statuses.contains(&202)
+                    && statuses
+                        .iter()
+                        .all(|status| matches!(status, 200 | 202 | 409));
                 let same = first.0 == 409 || second.0 == 409 || first.1["id"] == second.1["id"];
                 wrong += usize::from(!(fine && same));
             } else {
                 let (status, answer) = poster.post(&key, &body).await?;
-                ensure!(status == 202, "intent {index} was answered {status}: {answer}");
+                ensure!(
+                    status == 202,
+                    "intent {index} was answered {status}: {answer}"
+                );
             }
             bar.inc(1);
-            Ok::<_, anyhow::Error>(Posted { index, body, duplicates, wrong })
+            Ok::<_, anyhow::Error>(Posted {
+                index,
+                body,
+                duplicates,
+                wrong,
+            })
         });
     }
     let mut posted = Vec::with_capacity(count);
@@ -185,7 +215,10 @@ async fn post_all(
 /// Posts every seventh again: with its old key, and with a new one. Returns how many, and how many were answered wrongly.
 async fn post_again(poster: &Poster, posted: &[Posted]) -> anyhow::Result<(usize, usize)> {
     let (mut duplicates, mut wrong) = (0, 0);
-    for posted in posted.iter().filter(|posted| posted.index % AGAIN_AFTER_SUCCESS == 0) {
+    for posted in posted
+        .iter()
+        .filter(|posted| posted.index % AGAIN_AFTER_SUCCESS == 0)
+    {
         let workflow = posted.body["workflow_id"].as_str().unwrap_or_default();
         let key = format!("{workflow}-again");
         let (status, answer) = poster.post(&key, &posted.body).await?;
@@ -207,7 +240,13 @@ impl Poster {
             .await
             .context("posting an intent")?;
         let status = answer.status().as_u16();
-        Ok((status, answer.json().await.context("the answer to a posted intent")?))
+        Ok((
+            status,
+            answer
+                .json()
+                .await
+                .context("the answer to a posted intent")?,
+        ))
     }
 
     async fn list(&self, status: Option<&str>, cursor: Option<&str>) -> anyhow::Result<Value> {
@@ -217,7 +256,13 @@ impl Poster {
                 url.push_str(&format!("&{name}={value}"));
             }
         }
-        let answer = self.client.get(url).bearer_auth(DEV_KEY).send().await?.error_for_status()?;
+        let answer = self
+            .client
+            .get(url)
+            .bearer_auth(DEV_KEY)
+            .send()
+            .await?
+            .error_for_status()?;
         Ok(answer.json().await?)
     }
 
@@ -235,26 +280,38 @@ impl Poster {
     }
 }
 
-async fn wait_until_final(poster: &Poster, count: usize, bar: &ProgressBar) -> anyhow::Result<Vec<Value>> {
+async fn wait_until_final(
+    poster: &Poster,
+    count: usize,
+    bar: &ProgressBar,
+) -> anyhow::Result<Vec<Value>> {
     let begun = tokio::time::Instant::now();
     let patience = PATIENCE + Duration::from_secs(count as u64);
     loop {
         let all = poster.all().await?;
-        let done = all.iter().filter(|intent| !intent["finished_at"].is_null()).count();
+        let done = all
+            .iter()
+            .filter(|intent| !intent["finished_at"].is_null())
+            .count();
         bar.set_position(done as u64);
         if done >= count {
             return Ok(all);
         }
         if begun.elapsed() > patience {
             let open = all.iter().find(|intent| intent["finished_at"].is_null());
-            bail!("{} of {count} intents are not final; one of them: {}", count - done, open.unwrap_or(&Value::Null));
+            bail!(
+                "{} of {count} intents are not final; one of them: {}",
+                count - done,
+                open.unwrap_or(&Value::Null)
+            );
         }
         tokio::time::sleep(POLL).await;
     }
 }
 
 fn latencies(intents: &[Value]) -> Vec<Duration> {
-    let at = |intent: &Value, name: &str| OffsetDateTime::parse(intent[name].as_str()?, &Rfc3339).ok();
+    let at =
+        |intent: &Value, name: &str| OffsetDateTime::parse(intent[name].as_str()?, &Rfc3339).ok();
     intents
         .iter()
         .filter_map(|intent| {
@@ -266,6 +323,17 @@ fn latencies(intents: &[Value]) -> Vec<Duration> {
 
 /// The tags of the submitter's own work: channels that it made.
 async fn own_tags(stack: &Stack) -> anyhow::Result<HashSet<String>> {
-    let rows = stack.daemon.store.intents(SYSTEM_TENANT, &crate::store::intents::IntentFilter::default(), 10_000).await?;
-    Ok(rows.iter().filter_map(|row| row.tag.map(|tag| tag.to_string())).collect())
+    let rows = stack
+        .daemon
+        .store
+        .intents(
+            SYSTEM_TENANT,
+            &crate::store::intents::IntentFilter::default(),
+            10_000,
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .filter_map(|row| row.tag.map(|tag| tag.to_string()))
+        .collect())
 }

@@ -55,7 +55,10 @@ impl Report {
                 successes.entry(tag).or_default().push(item);
             }
         }
-        let mut report = Self { accepted: asked.len(), ..Self::default() };
+        let mut report = Self {
+            accepted: asked.len(),
+            ..Self::default()
+        };
         let known: HashSet<&str> = asked.iter().map(|asked| asked.tag.as_str()).collect();
         for asked in asked {
             match successes.get(asked.tag.as_str()).map(Vec::as_slice) {
@@ -112,14 +115,23 @@ impl Report {
             ("landed twice (must be 0)", self.landed_twice.to_string()),
             ("lost (must be 0)", self.lost.to_string()),
             ("landed unasked (must be 0)", self.unasked.to_string()),
-            ("landed otherwise than asked (must be 0)", self.different.to_string()),
-            ("repeated posts answered wrongly (must be 0)", self.wrong_replays.to_string()),
+            (
+                "landed otherwise than asked (must be 0)",
+                self.different.to_string(),
+            ),
+            (
+                "repeated posts answered wrongly (must be 0)",
+                self.wrong_replays.to_string(),
+            ),
             ("p50 accept to final", format!("{} ms", self.p50_ms)),
             ("p99 accept to final", format!("{} ms", self.p99_ms)),
             ("landed per second", format!("{:.1}", self.tx_per_second)),
         ];
         for (name, value) in rows {
-            table.add_row([Cell::new(name), Cell::new(value).set_alignment(CellAlignment::Right)]);
+            table.add_row([
+                Cell::new(name),
+                Cell::new(value).set_alignment(CellAlignment::Right),
+            ]);
         }
         table.to_string()
     }

@@ -59,11 +59,17 @@ impl Stack {
     ///
     /// # Errors
     /// What could not be started, and what to do about it.
-    pub async fn start(options: Options, metrics: Option<PrometheusHandle>) -> anyhow::Result<Self> {
+    pub async fn start(
+        options: Options,
+        metrics: Option<PrometheusHandle>,
+    ) -> anyhow::Result<Self> {
         let passphrase = options.sandbox.passphrase.clone();
         let faults = options.sandbox.faults.clone();
         // Faults begin when the accounts are there: what they try is the submitter, not the setting up.
-        let quiet = sandbox::Config { faults: sandbox::Faults::default(), ..options.sandbox.clone() };
+        let quiet = sandbox::Config {
+            faults: sandbox::Faults::default(),
+            ..options.sandbox.clone()
+        };
         let sandbox = sandbox::start(quiet).await.context("the sandbox ledger")?;
         let horizon = format!("http://{}", sandbox.addr());
 
@@ -83,19 +89,47 @@ impl Stack {
             ("database.url", url),
             ("horizon.urls", horizon.clone()),
             ("network.passphrase", passphrase),
-            ("accounts.source_secret", secrecy::ExposeSecret::expose_secret(&source.written()).to_owned()),
-            ("accounts.channel_seed", hex::encode([play_secret("channels"), play_secret("channels 2")].concat())),
+            (
+                "accounts.source_secret",
+                secrecy::ExposeSecret::expose_secret(&source.written()).to_owned(),
+            ),
+            (
+                "accounts.channel_seed",
+                hex::encode([play_secret("channels"), play_secret("channels 2")].concat()),
+            ),
             ("accounts.channels", options.channels.to_string()),
             ("api.listen", options.listen.to_string()),
             ("engine.poll_ms", "100".to_owned()),
             ("engine.drain_seconds", "10".to_owned()),
             ("log.format", options.log_format.clone()),
         ];
-        let flags = flags.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        let sources = Sources { file: None, env: Vec::new(), flags };
-        let config = Config::load(&sources, &[Required::Database, Required::Horizon, Required::Source])?;
-        let daemon = Daemon::start(&config, daemon::Options { dev_key: Some(DEV_KEY.to_owned()), metrics }).await?;
-        let stack = Self { daemon, sandbox, source: source.account(), postgres };
+        let flags = flags
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
+        let sources = Sources {
+            file: None,
+            env: Vec::new(),
+            flags,
+        };
+        let config = Config::load(
+            &sources,
+            &[Required::Database, Required::Horizon, Required::Source],
+        )?;
+        let daemon = Daemon::start(
+            &config,
+            daemon::Options {
+                dev_key: Some(DEV_KEY.to_owned()),
+                metrics,
+            },
+        )
+        .await?;
+        let stack = Self {
+            daemon,
+            sandbox,
+            source: source.account(),
+            postgres,
+        };
         stack.wait_until_ready(options.channels).await?;
         if faults != sandbox::Faults::default() {
             put_faults(&horizon, &faults).await?;
@@ -119,11 +153,20 @@ impl Stack {
         let begun = tokio::time::Instant::now();
         loop {
             let running = matches!(self.daemon.status.phase(), crate::worker::Phase::Running);
-            if running && crate::worker::ensure_report(&self.daemon.store, channels).await?.open >= channels {
+            if running
+                && crate::worker::ensure_report(&self.daemon.store, channels)
+                    .await?
+                    .open
+                    >= channels
+            {
                 return Ok(());
             }
             if begun.elapsed() > READY_DEADLINE {
-                bail!("the daemon is not ready after {} s: {:?}", READY_DEADLINE.as_secs(), self.daemon.status.phase());
+                bail!(
+                    "the daemon is not ready after {} s: {:?}",
+                    READY_DEADLINE.as_secs(),
+                    self.daemon.status.phase()
+                );
             }
             tokio::time::sleep(READY_POLL).await;
         }
@@ -156,10 +199,15 @@ async fn new_database(postgres: &Postgres, kept: bool) -> anyhow::Result<String>
 /// The friendbot's answer where it is not a success.
 pub async fn fund(horizon: &str, account: AccountId) -> anyhow::Result<()> {
     let url = format!("{horizon}/friendbot?addr={account}");
-    let answer = reqwest::get(&url).await.with_context(|| format!("friendbot for {account}"))?;
+    let answer = reqwest::get(&url)
+        .await
+        .with_context(|| format!("friendbot for {account}"))?;
     if !answer.status().is_success() {
         let status = answer.status();
-        bail!("friendbot for {account}: {status}: {}", answer.text().await.unwrap_or_default());
+        bail!(
+            "friendbot for {account}: {status}: {}",
+            answer.text().await.unwrap_or_default()
+        );
     }
     Ok(())
 }
@@ -168,7 +216,10 @@ async fn put_faults(horizon: &str, faults: &sandbox::Faults) -> anyhow::Result<(
     let url = format!("{horizon}/sandbox/faults");
     let answer = reqwest::Client::new().put(url).json(faults).send().await?;
     if !answer.status().is_success() {
-        bail!("the sandbox refused the faults: {}", answer.text().await.unwrap_or_default());
+        bail!(
+            "the sandbox refused the faults: {}",
+            answer.text().await.unwrap_or_default()
+        );
     }
     Ok(())
 }
@@ -182,9 +233,18 @@ pub async fn truth(horizon: &str, account: AccountId) -> anyhow::Result<Vec<Valu
     let mut all = Vec::new();
     let mut cursor = String::new();
     loop {
-        let url = format!("{horizon}/sandbox/truth?account={account}&limit={TRUTH_PAGE}&cursor={cursor}");
-        let page: Value = client.get(url).send().await?.error_for_status()?.json().await?;
-        let items = page["items"].as_array().context("/sandbox/truth: no items")?;
+        let url =
+            format!("{horizon}/sandbox/truth?account={account}&limit={TRUTH_PAGE}&cursor={cursor}");
+        let page: Value = client
+            .get(url)
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await?;
+        let items = page["items"]
+            .as_array()
+            .context("/sandbox/truth: no items")?;
         all.extend(items.iter().cloned());
         match page["next"].as_str() {
             Some(next) => cursor = next.to_owned(),

@@ -245,12 +245,15 @@ impl Store {
 /// [`StoreError`].
 pub async fn create_database(url: &str) -> Result<String, StoreError> {
     let store = Store::connect(url, 1).await?;
-    let (name,): (String,) =
-        sqlx::query_as("select 'run_' || to_char(clock_timestamp() at time zone 'utc', 'YYYYMMDD_HH24MISS_US')")
-            .fetch_one(&store.pool)
-            .await?;
+    let (name,): (String,) = sqlx::query_as(
+        "select 'run_' || to_char(clock_timestamp() at time zone 'utc', 'YYYYMMDD_HH24MISS_US')",
+    )
+    .fetch_one(&store.pool)
+    .await?;
     // The name was made just above, out of digits.
-    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&store.pool).await?;
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}")))
+        .execute(&store.pool)
+        .await?;
     store.pool.close().await;
     Ok(name)
 }
