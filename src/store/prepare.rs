@@ -64,7 +64,8 @@ pub struct Unread {
 impl Store {
     /// Pairs due intents of a lane with idle channels of a kind, at most `limit`, and holds them.
     ///
-    /// `now` is the chain's time. Of one ordering key only the oldest that is not final is taken.
+    /// `now` is the chain's time: what is over by it is left alone. What is due is decided by the later of it and the
+    /// database's clock, which only schedules: a transaction that comes early is refused and sent again. Of one ordering key only the oldest that is not final is taken.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], or another [`StoreError`].
@@ -87,7 +88,7 @@ impl Store {
              due as (
                select id, row_number() over (order by due_at, seq) as n from (
                  select i.id, i.due_at, i.seq from submitter.intents i
-                 where i.status = 'queued' and i.due_at <= $3 and i.lane = $4
+                 where i.status = 'queued' and i.due_at <= greatest($3, now()) and i.lane = $4
                    and i.request is not null and not i.presigned
                    and (i.valid_until is null or i.valid_until >= $3)
                    and (i.ordering_key is null or not exists (
@@ -128,7 +129,7 @@ impl Store {
             "select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, '' as channel, 0::bigint as sequence,
                     array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings
              from submitter.intents i
-             where i.status = 'queued' and i.presigned and i.due_at <= $1 and i.request is not null
+             where i.status = 'queued' and i.presigned and i.due_at <= greatest($1, now()) and i.request is not null
                and (i.valid_until is null or i.valid_until >= $1)
                and not exists (select from submitter.attempts a where a.channel = i.source and a.ended_at is null)
                and not exists (

@@ -2,21 +2,24 @@
 //! that the chain has and the records have not is explained before anything is signed.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::engine::Engine;
 use super::engine::start::Start;
+use super::engine::{Engine, Input};
 use crate::domain::asset::{Asset, Destination};
 use crate::domain::envelope::{decode, tag_of};
 use crate::domain::intent::{Content, OnStateError, Request};
 use crate::domain::memo::Memo;
 use crate::domain::observation::{AccountSnapshot, Cursor, Landed, Unknown};
 use crate::domain::operation::{MAX_OPERATIONS, Operation};
-use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
+use crate::domain::primitives::{AccountId, LedgerSeq, Sequence, Stroops};
 use crate::domain::tag::Tag;
-use crate::horizon::Order;
+use crate::horizon::{Horizon, Order};
 use crate::store::accept::{Accepted, Lane, NewIntent};
 use crate::store::{Store, StoreError};
 
@@ -30,6 +33,10 @@ const MAX_CHANNELS: u32 = 10_000;
 const PAGE_RECORDS: u8 = 200;
 /// Why a channel is paused whose key is not held.
 const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
+/// Ledgers before the head that are read again: another Horizon may lag.
+const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
+/// Between two looks at the channels' lumens.
+const BALANCES_EVERY: Duration = Duration::from_secs(1800);
 /// Tries of one batch of new channels, each with a workflow of its own.
 const MAX_ENSURE_TRIES: u32 = 100;
 /// An account's first sequence number is the ledger of its creation times this.
@@ -66,60 +73,77 @@ impl Engine {
             )));
         };
         self.derive_keys().await.map_err(store)?;
-        let rows = self.store.channels().await.map_err(store)?;
-        let earlier_life = if rows.is_empty() {
-            let found = self.find_channels().await?;
-            let read = self.read_history().await.map_err(wait)?;
-            for (account, index, sequence) in &found {
-                let index = i32::try_from(*index).unwrap_or(i32::MAX);
-                self.store
-                    .add_channel(*account, Some(index), *sequence)
-                    .await
-                    .map_err(store)?;
-            }
-            self.store
-                .add_channel(source, None, state.sequence)
-                .await
-                .map_err(store)?;
-            !found.is_empty() || read > 0
-        } else {
-            let drifted = self.drifted().await.map_err(wait)?;
+        let head = self.head.map_or(LedgerSeq(0), |header| header.sequence);
+        let quarantined = self
+            .store
+            .history_mark()
+            .await
+            .map_err(store)?
+            .quarantine_until;
+        if quarantined.is_none() {
+            self.look_for_earlier_life(state.sequence, head).await?;
+        }
+        self.wait_out_quarantine(head).await?;
+        // Everything up to here is explained: a later reading of the history need not begin before it.
+        let explained = i64::from(head.0.saturating_sub(EXPLAINED_MARGIN_LEDGERS)) << 32;
+        self.store
+            .record_landings(&[], Some(explained))
+            .await
+            .map_err(store)?;
+        self.has_channels = self.count_channels().await.map_err(store)? > 0;
+        Ok(())
+    }
+
+    /// Where the chain has something of ours that the records do not explain, its history is read, and nothing is signed
+    /// until every envelope of that earlier life is past its bounds.
+    async fn look_for_earlier_life(
+        &self,
+        source_sequence: Sequence,
+        head: LedgerSeq,
+    ) -> Result<(), Start> {
+        let store = |error: StoreError| Start::Wait(error.to_string());
+        let until = head.plus(self.settings.validity_ledgers + 1);
+        if !self.store.channels().await.map_err(store)?.is_empty() {
+            let drifted = self.drifted().await.map_err(Start::Wait)?;
             if !drifted.is_empty() {
                 tracing::warn!(
                     channels = drifted.len(),
                     "the chain is ahead of the records: its history is read before anything is signed"
                 );
-                self.read_history().await.map_err(wait)?;
-                for (account, sequence) in &drifted {
-                    self.store
-                        .raise_sequence(*account, *sequence)
-                        .await
-                        .map_err(store)?;
-                }
+                self.store.quarantine(Some(until)).await.map_err(store)?;
             }
-            !drifted.is_empty()
-        };
-        let head = self.head.map_or(LedgerSeq(0), |header| header.sequence);
-        if earlier_life {
-            let until = head.plus(self.settings.validity_ledgers + 1);
+            return Ok(());
+        }
+        let found = self.find_channels().await?;
+        self.read_history().await.map_err(Start::Wait)?;
+        let landings = self.store.count_landings().await.map_err(store)?;
+        if !found.is_empty() || landings > 0 {
+            tracing::warn!(
+                channels = found.len(),
+                landings,
+                "the records are empty, but the chain has transactions of an earlier life"
+            );
+            // Before any row that makes the records look complete: a crash in between must not lose this.
             self.store.quarantine(Some(until)).await.map_err(store)?;
         }
-        self.wait_out_quarantine(head).await
+        for (account, index, sequence) in &found {
+            let index = i32::try_from(*index).unwrap_or(i32::MAX);
+            self.store
+                .add_channel(*account, Some(index), *sequence)
+                .await
+                .map_err(store)?;
+        }
+        self.store
+            .add_channel(self.settings.source, None, source_sequence)
+            .await
+            .map_err(store)
     }
 
     /// Envelopes that a submitter signed whose records are lost may land until their bounds have passed.
     async fn wait_out_quarantine(&mut self, head: LedgerSeq) -> Result<(), Start> {
-        let mark = self
-            .store
-            .history_mark()
-            .await
-            .map_err(|error| Start::Wait(error.to_string()))?;
+        let store = |error: StoreError| Start::Wait(error.to_string());
+        let mark = self.store.history_mark().await.map_err(store)?;
         let Some(until) = mark.quarantine_until else {
-            self.has_channels = self
-                .count_channels()
-                .await
-                .map_err(|e| Start::Wait(e.to_string()))?
-                > 0;
             return Ok(());
         };
         if head < until {
@@ -132,17 +156,9 @@ impl Engine {
             self.store
                 .raise_sequence(account, sequence)
                 .await
-                .map_err(|error| Start::Wait(error.to_string()))?;
+                .map_err(store)?;
         }
-        self.store
-            .quarantine(None)
-            .await
-            .map_err(|error| Start::Wait(error.to_string()))?;
-        self.has_channels = self
-            .count_channels()
-            .await
-            .map_err(|e| Start::Wait(e.to_string()))?
-            > 0;
+        self.store.quarantine(None).await.map_err(store)?;
         Ok(())
     }
 
@@ -451,6 +467,51 @@ impl Engine {
                 table: "intents",
                 what: "an intent without an idempotency key was refused for its key".to_owned(),
             }),
+        }
+    }
+}
+
+/// Looks at the channels' lumens from time to time, and tells the engine which are short, until the engine is gone.
+pub(super) async fn watch_balances(
+    store: Store,
+    horizon: Arc<Horizon>,
+    below: Stroops,
+    engine: mpsc::Sender<Input>,
+) {
+    let mut ticks = tokio::time::interval(BALANCES_EVERY);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = engine.closed() => return,
+        }
+        let rows = match store.channels().await {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::warn!(%error, "the channels' balances could not be looked at");
+                continue;
+            }
+        };
+        for row in rows
+            .iter()
+            .filter(|row| row.kind == "channel" && row.state == "open")
+        {
+            let Ok(account) = row.account_id() else {
+                continue;
+            };
+            let Ok(AccountSnapshot {
+                state: Some(state), ..
+            }) = horizon.any().account(account).await
+            else {
+                continue;
+            };
+            if state.native_balance < below
+                && engine
+                    .send(Input::Short(account, state.sequence))
+                    .await
+                    .is_err()
+            {
+                return;
+            }
         }
     }
 }

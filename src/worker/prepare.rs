@@ -43,12 +43,12 @@ enum Turned {
 }
 
 impl Engine {
-    /// Takes up what is due, as far as there are channels.
-    pub(super) async fn take_up(&mut self) {
-        if self.draining || self.is_halted() || self.status.phase() != Phase::Running {
+    /// Takes up what is due, as far as there are channels; `sweep` also ends what is over and resumes what was parked.
+    pub(super) async fn take_up(&mut self, sweep: bool) {
+        if self.draining || self.worker.is_nil() || self.status.phase() != Phase::Running {
             return;
         }
-        if let Err(error) = self.try_take_up().await {
+        if let Err(error) = self.try_take_up(sweep).await {
             match error {
                 StoreError::LeaseLost(worker) => self.lease_lost(worker).await,
                 error => {
@@ -60,14 +60,16 @@ impl Engine {
         }
     }
 
-    async fn try_take_up(&mut self) -> Result<(), StoreError> {
+    async fn try_take_up(&mut self, sweep: bool) -> Result<(), StoreError> {
         let Some(header) = self.head else {
             return Ok(());
         };
         self.read_enqueued().await?;
-        self.store.expire(header.closed_at, SWEEP_BATCH).await?;
-        self.store.resume_parked(SWEEP_BATCH).await?;
-        self.ensure_channels().await?;
+        if sweep {
+            self.store.expire(header.closed_at, SWEEP_BATCH).await?;
+            self.store.resume_parked(SWEEP_BATCH).await?;
+            self.ensure_channels().await?;
+        }
         let kind = if self.has_channels {
             "channel"
         } else {
