@@ -1,4 +1,5 @@
 //! The sandbox held against what a real network answered, and each of its controls by its effect.
 
 mod apply_vectors;
+mod captures;
 mod support;

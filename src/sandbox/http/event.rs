@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::ask::Ask;
 use super::list::{Owner, Subject, records};
-use super::reply::{NO_CACHE, Reply};
+use super::reply::Reply;
 use crate::sandbox::horizon::page::PageQuery;
 use crate::sandbox::horizon::problem::Problem;
 use crate::sandbox::ledger::history::Toid;
@@ -66,7 +66,7 @@ pub fn stream(node: Arc<Node>, ask: Ask, subject: Subject, owner: Owner) -> Resp
     let mut response = Body::from_stream(body).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, NO_CACHE);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(VARY, HeaderValue::from_static("Origin"));
     response
 }
