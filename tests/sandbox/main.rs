@@ -2,4 +2,7 @@
 
 mod apply_vectors;
 mod captures;
+mod queue;
+mod signature;
 mod support;
+mod wallet;
