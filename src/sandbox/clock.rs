@@ -24,7 +24,9 @@ impl Clock {
     /// Unix seconds.
     pub fn now(&self) -> u64 {
         match self {
-            Self::System => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()),
+            Self::System => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |elapsed| elapsed.as_secs()),
             Self::Manual(time) => time.load(Ordering::Relaxed),
         }
     }
@@ -34,7 +36,9 @@ impl Clock {
         match self {
             Self::System => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
-                .map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)),
+                .map_or(0, |elapsed| {
+                    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+                }),
             Self::Manual(time) => time.load(Ordering::Relaxed).saturating_mul(1000),
         }
     }

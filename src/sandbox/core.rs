@@ -15,7 +15,10 @@ pub struct Core {
 impl Core {
     /// With an empty queue.
     pub fn new(ledger: Ledger) -> Self {
-        Self { ledger, queue: Queue::default() }
+        Self {
+            ledger,
+            queue: Queue::default(),
+        }
     }
 
     /// The ledger.
@@ -43,7 +46,8 @@ impl Core {
         let close_time = self.ledger.next_close_time(now);
         self.queue.trim(&self.ledger, close_time);
         let set = self.queue.select(&self.ledger);
-        self.ledger.close(close_time, set.frames.clone(), set.fee_rate);
+        self.ledger
+            .close(close_time, set.frames.clone(), set.fee_rate);
         self.queue.closed(&set.frames, &self.ledger, now);
     }
 }

@@ -64,7 +64,10 @@ pub struct FaultsError {
 
 impl FaultsError {
     fn new(field: &str, reason: impl Into<String>) -> Self {
-        Self { field: field.to_owned(), reason: reason.into() }
+        Self {
+            field: field.to_owned(),
+            reason: reason.into(),
+        }
     }
 }
 
@@ -83,18 +86,30 @@ impl Faults {
         ];
         for (name, rate) in rates {
             if !(0.0..=1.0).contains(&rate) {
-                return Err(FaultsError::new(name, format!("{rate} is not a rate from 0 to 1")));
+                return Err(FaultsError::new(
+                    name,
+                    format!("{rate} is not a rate from 0 to 1"),
+                ));
             }
         }
         let delay = self.delay_ledgers;
         if delay.rate > 0.0 && !(1..=MAX_DELAY_LEDGERS).contains(&delay.max) {
-            return Err(FaultsError::new("delay_ledgers.max", format!("must be from 1 to {MAX_DELAY_LEDGERS} ledgers")));
+            return Err(FaultsError::new(
+                "delay_ledgers.max",
+                format!("must be from 1 to {MAX_DELAY_LEDGERS} ledgers"),
+            ));
         }
         if self.slow_body_ms > MAX_SLOW_BODY_MS {
-            return Err(FaultsError::new("slow_body_ms", format!("must be at most {MAX_SLOW_BODY_MS} ms")));
+            return Err(FaultsError::new(
+                "slow_body_ms",
+                format!("must be at most {MAX_SLOW_BODY_MS} ms"),
+            ));
         }
         if self.read_lag_ledgers > MAX_READ_LAG_LEDGERS {
-            return Err(FaultsError::new("read_lag_ledgers", format!("must be at most {MAX_READ_LAG_LEDGERS} ledgers")));
+            return Err(FaultsError::new(
+                "read_lag_ledgers",
+                format!("must be at most {MAX_READ_LAG_LEDGERS} ledgers"),
+            ));
         }
         Ok(())
     }
@@ -106,8 +121,14 @@ impl FromStr for Faults {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut faults = Self::default();
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let (name, value) = part.split_once('=').ok_or_else(|| FaultsError::new(part, "wants NAME=VALUE"))?;
+        for part in text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
+            let (name, value) = part
+                .split_once('=')
+                .ok_or_else(|| FaultsError::new(part, "wants NAME=VALUE"))?;
             match name {
                 "seed" => faults.seed = number(name, value)?,
                 "lose_answer_after" => faults.lose_answer_after = number(name, value)?,
@@ -117,9 +138,13 @@ impl FromStr for Faults {
                 "late_bad_seq" => faults.late_bad_seq = number(name, value)?,
                 "never_land" => faults.never_land = number(name, value)?,
                 "delay_ledgers" => {
-                    let (rate, max) =
-                        value.split_once(':').ok_or_else(|| FaultsError::new(name, "wants RATE:MAX, as 0.1:3"))?;
-                    faults.delay_ledgers = DelayLedgers { rate: number(name, rate)?, max: number(name, max)? };
+                    let (rate, max) = value
+                        .split_once(':')
+                        .ok_or_else(|| FaultsError::new(name, "wants RATE:MAX, as 0.1:3"))?;
+                    faults.delay_ledgers = DelayLedgers {
+                        rate: number(name, rate)?,
+                        max: number(name, max)?,
+                    };
                 }
                 "slow_body_ms" => faults.slow_body_ms = number(name, value)?,
                 "cut_body" => faults.cut_body = number(name, value)?,
@@ -133,7 +158,9 @@ impl FromStr for Faults {
 }
 
 fn number<T: FromStr>(name: &str, value: &str) -> Result<T, FaultsError> {
-    value.parse().map_err(|_| FaultsError::new(name, format!("{value:?} is not a number for it")))
+    value
+        .parse()
+        .map_err(|_| FaultsError::new(name, format!("{value:?} is not a number for it")))
 }
 
 /// What one request meets.
@@ -196,7 +223,18 @@ impl Injector {
     pub fn draw(&mut self) -> Draw {
         let rolls: [f64; 10] = std::array::from_fn(|_| self.rng.random());
         let faults = &self.faults;
-        let [before, unavailable, timeout, taken, after, bad_sequence, lost, delayed, cut, lag] = rolls;
+        let [
+            before,
+            unavailable,
+            timeout,
+            taken,
+            after,
+            bad_sequence,
+            lost,
+            delayed,
+            cut,
+            lag,
+        ] = rolls;
         let length: f64 = self.rng.random();
         let answer = if before < faults.lose_answer_before {
             AnswerFault::LostBefore
@@ -215,7 +253,11 @@ impl Injector {
         Draw {
             answer,
             lost: lost < faults.never_land,
-            delay_ledgers: if delayed < delay.rate { 1 + scaled(length, delay.max) } else { 0 },
+            delay_ledgers: if delayed < delay.rate {
+                1 + scaled(length, delay.max)
+            } else {
+                0
+            },
             slow_body_ms: faults.slow_body_ms,
             cut_body: cut < faults.cut_body,
             lag_ledgers: scaled(lag, faults.read_lag_ledgers + 1),
@@ -224,7 +266,11 @@ impl Injector {
 }
 
 /// A number below `count` (0 for none) from a roll below 1.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a roll is from 0 to below 1")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a roll is from 0 to below 1"
+)]
 fn scaled(roll: f64, count: u32) -> u32 {
     ((roll * f64::from(count)) as u32).min(count.saturating_sub(1))
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use stellar_xdr::{
-    CreateAccountOp, DecoratedSignature, Limits, Memo, MuxedAccount, Operation, OperationBody, Preconditions,
-    SequenceNumber, Signature, SignatureHint, Transaction, TransactionEnvelope, TransactionExt, TransactionV1Envelope,
-    Uint256, VecM, WriteXdr,
+    CreateAccountOp, DecoratedSignature, Limits, Memo, MuxedAccount, Operation, OperationBody,
+    Preconditions, SequenceNumber, Signature, SignatureHint, Transaction, TransactionEnvelope,
+    TransactionExt, TransactionV1Envelope, Uint256, VecM, WriteXdr,
 };
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -37,7 +37,9 @@ pub enum Refusal {
     #[error("account already funded to starting balance")]
     AlreadyFunded,
     /// The root account's transactions do not land.
-    #[error("the root account's transaction did not land; is the root account used, emptied or locked?")]
+    #[error(
+        "the root account's transaction did not land; is the root account used, emptied or locked?"
+    )]
     NotLanded,
 }
 
@@ -64,7 +66,9 @@ async fn serve(node: &Arc<Node>, asks: Vec<Ask>) {
     for _ in 0..MAX_LEDGERS {
         let landed = pending.as_ref().and_then(|frame| landed(node, frame));
         if let Some(landed) = landed.filter(|landed| landed.tx.successful) {
-            waiting.into_iter().for_each(|ask| drop(ask.answer.send(Ok(landed.clone()))));
+            waiting
+                .into_iter()
+                .for_each(|ask| drop(ask.answer.send(Ok(landed.clone()))));
             return;
         }
         waiting = refuse_existing(node, waiting);
@@ -77,20 +81,27 @@ async fn serve(node: &Arc<Node>, asks: Vec<Ask>) {
             return;
         }
     }
-    waiting.into_iter().for_each(|ask| drop(ask.answer.send(Err(Refusal::NotLanded))));
+    waiting
+        .into_iter()
+        .for_each(|ask| drop(ask.answer.send(Err(Refusal::NotLanded))));
 }
 
 fn landed(node: &Node, frame: &Frame) -> Option<Landed> {
     let core = node.core();
     let history = core.ledger().history();
-    history.by_hash(&frame.hash()).and_then(|tx| page::landed(history, tx.toid))
+    history
+        .by_hash(&frame.hash())
+        .and_then(|tx| page::landed(history, tx.toid))
 }
 
 fn refuse_existing(node: &Node, asks: Vec<Ask>) -> Vec<Ask> {
     let core = node.core();
-    let (there, missing): (Vec<_>, Vec<_>) =
-        asks.into_iter().partition(|ask| core.ledger().state().account(ask.account).is_some());
-    there.into_iter().for_each(|ask| drop(ask.answer.send(Err(Refusal::AlreadyFunded))));
+    let (there, missing): (Vec<_>, Vec<_>) = asks
+        .into_iter()
+        .partition(|ask| core.ledger().state().account(ask.account).is_some());
+    there
+        .into_iter()
+        .for_each(|ask| drop(ask.answer.send(Err(Refusal::AlreadyFunded))));
     missing
 }
 
@@ -109,7 +120,11 @@ fn submit(node: &Node, accounts: &BTreeSet<AccountKey>) -> Option<Arc<Frame>> {
     matches!(answer, Answer::Pending | Answer::Duplicate).then_some(frame)
 }
 
-fn transaction(key: &SigningKey, sequence: i64, accounts: &BTreeSet<AccountKey>) -> Option<Transaction> {
+fn transaction(
+    key: &SigningKey,
+    sequence: i64,
+    accounts: &BTreeSet<AccountKey>,
+) -> Option<Transaction> {
     let operations: Vec<_> = accounts
         .iter()
         .map(|account| Operation {
@@ -136,7 +151,12 @@ fn sign(key: &SigningKey, network_id: [u8; 32], tx: Transaction) -> Option<Vec<u
     let signature = key.sign(&tx.hash(network_id).ok()?).to_bytes();
     let public = key.verifying_key().to_bytes();
     let hint = SignatureHint([public[28], public[29], public[30], public[31]]);
-    let signature = DecoratedSignature { hint, signature: Signature(signature.try_into().ok()?) };
+    let signature = DecoratedSignature {
+        hint,
+        signature: Signature(signature.try_into().ok()?),
+    };
     let signatures: VecM<_, 20> = vec![signature].try_into().ok()?;
-    TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures }).to_xdr(Limits::none()).ok()
+    TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures })
+        .to_xdr(Limits::none())
+        .ok()
 }

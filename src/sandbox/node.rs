@@ -73,8 +73,13 @@ impl Node {
             core: Mutex::new(Core::new(first_ledger(genesis.clone(), &config))),
             injector: Mutex::new(Injector::new(config.faults.clone())),
             open: Mutex::default(),
-            limiter: config.rate_limit.map(|limit| Mutex::new(RateLimiter::new(limit))),
-            rhythm: watch::Sender::new(Rhythm { pace: config.pace, stalled: false }),
+            limiter: config
+                .rate_limit
+                .map(|limit| Mutex::new(RateLimiter::new(limit))),
+            rhythm: watch::Sender::new(Rhythm {
+                pace: config.pace,
+                stalled: false,
+            }),
             closed: watch::Sender::new(0),
             chain: AtomicU64::new(genesis.chain),
             genesis,
@@ -110,19 +115,33 @@ impl Node {
 
     /// The newest ledger that a Horizon knows which lags by what was drawn.
     pub fn head(&self, ledger: &Ledger, draw: Draw) -> u32 {
-        let lag = self.config.horizon_lag_ledgers.saturating_add(draw.lag_ledgers);
+        let lag = self
+            .config
+            .horizon_lag_ledgers
+            .saturating_add(draw.lag_ledgers);
         let head = ledger.sequence().saturating_sub(lag);
-        if head < ledger.history().elder() { 0 } else { head }
+        if head < ledger.history().elder() {
+            0
+        } else {
+            head
+        }
     }
 
     /// The next request's faults.
     pub fn draw(&self) -> Draw {
-        self.injector.lock().expect("no holder of this lock panics").draw()
+        self.injector
+            .lock()
+            .expect("no holder of this lock panics")
+            .draw()
     }
 
     /// The faults that are set.
     pub fn faults(&self) -> Faults {
-        self.injector.lock().expect("no holder of this lock panics").faults().clone()
+        self.injector
+            .lock()
+            .expect("no holder of this lock panics")
+            .faults()
+            .clone()
     }
 
     /// Sets the faults, and starts their draws anew.
@@ -132,7 +151,9 @@ impl Node {
 
     /// The rate limiter, if there is one.
     pub fn limiter(&self) -> Option<MutexGuard<'_, RateLimiter>> {
-        self.limiter.as_ref().map(|limiter| limiter.lock().expect("no holder of this lock panics"))
+        self.limiter
+            .as_ref()
+            .map(|limiter| limiter.lock().expect("no holder of this lock panics"))
     }
 
     /// Gives a transaction to core, with what was drawn for it.
@@ -172,7 +193,10 @@ impl Node {
         *core = Core::new(first_ledger(genesis, &self.config));
         let sequence = core.ledger().sequence();
         drop(core);
-        self.open.lock().expect("no holder of this lock panics").clear();
+        self.open
+            .lock()
+            .expect("no holder of this lock panics")
+            .clear();
         self.closed.send_modify(|closes| *closes += 1);
         sequence
     }
@@ -208,7 +232,10 @@ impl Node {
 
     /// This hash is answered; the next POST of it waits anew.
     pub fn answered(&self, hash: [u8; 32]) {
-        self.open.lock().expect("no holder of this lock panics").remove(&hash);
+        self.open
+            .lock()
+            .expect("no holder of this lock panics")
+            .remove(&hash);
     }
 }
 

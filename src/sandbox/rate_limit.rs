@@ -20,7 +20,10 @@ pub struct RateLimit {
 /// Horizon's own default.
 impl Default for RateLimit {
     fn default() -> Self {
-        Self { per_hour: 3600, burst: 100 }
+        Self {
+            per_hour: 3600,
+            burst: 100,
+        }
     }
 }
 
@@ -48,7 +51,10 @@ pub struct RateLimiter {
 impl RateLimiter {
     /// Nobody has asked yet.
     pub fn new(limit: RateLimit) -> Self {
-        Self { limit, caught_up: HashMap::new() }
+        Self {
+            limit,
+            caught_up: HashMap::new(),
+        }
     }
 
     /// Counts a request at a time (Unix milliseconds).
@@ -58,7 +64,12 @@ impl RateLimiter {
         if self.caught_up.len() >= MAX_ADDRESSES {
             self.caught_up.retain(|_, time| *time > now_ms);
         }
-        let owed = self.caught_up.get(&address).copied().unwrap_or(0).saturating_sub(now_ms);
+        let owed = self
+            .caught_up
+            .get(&address)
+            .copied()
+            .unwrap_or(0)
+            .saturating_sub(now_ms);
         let allowed = owed + each <= limit * each;
         let owed = if allowed { owed + each } else { owed };
         self.caught_up.insert(address, now_ms + owed);

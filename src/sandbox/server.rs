@@ -41,7 +41,10 @@ pub struct Sandbox {
 /// Starts a sandbox on the current runtime.
 pub async fn start(config: Config) -> Result<Sandbox, SandboxError> {
     config.faults.validate()?;
-    let failed = |source| SandboxError::Listen { address: config.listen, source };
+    let failed = |source| SandboxError::Listen {
+        address: config.listen,
+        source,
+    };
     let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let (asks, asked) = mpsc::channel(FRIENDBOT_QUEUE);
@@ -57,7 +60,11 @@ pub async fn start(config: Config) -> Result<Sandbox, SandboxError> {
         tokio::spawn(keep_pace(Arc::clone(&node))),
         tokio::spawn(friendbot::run(Arc::clone(&node), asked)),
     ];
-    Ok(Sandbox { address, node, tasks })
+    Ok(Sandbox {
+        address,
+        node,
+        tasks,
+    })
 }
 
 impl Sandbox {

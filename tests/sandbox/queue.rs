@@ -25,8 +25,13 @@ impl Case {
     fn new(max_tx_set_size: u32) -> Self {
         let mut genesis = Genesis::standalone(PASSPHRASE, NOW);
         genesis.max_tx_set_size = max_tx_set_size;
-        genesis.accounts = (0..20).map(|n| (Wallet::new(n).key(), Account::new(100 * LUMENS, 0))).collect();
-        Self { core: Core::new(Ledger::new(genesis)), now: NOW }
+        genesis.accounts = (0..20)
+            .map(|n| (Wallet::new(n).key(), Account::new(100 * LUMENS, 0)))
+            .collect();
+        Self {
+            core: Core::new(Ledger::new(genesis)),
+            now: NOW,
+        }
     }
 
     fn submit(&mut self, envelope: &Envelope) -> Answer {
@@ -49,14 +54,20 @@ impl Case {
 
     fn landed(&self, envelope: &Envelope) -> Option<i64> {
         let frame: Arc<Frame> = envelope.frame();
-        self.core.ledger().history().by_hash(&frame.hash()).map(|tx| tx.fee_charged)
+        self.core
+            .ledger()
+            .history()
+            .by_hash(&frame.hash())
+            .map(|tx| tx.fee_charged)
     }
 }
 
 /// Account `number` pays account 19.
 fn plain(number: u8, sequence: i64, fee: u32) -> Envelope {
     let wallet = Wallet::new(number);
-    Draft::new(wallet.address(), sequence, vec![pay(&Wallet::new(19), 1)]).fee(fee).sign(&[&wallet])
+    Draft::new(wallet.address(), sequence, vec![pay(&Wallet::new(19), 1)])
+        .fee(fee)
+        .sign(&[&wallet])
 }
 
 fn bump(inner: &Envelope, payer: u8, fee: i64) -> Envelope {
@@ -71,7 +82,11 @@ fn an_account_has_one_transaction_in_the_queue() {
     assert_eq!(case.submit(&first), Answer::Pending);
     assert_eq!(case.submit(&first), Answer::Duplicate);
     assert_eq!(case.submit(&plain(1, 2, 100)), Answer::TryAgainLater);
-    assert_eq!(case.submit(&plain(1, 1, 5000)), Answer::TryAgainLater, "only a fee bump replaces");
+    assert_eq!(
+        case.submit(&plain(1, 1, 5000)),
+        Answer::TryAgainLater,
+        "only a fee bump replaces"
+    );
     assert_eq!(case.submit(&plain(2, 1, 100)), Answer::Pending);
     case.close(1);
     assert_eq!(case.landed(&first), Some(100));
@@ -84,7 +99,11 @@ fn only_the_next_sequence_number_is_taken() {
     assert_eq!(case.code(&plain(1, 2, 100)), (Code::TxBadSeq, 100));
     assert_eq!(case.code(&plain(1, 0, 100)), (Code::TxBadSeq, 100));
     case.submit(&plain(1, 1, 100));
-    assert_eq!(case.code(&plain(1, 0, 100)).0, Code::TxBadSeq, "older than the queued one");
+    assert_eq!(
+        case.code(&plain(1, 0, 100)).0,
+        Code::TxBadSeq,
+        "older than the queued one"
+    );
 }
 
 #[test]
@@ -92,13 +111,32 @@ fn a_replacement_pays_ten_times_as_much() {
     let mut case = Case::new(100);
     let inner = plain(1, 1, 150);
     assert_eq!(case.submit(&inner), Answer::Pending);
-    assert_eq!(case.code(&bump(&inner, 2, 2999)), (Code::TxInsufficientFee, 3000));
+    assert_eq!(
+        case.code(&bump(&inner, 2, 2999)),
+        (Code::TxInsufficientFee, 3000)
+    );
     let better = bump(&inner, 2, 3000);
     assert_eq!(case.submit(&better), Answer::Pending);
-    assert_eq!(case.submit(&inner), Answer::Duplicate, "the inner of the queued fee bump");
+    assert_eq!(
+        case.submit(&inner),
+        Answer::Duplicate,
+        "the inner of the queued fee bump"
+    );
     case.close(1);
-    assert_eq!(case.landed(&better), Some(200), "the bid is a bound, not the price");
-    assert_eq!(case.core.ledger().state().account(Wallet::new(1).key()).unwrap().sequence, 1);
+    assert_eq!(
+        case.landed(&better),
+        Some(200),
+        "the bid is a bound, not the price"
+    );
+    assert_eq!(
+        case.core
+            .ledger()
+            .state()
+            .account(Wallet::new(1).key())
+            .unwrap()
+            .sequence,
+        1
+    );
     assert_eq!(case.core.queued(), 0);
 }
 
@@ -107,16 +145,27 @@ fn a_payer_covers_all_its_bids() {
     let mut case = Case::new(100);
     // 99 lumens may be spent: one bid of 60 fits, a second one does not.
     let bid = 60 * LUMENS;
-    assert_eq!(case.submit(&bump(&plain(1, 1, 100), 5, bid)), Answer::Pending);
-    assert_eq!(case.code(&bump(&plain(2, 1, 100), 5, bid)), (Code::TxInsufficientBalance, 200));
+    assert_eq!(
+        case.submit(&bump(&plain(1, 1, 100), 5, bid)),
+        Answer::Pending
+    );
+    assert_eq!(
+        case.code(&bump(&plain(2, 1, 100), 5, bid)),
+        (Code::TxInsufficientBalance, 200)
+    );
     case.close(1);
-    assert_eq!(case.submit(&bump(&plain(3, 1, 100), 5, bid)), Answer::Pending);
+    assert_eq!(
+        case.submit(&bump(&plain(3, 1, 100), 5, bid)),
+        Answer::Pending
+    );
 }
 
 #[test]
 fn the_best_bids_land_and_pay_the_lowest_of_them() {
     let mut case = Case::new(2);
-    let bids: Vec<_> = [(1, 100), (2, 400), (3, 300), (4, 200)].map(|(n, fee)| plain(n, 1, fee)).into();
+    let bids: Vec<_> = [(1, 100), (2, 400), (3, 300), (4, 200)]
+        .map(|(n, fee)| plain(n, 1, fee))
+        .into();
     for bid in &bids {
         assert_eq!(case.submit(bid), Answer::Pending);
     }
@@ -124,12 +173,27 @@ fn the_best_bids_land_and_pay_the_lowest_of_them() {
     assert_eq!(case.code(&plain(5, 1, 100)), (Code::TxInsufficientFee, 101));
     let fifth = plain(6, 1, 101);
     assert_eq!(case.submit(&fifth), Answer::Pending);
-    assert_eq!(case.submit(&bids[0]), Answer::TryAgainLater, "evicted, so banned");
-    assert_eq!(case.code(&plain(7, 1, 100)), (Code::TxInsufficientFee, 101), "must beat what was evicted");
+    assert_eq!(
+        case.submit(&bids[0]),
+        Answer::TryAgainLater,
+        "evicted, so banned"
+    );
+    assert_eq!(
+        case.code(&plain(7, 1, 100)),
+        (Code::TxInsufficientFee, 101),
+        "must beat what was evicted"
+    );
     case.close(1);
-    assert_eq!([0, 1, 2, 3].map(|n| case.landed(&bids[n])), [None, Some(300), Some(300), None]);
+    assert_eq!(
+        [0, 1, 2, 3].map(|n| case.landed(&bids[n])),
+        [None, Some(300), Some(300), None]
+    );
     case.close(1);
-    assert_eq!((case.landed(&bids[3]), case.landed(&fifth)), (Some(100), Some(100)), "room for both: the base fee");
+    assert_eq!(
+        (case.landed(&bids[3]), case.landed(&fifth)),
+        (Some(100), Some(100)),
+        "room for both: the base fee"
+    );
 }
 
 #[test]
@@ -149,9 +213,17 @@ fn what_does_not_land_ages_out_and_is_banned() {
     assert_eq!(case.submit(&big), Answer::Pending);
     assert_eq!(case.landed(&big), None);
     let too_big = Wallet::new(3);
-    let three = vec![pay(&Wallet::new(19), 1), pay(&Wallet::new(19), 1), pay(&Wallet::new(19), 1)];
+    let three = vec![
+        pay(&Wallet::new(19), 1),
+        pay(&Wallet::new(19), 1),
+        pay(&Wallet::new(19), 1),
+    ];
     let three = Draft::new(too_big.address(), 1, three).sign(&[&too_big]);
-    assert_eq!(case.submit(&three), Answer::TryAgainLater, "more than the whole queue holds");
+    assert_eq!(
+        case.submit(&three),
+        Answer::TryAgainLater,
+        "more than the whole queue holds"
+    );
 }
 
 #[test]
@@ -164,11 +236,21 @@ fn what_was_applied_is_banned_and_then_too_old() {
     case.close(1);
     assert!(case.landed(&applied).is_some() && case.landed(&other).is_some());
     assert_eq!(case.submit(&applied), Answer::TryAgainLater);
-    assert_eq!(case.code(&inner).0, Code::TxBadSeq, "the inner alone is another envelope");
-    assert!(matches!(case.code(&bump(&inner, 4, 500)).0, Code::TxFeeBumpInnerFailed(_)));
+    assert_eq!(
+        case.code(&inner).0,
+        Code::TxBadSeq,
+        "the inner alone is another envelope"
+    );
+    assert!(matches!(
+        case.code(&bump(&inner, 4, 500)).0,
+        Code::TxFeeBumpInnerFailed(_)
+    ));
     case.close(BAN_LEDGERS - 1);
     assert_eq!(case.code(&other).0, Code::TxBadSeq);
-    assert!(matches!(case.code(&applied).0, Code::TxFeeBumpInnerFailed(_)));
+    assert!(matches!(
+        case.code(&applied).0,
+        Code::TxFeeBumpInnerFailed(_)
+    ));
 }
 
 #[test]
@@ -177,7 +259,11 @@ fn bounds_are_as_on_the_network() {
     let wallet = Wallet::new(1);
     let draft = Draft::new(wallet.address(), 1, vec![pay(&Wallet::new(19), 1)]);
     let late = |seconds: u64| draft.clone().max_time(NOW + seconds).sign(&[&wallet]);
-    assert_eq!(case.code(&late(9)).0, Code::TxTooLate, "less than ten seconds are left");
+    assert_eq!(
+        case.code(&late(9)).0,
+        Code::TxTooLate,
+        "less than ten seconds are left"
+    );
     assert_eq!(case.submit(&late(10)), Answer::Pending);
     // The clock jumps past the bound: the ledger that closes then does not take it.
     case.now += 10;
@@ -187,7 +273,11 @@ fn bounds_are_as_on_the_network() {
 
     let next = case.core.ledger().sequence() + 1;
     let by = |ledger: u32| draft.clone().max_ledger(ledger).sign(&[&wallet]);
-    assert_eq!(case.code(&by(next)).0, Code::TxTooLate, "the bound itself is too late");
+    assert_eq!(
+        case.code(&by(next)).0,
+        Code::TxTooLate,
+        "the bound itself is too late"
+    );
     assert_eq!(case.submit(&by(next + 1)), Answer::Pending);
     case.close(1);
     assert_eq!(case.landed(&by(next + 1)), Some(100));
@@ -211,8 +301,15 @@ fn a_held_transaction_lands_at_its_ledger_and_a_lost_one_never() {
     let mut case = Case::new(100);
     let (held, lost) = (plain(1, 1, 100), plain(2, 1, 100));
     let ledger = case.core.ledger().sequence() + 1 + 2 * PENDING_LEDGERS;
-    assert_eq!(case.core.submit(&held.frame(), NOW, Fate::HeldUntil(ledger)), Answer::Pending);
-    assert_eq!(case.core.submit(&lost.frame(), NOW, Fate::Lost), Answer::Pending);
+    assert_eq!(
+        case.core
+            .submit(&held.frame(), NOW, Fate::HeldUntil(ledger)),
+        Answer::Pending
+    );
+    assert_eq!(
+        case.core.submit(&lost.frame(), NOW, Fate::Lost),
+        Answer::Pending
+    );
     case.close(2 * PENDING_LEDGERS as usize);
     assert_eq!((case.landed(&held), case.landed(&lost)), (None, None));
     case.close(1);

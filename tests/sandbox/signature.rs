@@ -7,8 +7,8 @@ use stellar_submitter::sandbox::ledger::account::{Account, AccountSigner};
 use stellar_submitter::sandbox::ledger::genesis::Genesis;
 use stellar_submitter::sandbox::queue::{Answer, Fate};
 use stellar_xdr::{
-    DecoratedSignature, OperationBody, OperationResult, SetOptionsOp, Signature, SignatureHint, SignerKey,
-    TransactionResultResult as Code, Uint256,
+    DecoratedSignature, OperationBody, OperationResult, SetOptionsOp, Signature, SignatureHint,
+    SignerKey, TransactionResultResult as Code, Uint256,
 };
 
 use crate::wallet::{Draft, Envelope, PASSPHRASE, Wallet, operation, pay, payment};
@@ -21,7 +21,10 @@ fn core(change: impl FnOnce(&mut Account)) -> Core {
     let mut genesis = Genesis::standalone(PASSPHRASE, NOW);
     let mut first = Account::new(100 * LUMENS, 0);
     change(&mut first);
-    genesis.accounts = vec![(Wallet::new(1).key(), first), (Wallet::new(2).key(), Account::new(100 * LUMENS, 0))];
+    genesis.accounts = vec![
+        (Wallet::new(1).key(), first),
+        (Wallet::new(2).key(), Account::new(100 * LUMENS, 0)),
+    ];
     Core::new(Ledger::new(genesis))
 }
 
@@ -42,7 +45,11 @@ fn code(core: &mut Core, envelope: &Envelope) -> Option<Code> {
 }
 
 fn payment_of_first(sequence: i64) -> Draft {
-    Draft::new(Wallet::new(1).address(), sequence, vec![pay(&Wallet::new(2), 1)])
+    Draft::new(
+        Wallet::new(1).address(),
+        sequence,
+        vec![pay(&Wallet::new(2), 1)],
+    )
 }
 
 #[test]
@@ -54,9 +61,19 @@ fn weights_add_up_to_the_threshold_of_the_operation() {
         account.subentries = 2;
     });
     let draft = payment_of_first(1);
-    let bad_auth = Some(Code::TxFailed(vec![OperationResult::OpBadAuth].try_into().unwrap()));
-    assert_eq!(code(&mut core, &draft.sign(&[&first, &second])), bad_auth, "1 + 1 < 3");
-    assert_eq!(code(&mut core, &draft.sign(&[&second, &third])), None, "1 + 2 = 3");
+    let bad_auth = Some(Code::TxFailed(
+        vec![OperationResult::OpBadAuth].try_into().unwrap(),
+    ));
+    assert_eq!(
+        code(&mut core, &draft.sign(&[&first, &second])),
+        bad_auth,
+        "1 + 1 < 3"
+    );
+    assert_eq!(
+        code(&mut core, &draft.sign(&[&second, &third])),
+        None,
+        "1 + 2 = 3"
+    );
     core.close(NOW + 1);
 
     let lock = OperationBody::SetOptions(SetOptionsOp {
@@ -71,11 +88,23 @@ fn weights_add_up_to_the_threshold_of_the_operation() {
         signer: None,
     });
     let draft = Draft::new(first.address(), 2, vec![operation(None, lock)]);
-    assert_eq!(code(&mut core, &draft.sign(&[&second, &third])), bad_auth, "weights need the high threshold");
-    assert_eq!(code(&mut core, &draft.sign(&[&first, &second, &third])), None, "1 + 1 + 2 = 4");
+    assert_eq!(
+        code(&mut core, &draft.sign(&[&second, &third])),
+        bad_auth,
+        "weights need the high threshold"
+    );
+    assert_eq!(
+        code(&mut core, &draft.sign(&[&first, &second, &third])),
+        None,
+        "1 + 1 + 2 = 4"
+    );
     core.close(NOW + 2);
     let master = payment_of_first(3).sign(&[&first]);
-    assert_eq!(code(&mut core, &master), Some(Code::TxBadAuth), "the master key counts no more");
+    assert_eq!(
+        code(&mut core, &master),
+        Some(Code::TxBadAuth),
+        "the master key counts no more"
+    );
 }
 
 #[test]
@@ -84,28 +113,50 @@ fn signatures_belong_to_what_they_are_over() {
     let mut core = core(|_| {});
     let draft = payment_of_first(1);
     assert_eq!(code(&mut core, &draft.sign(&[])), Some(Code::TxBadAuth));
-    assert_eq!(code(&mut core, &draft.sign(&[&second])), Some(Code::TxBadAuth));
-    assert_eq!(code(&mut core, &draft.sign(&[&first, &second])), Some(Code::TxBadAuthExtra));
+    assert_eq!(
+        code(&mut core, &draft.sign(&[&second])),
+        Some(Code::TxBadAuth)
+    );
+    assert_eq!(
+        code(&mut core, &draft.sign(&[&first, &second])),
+        Some(Code::TxBadAuthExtra)
+    );
     let other = payment_of_first(1).fee(200);
     let borrowed = draft.with_signatures(vec![first.sign(other.hash())]);
-    assert_eq!(code(&mut core, &borrowed), Some(Code::TxBadAuth), "of another transaction");
+    assert_eq!(
+        code(&mut core, &borrowed),
+        Some(Code::TxBadAuth),
+        "of another transaction"
+    );
     // The payer of a fee bump is the inner's source: the inner signature, though by the same key, is not the outer one.
     let inner = draft.sign(&[&first]);
     let mut bump = inner.bump(first.address(), 400, &first);
-    let stellar_xdr::TransactionEnvelope::TxFeeBump(envelope) = &mut bump.0 else { unreachable!() };
+    let stellar_xdr::TransactionEnvelope::TxFeeBump(envelope) = &mut bump.0 else {
+        unreachable!()
+    };
     envelope.signatures = vec![first.sign(draft.hash())].try_into().unwrap();
     assert_eq!(code(&mut core, &bump), Some(Code::TxBadAuth));
-    assert_eq!(code(&mut core, &inner.bump(first.address(), 400, &first)), None);
+    assert_eq!(
+        code(&mut core, &inner.bump(first.address(), 400, &first)),
+        None
+    );
 }
 
 #[test]
 fn every_source_signs() {
     let (first, second) = (Wallet::new(1), Wallet::new(2));
     let mut core = core(|_| {});
-    let draft = Draft::new(first.address(), 1, vec![operation(Some(&second), payment(&first, 1))]);
+    let draft = Draft::new(
+        first.address(),
+        1,
+        vec![operation(Some(&second), payment(&first, 1))],
+    );
     let bad_auth = Code::TxFailed(vec![OperationResult::OpBadAuth].try_into().unwrap());
     assert_eq!(code(&mut core, &draft.sign(&[&first])), Some(bad_auth));
-    assert_eq!(code(&mut core, &draft.sign(&[&second])), Some(Code::TxBadAuth));
+    assert_eq!(
+        code(&mut core, &draft.sign(&[&second])),
+        Some(Code::TxBadAuth)
+    );
     assert_eq!(code(&mut core, &draft.sign(&[&first, &second])), None);
 }
 
@@ -119,10 +170,16 @@ fn a_preimage_signs_for_its_hash() {
     });
     let hint = SignatureHint([hash[28], hash[29], hash[30], hash[31]]);
     let shown = |text: &[u8]| {
-        let signature = DecoratedSignature { hint: hint.clone(), signature: Signature(text.try_into().unwrap()) };
+        let signature = DecoratedSignature {
+            hint: hint.clone(),
+            signature: Signature(text.try_into().unwrap()),
+        };
         payment_of_first(1).with_signatures(vec![signature])
     };
-    assert_eq!(code(&mut core, &shown(b"open barley")), Some(Code::TxBadAuth));
+    assert_eq!(
+        code(&mut core, &shown(b"open barley")),
+        Some(Code::TxBadAuth)
+    );
     assert_eq!(code(&mut core, &shown(preimage)), None);
 }
 
@@ -134,9 +191,15 @@ fn a_pre_authorized_transaction_needs_no_signature_and_is_used_up() {
         account.signers = vec![signer(SignerKey::PreAuthTx(Uint256(hash)), 1)];
         account.subentries = 1;
     });
-    assert_eq!(code(&mut core, &payment_of_first(1).fee(200).sign(&[])), Some(Code::TxBadAuth));
+    assert_eq!(
+        code(&mut core, &payment_of_first(1).fee(200).sign(&[])),
+        Some(Code::TxBadAuth)
+    );
     assert_eq!(code(&mut core, &draft.sign(&[])), None);
     core.close(NOW + 1);
     let account = core.ledger().state().account(Wallet::new(1).key()).unwrap();
-    assert_eq!((account.sequence, account.signers.len(), account.subentries), (1, 0, 0));
+    assert_eq!(
+        (account.sequence, account.signers.len(), account.subentries),
+        (1, 0, 0)
+    );
 }

@@ -9,7 +9,8 @@ use stellar_submitter::sandbox::ledger::account::{
     Account, AccountKey, AccountSigner, ClaimableBalance, TrustLine, account_flag, line_flag,
 };
 use stellar_xdr::{
-    AccountId, AlphaNum4, AlphaNum12, Asset, AssetCode4, AssetCode12, ClaimPredicate, Claimant, ClaimantV0, SignerKey,
+    AccountId, AlphaNum4, AlphaNum12, Asset, AssetCode4, AssetCode12, ClaimPredicate, Claimant,
+    ClaimantV0, SignerKey,
 };
 
 /// Where the recorded answers of a real Horizon lie.
@@ -19,7 +20,8 @@ pub fn captures() -> PathBuf {
 
 /// A file of JSON.
 pub fn read_json(path: &Path) -> Value {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -33,7 +35,9 @@ pub fn stroops(amount: &Value) -> i64 {
     let text = amount.as_str().expect("an amount is a string");
     let (whole, part) = text.split_once('.').expect("an amount has seven places");
     assert_eq!(part.len(), 7, "{text}");
-    format!("{whole}{part}").parse().expect("an amount fits 64 bits")
+    format!("{whole}{part}")
+        .parse()
+        .expect("an amount fits 64 bits")
 }
 
 /// The asset of a balance line.
@@ -41,7 +45,10 @@ pub fn asset(line: &Value) -> Asset {
     if line["asset_type"] == "native" {
         return Asset::Native;
     }
-    credit(line["asset_code"].as_str().unwrap(), line["asset_issuer"].as_str().unwrap())
+    credit(
+        line["asset_code"].as_str().unwrap(),
+        line["asset_issuer"].as_str().unwrap(),
+    )
 }
 
 /// An asset by code and issuer.
@@ -50,11 +57,17 @@ pub fn credit(code: &str, issuer: &str) -> Asset {
     if code.len() <= 4 {
         let mut bytes = [0; 4];
         bytes[..code.len()].copy_from_slice(code.as_bytes());
-        Asset::CreditAlphanum4(AlphaNum4 { asset_code: AssetCode4(bytes), issuer })
+        Asset::CreditAlphanum4(AlphaNum4 {
+            asset_code: AssetCode4(bytes),
+            issuer,
+        })
     } else {
         let mut bytes = [0; 12];
         bytes[..code.len()].copy_from_slice(code.as_bytes());
-        Asset::CreditAlphanum12(AlphaNum12 { asset_code: AssetCode12(bytes), issuer })
+        Asset::CreditAlphanum12(AlphaNum12 {
+            asset_code: AssetCode12(bytes),
+            issuer,
+        })
     }
 }
 
@@ -67,7 +80,9 @@ pub fn account(json: &Value) -> Account {
     account.sponsored = number("num_sponsored");
     account.modified = number("last_modified_ledger");
     account.sequence_ledger = number("sequence_ledger");
-    account.sequence_time = json["sequence_time"].as_str().map_or(0, |time| time.parse().unwrap());
+    account.sequence_time = json["sequence_time"]
+        .as_str()
+        .map_or(0, |time| time.parse().unwrap());
     for (name, flag) in [
         ("auth_required", account_flag::AUTH_REQUIRED),
         ("auth_revocable", account_flag::AUTH_REVOCABLE),
@@ -79,7 +94,9 @@ pub fn account(json: &Value) -> Account {
         }
     }
     for (name, value) in json["data"].as_object().into_iter().flatten() {
-        account.data.insert(name.clone().into_bytes(), unbase64(value.as_str().unwrap()));
+        account
+            .data
+            .insert(name.clone().into_bytes(), unbase64(value.as_str().unwrap()));
     }
     for line in json["balances"].as_array().unwrap() {
         match asset(line) {
@@ -140,12 +157,16 @@ pub fn claimable(id: &str, json: &Value) -> ([u8; 32], ClaimableBalance) {
             credit(code, issuer)
         }
     };
-    let claimants = json["claimants"].as_array().unwrap().iter().map(|claimant| {
-        Claimant::ClaimantTypeV0(ClaimantV0 {
-            destination: claimant["destination"].as_str().unwrap().parse().unwrap(),
-            predicate: predicate(&claimant["predicate"]),
-        })
-    });
+    let claimants = json["claimants"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|claimant| {
+            Claimant::ClaimantTypeV0(ClaimantV0 {
+                destination: claimant["destination"].as_str().unwrap().parse().unwrap(),
+                predicate: predicate(&claimant["predicate"]),
+            })
+        });
     let sponsor: AccountKey = json["sponsor"].as_str().unwrap().parse().unwrap();
     let balance = ClaimableBalance {
         asset,
@@ -166,13 +187,24 @@ fn predicate(json: &Value) -> ClaimPredicate {
         .iter()
         .find(|(kind, _)| *kind != "abs_before")
         .unwrap_or_else(|| panic!("no predicate in {json}"));
-    let both = |value: &Value| value.as_array().unwrap().iter().map(predicate).collect::<Vec<_>>().try_into().unwrap();
+    let both = |value: &Value| {
+        value
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(predicate)
+            .collect::<Vec<_>>()
+            .try_into()
+            .unwrap()
+    };
     match kind.as_str() {
         "unconditional" => ClaimPredicate::Unconditional,
         "not" => ClaimPredicate::Not(Some(Box::new(predicate(value)))),
         "and" => ClaimPredicate::And(both(value)),
         "or" => ClaimPredicate::Or(both(value)),
-        "abs_before_epoch" => ClaimPredicate::BeforeAbsoluteTime(value.as_str().unwrap().parse().unwrap()),
+        "abs_before_epoch" => {
+            ClaimPredicate::BeforeAbsoluteTime(value.as_str().unwrap().parse().unwrap())
+        }
         other => panic!("unknown predicate {other}"),
     }
 }

@@ -7,13 +7,13 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
 use stellar_submitter::sandbox::ledger::account::AccountKey;
 use stellar_submitter::sandbox::ledger::frame::Frame;
-use stellar_submitter::sandbox::ledger::genesis::{network_id, root_key};
+use stellar_submitter::sandbox::ledger::genesis::network_id;
 use stellar_xdr::{
-    Asset, CreateAccountOp, DecoratedSignature, FeeBumpTransaction, FeeBumpTransactionEnvelope,
-    FeeBumpTransactionExt, FeeBumpTransactionInnerTx, LedgerBounds, Limits, Memo, MuxedAccount, MuxedAccountMed25519,
-    Operation, OperationBody, PaymentOp, Preconditions, PreconditionsV2, ReadXdr, SequenceNumber, Signature,
-    SignatureHint, TimeBounds, TimePoint, Transaction, TransactionEnvelope, TransactionExt, TransactionV1Envelope,
-    Uint256, WriteXdr,
+    Asset, DecoratedSignature, FeeBumpTransaction, FeeBumpTransactionEnvelope,
+    FeeBumpTransactionExt, FeeBumpTransactionInnerTx, LedgerBounds, Limits, Memo, MuxedAccount,
+    MuxedAccountMed25519, Operation, OperationBody, PaymentOp, Preconditions, PreconditionsV2,
+    ReadXdr, SequenceNumber, Signature, SignatureHint, TimeBounds, TimePoint, Transaction,
+    TransactionEnvelope, TransactionExt, TransactionV1Envelope, Uint256, WriteXdr,
 };
 
 /// The network of the tests.
@@ -28,11 +28,6 @@ impl Wallet {
         Self(SigningKey::from_bytes(&[number; 32]))
     }
 
-    /// The account that owns everything.
-    pub fn root() -> Self {
-        Self(root_key(PASSPHRASE))
-    }
-
     pub fn key(&self) -> AccountKey {
         AccountKey(self.0.verifying_key().to_bytes())
     }
@@ -42,13 +37,19 @@ impl Wallet {
     }
 
     pub fn muxed(&self, id: u64) -> MuxedAccount {
-        MuxedAccount::MuxedEd25519(MuxedAccountMed25519 { id, ed25519: Uint256(self.key().0) })
+        MuxedAccount::MuxedEd25519(MuxedAccountMed25519 {
+            id,
+            ed25519: Uint256(self.key().0),
+        })
     }
 
     pub fn sign(&self, hash: [u8; 32]) -> DecoratedSignature {
         let key = self.key().0;
         let hint = SignatureHint([key[28], key[29], key[30], key[31]]);
-        DecoratedSignature { hint, signature: Signature(self.0.sign(&hash).to_bytes().try_into().unwrap()) }
+        DecoratedSignature {
+            hint,
+            signature: Signature(self.0.sign(&hash).to_bytes().try_into().unwrap()),
+        }
     }
 }
 
@@ -76,14 +77,19 @@ impl Draft {
     }
 
     pub fn max_time(mut self, unix_seconds: u64) -> Self {
-        self.0.cond =
-            Preconditions::Time(TimeBounds { min_time: TimePoint(0), max_time: TimePoint(unix_seconds) });
+        self.0.cond = Preconditions::Time(TimeBounds {
+            min_time: TimePoint(0),
+            max_time: TimePoint(unix_seconds),
+        });
         self
     }
 
     pub fn max_ledger(mut self, max_ledger: u32) -> Self {
         self.0.cond = Preconditions::V2(PreconditionsV2 {
-            ledger_bounds: Some(LedgerBounds { min_ledger: 0, max_ledger }),
+            ledger_bounds: Some(LedgerBounds {
+                min_ledger: 0,
+                max_ledger,
+            }),
             ..PreconditionsV2::default()
         });
         self
@@ -94,12 +100,20 @@ impl Draft {
     }
 
     pub fn sign(&self, signers: &[&Wallet]) -> Envelope {
-        self.with_signatures(signers.iter().map(|signer| signer.sign(self.hash())).collect())
+        self.with_signatures(
+            signers
+                .iter()
+                .map(|signer| signer.sign(self.hash()))
+                .collect(),
+        )
     }
 
     pub fn with_signatures(&self, signatures: Vec<DecoratedSignature>) -> Envelope {
         let signatures = signatures.try_into().unwrap();
-        Envelope(TransactionEnvelope::Tx(TransactionV1Envelope { tx: self.0.clone(), signatures }))
+        Envelope(TransactionEnvelope::Tx(TransactionV1Envelope {
+            tx: self.0.clone(),
+            signatures,
+        }))
     }
 }
 
@@ -110,7 +124,9 @@ pub struct Envelope(pub TransactionEnvelope);
 impl Envelope {
     /// A fee bump around it.
     pub fn bump(&self, payer: MuxedAccount, fee: i64, signer: &Wallet) -> Self {
-        let TransactionEnvelope::Tx(inner) = &self.0 else { panic!("only a plain transaction can be bumped") };
+        let TransactionEnvelope::Tx(inner) = &self.0 else {
+            panic!("only a plain transaction can be bumped")
+        };
         let tx = FeeBumpTransaction {
             fee_source: payer,
             fee,
@@ -119,7 +135,10 @@ impl Envelope {
         };
         let hash = tx.hash(network_id(PASSPHRASE)).unwrap();
         let signatures = vec![signer.sign(hash)].try_into().unwrap();
-        Self(TransactionEnvelope::TxFeeBump(FeeBumpTransactionEnvelope { tx, signatures }))
+        Self(TransactionEnvelope::TxFeeBump(FeeBumpTransactionEnvelope {
+            tx,
+            signatures,
+        }))
     }
 
     pub fn bytes(&self) -> Vec<u8> {
@@ -141,7 +160,10 @@ impl Envelope {
 
 /// An operation of the transaction's own source, or of another.
 pub fn operation(source: Option<&Wallet>, body: OperationBody) -> Operation {
-    Operation { source_account: source.map(Wallet::address), body }
+    Operation {
+        source_account: source.map(Wallet::address),
+        body,
+    }
 }
 
 /// A payment in lumens.
@@ -151,13 +173,11 @@ pub fn pay(to: &Wallet, stroops: i64) -> Operation {
 
 /// The body of a payment in lumens.
 pub fn payment(to: &Wallet, stroops: i64) -> OperationBody {
-    OperationBody::Payment(PaymentOp { destination: to.address(), asset: Asset::Native, amount: stroops })
-}
-
-/// A new account.
-pub fn create(account: &Wallet, stroops: i64) -> Operation {
-    let destination = account.key().xdr();
-    operation(None, OperationBody::CreateAccount(CreateAccountOp { destination, starting_balance: stroops }))
+    OperationBody::Payment(PaymentOp {
+        destination: to.address(),
+        asset: Asset::Native,
+        amount: stroops,
+    })
 }
 
 /// A transaction's result out of base64.

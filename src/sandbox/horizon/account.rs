@@ -66,7 +66,11 @@ fn links(base: &str, id: &str) -> Value {
 }
 
 fn balances(account: &Account) -> Vec<Value> {
-    let mut balances: Vec<_> = account.lines.iter().map(|(asset, line)| trust_line(asset, line)).collect();
+    let mut balances: Vec<_> = account
+        .lines
+        .iter()
+        .map(|(asset, line)| trust_line(asset, line))
+        .collect();
     balances.push(json!({
         "balance": amount(account.balance),
         "buying_liabilities": amount(account.buying_liabilities),
@@ -80,11 +84,20 @@ fn trust_line(asset: &Asset, line: &TrustLine) -> Value {
     let mut body = Map::new();
     body.insert("balance".to_owned(), amount(line.balance).into());
     body.insert("limit".to_owned(), amount(line.limit).into());
-    body.insert("buying_liabilities".to_owned(), amount(line.buying_liabilities).into());
-    body.insert("selling_liabilities".to_owned(), amount(line.selling_liabilities).into());
+    body.insert(
+        "buying_liabilities".to_owned(),
+        amount(line.buying_liabilities).into(),
+    );
+    body.insert(
+        "selling_liabilities".to_owned(),
+        amount(line.selling_liabilities).into(),
+    );
     body.insert("last_modified_ledger".to_owned(), line.modified.into());
     body.insert("is_authorized".to_owned(), line.authorized().into());
-    body.insert("is_authorized_to_maintain_liabilities".to_owned(), (line.flags & line_flag::AUTH != 0).into());
+    body.insert(
+        "is_authorized_to_maintain_liabilities".to_owned(),
+        (line.flags & line_flag::AUTH != 0).into(),
+    );
     if line.flags & line_flag::CLAWBACK_ENABLED != 0 {
         body.insert("is_clawback_enabled".to_owned(), true.into());
     }
@@ -96,7 +109,8 @@ fn signers(id: &str, account: &Account) -> Vec<Value> {
     let others = account.signers.iter().map(|signer| {
         json!({ "weight": signer.weight, "key": signer.key.to_string(), "type": signer_type(&signer.key) })
     });
-    let master = json!({ "weight": account.thresholds[0], "key": id, "type": "ed25519_public_key" });
+    let master =
+        json!({ "weight": account.thresholds[0], "key": id, "type": "ed25519_public_key" });
     others.chain([master]).collect()
 }
 
@@ -111,7 +125,10 @@ fn signer_type(key: &SignerKey) -> &'static str {
 
 fn data(account: &Account) -> Map<String, Value> {
     let entry = |(name, value): (&Vec<u8>, &Vec<u8>)| {
-        (String::from_utf8_lossy(name).into_owned(), Value::from(BASE64.encode(value)))
+        (
+            String::from_utf8_lossy(name).into_owned(),
+            Value::from(BASE64.encode(value)),
+        )
     };
     account.data.iter().map(entry).collect()
 }

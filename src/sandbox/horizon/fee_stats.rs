@@ -38,7 +38,9 @@ fn merge(into: &mut FeeCounts, from: &FeeCounts) {
 
 /// The share of the room used, to two places and without needless zeros.
 fn usage(used: u64, capacity: u64) -> String {
-    let hundredths = (used * 100 + capacity / 2).checked_div(capacity).unwrap_or(0);
+    let hundredths = (used * 100 + capacity / 2)
+        .checked_div(capacity)
+        .unwrap_or(0);
     let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -56,12 +58,24 @@ fn distribution(counts: &FeeCounts, base_fee: i64) -> Value {
         found.map_or(base_fee, |(fee, _)| *fee)
     };
     // Of several modes the lowest: `max_by_key` keeps the last, so the order is turned round.
-    let mode = counts.iter().rev().max_by_key(|(_, count)| **count).map_or(base_fee, |(fee, _)| *fee);
-    let mut fields: Map<String, Value> =
-        PERCENTILES.iter().map(|percent| (format!("p{percent}"), at(*percent).to_string().into())).collect();
-    let ends = [("max", counts.keys().next_back()), ("min", counts.keys().next())];
+    let mode = counts
+        .iter()
+        .rev()
+        .max_by_key(|(_, count)| **count)
+        .map_or(base_fee, |(fee, _)| *fee);
+    let mut fields: Map<String, Value> = PERCENTILES
+        .iter()
+        .map(|percent| (format!("p{percent}"), at(*percent).to_string().into()))
+        .collect();
+    let ends = [
+        ("max", counts.keys().next_back()),
+        ("min", counts.keys().next()),
+    ];
     for (name, fee) in ends {
-        fields.insert(name.to_owned(), fee.copied().unwrap_or(base_fee).to_string().into());
+        fields.insert(
+            name.to_owned(),
+            fee.copied().unwrap_or(base_fee).to_string().into(),
+        );
     }
     fields.insert("mode".to_owned(), mode.to_string().into());
     fields.into()

@@ -25,7 +25,11 @@ const STROOPS_PER_UNIT: u64 = 10_000_000;
 pub fn amount(stroops: i64) -> String {
     let sign = if stroops < 0 { "-" } else { "" };
     let stroops = stroops.unsigned_abs();
-    format!("{sign}{}.{:07}", stroops / STROOPS_PER_UNIT, stroops % STROOPS_PER_UNIT)
+    format!(
+        "{sign}{}.{:07}",
+        stroops / STROOPS_PER_UNIT,
+        stroops % STROOPS_PER_UNIT
+    )
 }
 
 /// Unix seconds as RFC 3339.

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 use stellar_xdr::{
-    Asset, ChangeTrustAsset, ClaimPredicate, Claimant, ClaimableBalanceId, MuxedAccount, Operation, OperationBody,
-    OperationResult, OperationResultTr, PathPaymentStrictReceiveResult, PathPaymentStrictSendResult, SetOptionsOp,
-    TransactionResultResult as Outer,
+    Asset, ChangeTrustAsset, ClaimPredicate, ClaimableBalanceId, Claimant, MuxedAccount, Operation,
+    OperationBody, OperationResult, OperationResultTr, PathPaymentStrictReceiveResult,
+    PathPaymentStrictSendResult, SetOptionsOp, TransactionResultResult as Outer,
 };
 
 use super::transaction::Landed;
@@ -43,7 +43,13 @@ pub fn operation(base: &str, landed: &Landed, frame: &Frame, place: u32) -> Opti
     let own = format!("{base}/operations/{token}");
     let mut body = Fields::new();
     let (name, number) = kind_of(&op.body);
-    put_account(&mut body, "source_account", op.source_account.as_ref().unwrap_or(&frame.tx().source_account));
+    put_account(
+        &mut body,
+        "source_account",
+        op.source_account
+            .as_ref()
+            .unwrap_or(&frame.tx().source_account),
+    );
     let rest = json!({
         "_links": {
             "self": link(own.clone()),
@@ -101,23 +107,42 @@ pub fn kind_of(body: &OperationBody) -> (&'static str, u32) {
 }
 
 fn put_details(body: &mut Fields, op: &Operation, frame: &Frame, landed: &Landed, index: usize) {
-    let actor = op.source_account.as_ref().unwrap_or(&frame.tx().source_account);
+    let actor = op
+        .source_account
+        .as_ref()
+        .unwrap_or(&frame.tx().source_account);
     match &op.body {
         OperationBody::CreateAccount(op) => {
             put(body, "starting_balance", amount(op.starting_balance));
             put_account(body, "funder", actor);
-            put(body, "account", AccountKey::from(&op.destination).to_string());
+            put(
+                body,
+                "account",
+                AccountKey::from(&op.destination).to_string(),
+            );
         }
-        OperationBody::Payment(op) => put_transfer(body, actor, &op.destination, &op.asset, op.amount),
+        OperationBody::Payment(op) => {
+            put_transfer(body, actor, &op.destination, &op.asset, op.amount)
+        }
         OperationBody::PathPaymentStrictReceive(op) => {
             put_transfer(body, actor, &op.destination, &op.dest_asset, op.dest_amount);
             put_asset(body, "source_", &op.send_asset);
             put(body, "source_max", amount(op.send_max));
-            put(body, "source_amount", amount(moved(landed, index).unwrap_or(0)));
+            put(
+                body,
+                "source_amount",
+                amount(moved(landed, index).unwrap_or(0)),
+            );
             put(body, "path", path(&op.path));
         }
         OperationBody::PathPaymentStrictSend(op) => {
-            put_transfer(body, actor, &op.destination, &op.dest_asset, moved(landed, index).unwrap_or(0));
+            put_transfer(
+                body,
+                actor,
+                &op.destination,
+                &op.dest_asset,
+                moved(landed, index).unwrap_or(0),
+            );
             put_asset(body, "source_", &op.send_asset);
             put(body, "source_amount", amount(op.send_amount));
             put(body, "destination_min", amount(op.dest_min));
@@ -127,7 +152,11 @@ fn put_details(body: &mut Fields, op: &Operation, frame: &Frame, landed: &Landed
         OperationBody::ChangeTrust(op) => {
             if let Some(line) = asset::of_trust(&op.line) {
                 put_asset(body, "", &line);
-                put(body, "trustee", asset::issuer(&line).map(|issuer| issuer.to_string()));
+                put(
+                    body,
+                    "trustee",
+                    asset::issuer(&line).map(|issuer| issuer.to_string()),
+                );
             } else if matches!(op.line, ChangeTrustAsset::PoolShare(_)) {
                 put(body, "asset_type", "liquidity_pool_shares");
             }
@@ -140,13 +169,23 @@ fn put_details(body: &mut Fields, op: &Operation, frame: &Frame, landed: &Landed
         }
         OperationBody::ManageData(op) => {
             put(body, "name", op.data_name.0.to_utf8_string_lossy());
-            put(body, "value", op.data_value.as_ref().map(|value| BASE64.encode(value.0.as_slice())));
+            put(
+                body,
+                "value",
+                op.data_value
+                    .as_ref()
+                    .map(|value| BASE64.encode(value.0.as_slice())),
+            );
         }
         OperationBody::BumpSequence(op) => put(body, "bump_to", op.bump_to.0.to_string()),
         OperationBody::CreateClaimableBalance(op) => {
             put(body, "asset", asset_name(&op.asset));
             put(body, "amount", amount(op.amount));
-            put(body, "claimants", op.claimants.iter().map(claimant).collect::<Vec<_>>());
+            put(
+                body,
+                "claimants",
+                op.claimants.iter().map(claimant).collect::<Vec<_>>(),
+            );
         }
         OperationBody::ClaimClaimableBalance(op) => {
             put(body, "balance_id", balance_id(&op.balance_id));
@@ -157,7 +196,9 @@ fn put_details(body: &mut Fields, op: &Operation, frame: &Frame, landed: &Landed
             put_account(body, "from", &op.from);
             put(body, "amount", amount(op.amount));
         }
-        OperationBody::ClawbackClaimableBalance(op) => put(body, "balance_id", balance_id(&op.balance_id)),
+        OperationBody::ClawbackClaimableBalance(op) => {
+            put(body, "balance_id", balance_id(&op.balance_id))
+        }
         OperationBody::SetTrustLineFlags(op) => {
             put_asset(body, "", &op.asset);
             put(body, "trustor", AccountKey::from(&op.trustor).to_string());
@@ -182,7 +223,10 @@ fn put_details(body: &mut Fields, op: &Operation, frame: &Frame, landed: &Landed
 
 const LINE_FLAGS: [(u32, &str); 3] = [
     (line_flag::AUTHORIZED, "authorized"),
-    (line_flag::MAINTAIN_LIABILITIES, "authorized_to_maintain_liabilites"),
+    (
+        line_flag::MAINTAIN_LIABILITIES,
+        "authorized_to_maintain_liabilites",
+    ),
     (line_flag::CLAWBACK_ENABLED, "clawback_enabled"),
 ];
 
@@ -197,7 +241,13 @@ fn put(body: &mut Fields, name: &str, value: impl Into<Value>) {
     body.insert(name.to_owned(), value.into());
 }
 
-fn put_transfer(body: &mut Fields, from: &MuxedAccount, to: &MuxedAccount, asset: &Asset, stroops: i64) {
+fn put_transfer(
+    body: &mut Fields,
+    from: &MuxedAccount,
+    to: &MuxedAccount,
+    asset: &Asset,
+    stroops: i64,
+) {
     put_asset(body, "", asset);
     put_account(body, "from", from);
     put_account(body, "to", to);
@@ -208,7 +258,11 @@ fn put_flags(body: &mut Fields, name: &str, flags: u32, names: &[(u32, &str)]) {
     if flags == 0 {
         return;
     }
-    let (numbers, texts): (Vec<u32>, Vec<&str>) = names.iter().copied().filter(|(flag, _)| flags & flag != 0).unzip();
+    let (numbers, texts): (Vec<u32>, Vec<&str>) = names
+        .iter()
+        .copied()
+        .filter(|(flag, _)| flags & flag != 0)
+        .unzip();
     put(body, name, numbers);
     put(body, &format!("{name}_s"), texts);
 }
@@ -218,7 +272,11 @@ fn put_options(body: &mut Fields, op: &SetOptionsOp) {
         put(body, "home_domain", domain.0.to_utf8_string_lossy());
     }
     if let Some(destination) = &op.inflation_dest {
-        put(body, "inflation_dest", AccountKey::from(destination).to_string());
+        put(
+            body,
+            "inflation_dest",
+            AccountKey::from(destination).to_string(),
+        );
     }
     let weights = [
         ("master_key_weight", op.master_weight),
@@ -236,7 +294,12 @@ fn put_options(body: &mut Fields, op: &SetOptionsOp) {
         put(body, "signer_weight", signer.weight);
     }
     put_flags(body, "set_flags", op.set_flags.unwrap_or(0), &ACCOUNT_FLAGS);
-    put_flags(body, "clear_flags", op.clear_flags.unwrap_or(0), &ACCOUNT_FLAGS);
+    put_flags(
+        body,
+        "clear_flags",
+        op.clear_flags.unwrap_or(0),
+        &ACCOUNT_FLAGS,
+    );
 }
 
 fn path(assets: &[Asset]) -> Vec<Value> {
@@ -265,7 +328,9 @@ fn claimant(claimant: &Claimant) -> Value {
 fn predicate(condition: &ClaimPredicate) -> Value {
     match condition {
         ClaimPredicate::Unconditional => json!({ "unconditional": true }),
-        ClaimPredicate::And(both) => json!({ "and": both.iter().map(predicate).collect::<Vec<_>>() }),
+        ClaimPredicate::And(both) => {
+            json!({ "and": both.iter().map(predicate).collect::<Vec<_>>() })
+        }
         ClaimPredicate::Or(both) => json!({ "or": both.iter().map(predicate).collect::<Vec<_>>() }),
         ClaimPredicate::Not(part) => json!({ "not": part.as_deref().map(predicate) }),
         ClaimPredicate::BeforeAbsoluteTime(time) => json!({
@@ -291,9 +356,9 @@ fn moved(landed: &Landed, index: usize) -> Option<i64> {
         OperationResult::OpInner(OperationResultTr::PathPaymentStrictReceive(
             PathPaymentStrictReceiveResult::Success(done),
         )) => Some(done.last.amount),
-        OperationResult::OpInner(OperationResultTr::PathPaymentStrictSend(PathPaymentStrictSendResult::Success(
-            done,
-        ))) => Some(done.last.amount),
+        OperationResult::OpInner(OperationResultTr::PathPaymentStrictSend(
+            PathPaymentStrictSendResult::Success(done),
+        )) => Some(done.last.amount),
         _ => None,
     }
 }

@@ -17,7 +17,13 @@ pub struct Problem {
 
 impl Problem {
     fn new(kind: &'static str, title: &'static str, status: u16, detail: &str) -> Self {
-        Self { kind, title, status, detail: detail.to_owned(), extras: Map::new() }
+        Self {
+            kind,
+            title,
+            status,
+            detail: detail.to_owned(),
+            extras: Map::new(),
+        }
     }
 
     fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -46,9 +52,14 @@ impl Problem {
 
     /// 400: a parameter is wrong.
     pub fn bad_request(field: &str, reason: &str) -> Self {
-        Self::new("bad_request", "Bad Request", 400, "The request you sent was invalid in some way.")
-            .with("invalid_field", field)
-            .with("reason", reason)
+        Self::new(
+            "bad_request",
+            "Bad Request",
+            400,
+            "The request you sent was invalid in some way.",
+        )
+        .with("invalid_field", field)
+        .with("reason", reason)
     }
 
     /// 404: nothing there.

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value};
 use stellar_xdr::{
     AccountMergeResult, BumpSequenceResult, ChangeTrustResult, ClaimClaimableBalanceResult,
-    ClawbackClaimableBalanceResult, ClawbackResult, CreateAccountResult, CreateClaimableBalanceResult,
-    InnerTransactionResultResult as Inner, ManageDataResult, OperationResult, OperationResultTr as Tr,
-    PathPaymentStrictReceiveResult as Receive, PathPaymentStrictSendResult as Send, PaymentResult, SetOptionsResult,
-    SetTrustLineFlagsResult, TransactionResult, TransactionResultResult as Outer,
+    ClawbackClaimableBalanceResult, ClawbackResult, CreateAccountResult,
+    CreateClaimableBalanceResult, InnerTransactionResultResult as Inner, ManageDataResult,
+    OperationResult, OperationResultTr as Tr, PathPaymentStrictReceiveResult as Receive,
+    PathPaymentStrictSendResult as Send, PaymentResult, SetOptionsResult, SetTrustLineFlagsResult,
+    TransactionResult, TransactionResultResult as Outer,
 };
 
 /// The `result_codes` of a problem: the transaction's code, the inner one's in a fee bump, and the operations' if they were reached.
@@ -15,7 +16,10 @@ pub fn result_codes(result: &TransactionResult) -> Value {
     codes.insert("transaction".to_owned(), transaction(&result.result).into());
     let operations = match &result.result {
         Outer::TxFeeBumpInnerSuccess(pair) | Outer::TxFeeBumpInnerFailed(pair) => {
-            codes.insert("inner_transaction".to_owned(), inner(&pair.result.result).into());
+            codes.insert(
+                "inner_transaction".to_owned(),
+                inner(&pair.result.result).into(),
+            );
             match &pair.result.result {
                 Inner::TxFailed(list) => Some(list),
                 _ => None,
@@ -25,20 +29,27 @@ pub fn result_codes(result: &TransactionResult) -> Value {
         _ => None,
     };
     if let Some(list) = operations {
-        codes.insert("operations".to_owned(), list.iter().map(operation).collect());
+        codes.insert(
+            "operations".to_owned(),
+            list.iter().map(operation).collect(),
+        );
     }
     codes.into()
 }
 
 /// The codes of the inner transaction alone, as they are shown to who asked for the inner hash.
 pub fn inner_result_codes(result: &TransactionResult) -> Value {
-    let (Outer::TxFeeBumpInnerSuccess(pair) | Outer::TxFeeBumpInnerFailed(pair)) = &result.result else {
+    let (Outer::TxFeeBumpInnerSuccess(pair) | Outer::TxFeeBumpInnerFailed(pair)) = &result.result
+    else {
         return result_codes(result);
     };
     let mut codes = Map::new();
     codes.insert("transaction".to_owned(), inner(&pair.result.result).into());
     if let Inner::TxFailed(list) = &pair.result.result {
-        codes.insert("operations".to_owned(), list.iter().map(operation).collect());
+        codes.insert(
+            "operations".to_owned(),
+            list.iter().map(operation).collect(),
+        );
     }
     codes.into()
 }

@@ -8,8 +8,15 @@ use crate::sandbox::ledger::genesis::PROTOCOL_VERSION;
 
 /// The state of this Horizon as of its head (0: nothing ingested) and of its core.
 pub fn root(base: &str, ledger: &Ledger, head: u32) -> Value {
-    let closed_at = ledger.history().ledger(head).map(|record| timestamp(record.close_time));
-    let elder = if head == 0 { 0 } else { ledger.history().elder() };
+    let closed_at = ledger
+        .history()
+        .ledger(head)
+        .map(|record| timestamp(record.close_time));
+    let elder = if head == 0 {
+        0
+    } else {
+        ledger.history().elder()
+    };
     json!({
         "_links": links(base),
         "horizon_version": concat!("stellar-submitter-sandbox-", env!("CARGO_PKG_VERSION")),

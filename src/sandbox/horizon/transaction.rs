@@ -5,7 +5,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
-use stellar_xdr::{DecoratedSignature, Limits, Memo, Preconditions, PreconditionsV2, ReadXdr, TransactionResult};
+use stellar_xdr::{
+    DecoratedSignature, Limits, Memo, Preconditions, PreconditionsV2, ReadXdr, TransactionResult,
+};
 
 use super::{link, put_account, put_muxed, template, timestamp};
 use crate::sandbox::ledger::account::AccountKey;
@@ -24,12 +26,14 @@ pub struct Landed {
 impl Landed {
     /// The envelope, read again.
     pub fn frame(&self, network_id: [u8; 32]) -> Frame {
-        Frame::parse(&self.tx.envelope, network_id).expect("the ledger keeps what it has parsed once")
+        Frame::parse(&self.tx.envelope, network_id)
+            .expect("the ledger keeps what it has parsed once")
     }
 
     /// The result, read again.
     pub fn result(&self) -> TransactionResult {
-        TransactionResult::from_xdr(&self.tx.result, Limits::none()).expect("the ledger wrote it itself")
+        TransactionResult::from_xdr(&self.tx.result, Limits::none())
+            .expect("the ledger wrote it itself")
     }
 
     /// Whether a hash is the inner one of this fee bump.
@@ -48,9 +52,16 @@ pub fn transaction(base: &str, landed: &Landed, network_id: [u8; 32], asked: [u8
     put_memo(&mut body, frame.memo());
     put_account(&mut body, "source_account", &frame.tx().source_account);
     rename_muxed(&mut body);
-    body.insert("fee_account".to_owned(), frame.fee_source().to_string().into());
+    body.insert(
+        "fee_account".to_owned(),
+        frame.fee_source().to_string().into(),
+    );
     put_muxed(&mut body, "fee_account", frame.fee_address());
-    let signatures = if landed.is_inner(&asked) { frame.inner_signatures() } else { frame.signatures() };
+    let signatures = if landed.is_inner(&asked) {
+        frame.inner_signatures()
+    } else {
+        frame.signatures()
+    };
     let rest = json!({
         "_links": links(base, &hash, frame.source(), tx.toid.ledger_number(), &token),
         "id": hash,
@@ -105,7 +116,10 @@ fn links(base: &str, hash: &str, source: AccountKey, ledger: u32, token: &str) -
 
 /// Horizon calls the source's muxed address `account_muxed`, without "source".
 fn rename_muxed(body: &mut Map<String, Value>) {
-    for (from, to) in [("source_account_muxed", "account_muxed"), ("source_account_muxed_id", "account_muxed_id")] {
+    for (from, to) in [
+        ("source_account_muxed", "account_muxed"),
+        ("source_account_muxed_id", "account_muxed_id"),
+    ] {
         if let Some(value) = body.remove(from) {
             body.insert(to.to_owned(), value);
         }
@@ -116,7 +130,10 @@ fn put_memo(body: &mut Map<String, Value>, memo: &Memo) {
     let (kind, value) = match memo {
         Memo::None => ("none", None),
         Memo::Text(text) => {
-            body.insert("memo_bytes".to_owned(), BASE64.encode(text.as_slice()).into());
+            body.insert(
+                "memo_bytes".to_owned(),
+                BASE64.encode(text.as_slice()).into(),
+            );
             ("text", Some(text.to_utf8_string_lossy()))
         }
         Memo::Id(id) => ("id", Some(id.to_string())),
@@ -140,7 +157,10 @@ fn put_preconditions(body: &mut Map<String, Value>, cond: &Preconditions) {
         }
     };
     if let Some(bounds) = time {
-        let mut range = Map::from_iter([("min_time".to_owned(), Value::from(bounds.min_time.0.to_string()))]);
+        let mut range = Map::from_iter([(
+            "min_time".to_owned(),
+            Value::from(bounds.min_time.0.to_string()),
+        )]);
         if bounds.max_time.0 != 0 {
             range.insert("max_time".to_owned(), bounds.max_time.0.to_string().into());
         }
@@ -160,20 +180,36 @@ fn put_conditions(all: &mut Map<String, Value>, conditions: &PreconditionsV2) {
         all.insert("ledgerbounds".to_owned(), range.into());
     }
     if let Some(minimum) = &conditions.min_seq_num {
-        all.insert("min_account_sequence".to_owned(), minimum.0.to_string().into());
+        all.insert(
+            "min_account_sequence".to_owned(),
+            minimum.0.to_string().into(),
+        );
     }
     if conditions.min_seq_age.0 != 0 {
-        all.insert("min_account_sequence_age".to_owned(), conditions.min_seq_age.0.to_string().into());
+        all.insert(
+            "min_account_sequence_age".to_owned(),
+            conditions.min_seq_age.0.to_string().into(),
+        );
     }
     if conditions.min_seq_ledger_gap != 0 {
-        all.insert("min_account_sequence_ledger_gap".to_owned(), conditions.min_seq_ledger_gap.into());
+        all.insert(
+            "min_account_sequence_ledger_gap".to_owned(),
+            conditions.min_seq_ledger_gap.into(),
+        );
     }
     if !conditions.extra_signers.is_empty() {
-        let signers = conditions.extra_signers.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let signers = conditions
+            .extra_signers
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
         all.insert("extra_signers".to_owned(), signers.into());
     }
 }
 
 fn texts(signatures: &[DecoratedSignature]) -> Vec<String> {
-    signatures.iter().map(|signature| BASE64.encode(signature.signature.0.as_slice())).collect()
+    signatures
+        .iter()
+        .map(|signature| BASE64.encode(signature.signature.0.as_slice()))
+        .collect()
 }

@@ -32,7 +32,10 @@ impl Link {
 
 impl Connected<IncomingStream<'_, Severable>> for Link {
     fn connect_info(stream: IncomingStream<'_, Severable>) -> Self {
-        Self { peer: *stream.remote_addr(), cut: Arc::clone(&stream.io().cut) }
+        Self {
+            peer: *stream.remote_addr(),
+            cut: Arc::clone(&stream.io().cut),
+        }
     }
 }
 
@@ -45,7 +48,13 @@ impl Listener for Severable {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its delay");
         }
-        (SeverableStream { stream, cut: Arc::default() }, peer)
+        (
+            SeverableStream {
+                stream,
+                cut: Arc::default(),
+            },
+            peer,
+        )
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -61,19 +70,31 @@ pub struct SeverableStream {
 
 impl SeverableStream {
     fn whole(&self) -> io::Result<()> {
-        if self.cut.load(Ordering::Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+        if self.cut.load(Ordering::Acquire) {
+            Err(io::ErrorKind::ConnectionReset.into())
+        } else {
+            Ok(())
+        }
     }
 }
 
 impl AsyncRead for SeverableStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         self.whole()?;
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for SeverableStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.whole()?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

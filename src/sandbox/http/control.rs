@@ -32,9 +32,17 @@ const MAX_BASE_FEE_STROOPS: i64 = u32::MAX as i64;
 type Shared = State<Arc<Node>>;
 
 /// Lets only this machine through.
-pub async fn loopback_only(ConnectInfo(link): ConnectInfo<Link>, request: Request, next: Next) -> Response {
+pub async fn loopback_only(
+    ConnectInfo(link): ConnectInfo<Link>,
+    request: Request,
+    next: Next,
+) -> Response {
     if !link.peer.ip().to_canonical().is_loopback() {
-        return (StatusCode::FORBIDDEN, "the sandbox's controls are for this machine only\n").into_response();
+        return (
+            StatusCode::FORBIDDEN,
+            "the sandbox's controls are for this machine only\n",
+        )
+            .into_response();
     }
     next.run(request).await
 }
@@ -47,7 +55,9 @@ pub async fn get_faults(State(node): Shared) -> Reply {
 /// `PUT /sandbox/faults`: what is left out is off.
 pub async fn put_faults(State(node): Shared, body: Body) -> Result<Reply, Reply> {
     let faults: Faults = read(body).await?;
-    faults.validate().map_err(|error| Problem::bad_request(&error.field, &error.reason))?;
+    faults
+        .validate()
+        .map_err(|error| Problem::bad_request(&error.field, &error.reason))?;
     node.set_faults(faults);
     Ok(get_faults(State(node)).await)
 }
@@ -95,8 +105,13 @@ pub async fn put_ledger(State(node): Shared, body: Body) -> Result<Reply, Reply>
     if change.max_tx_set_size == Some(0) {
         return Err(Problem::bad_request("max_tx_set_size", "must be at least 1 operation").into());
     }
-    if change.base_fee.is_some_and(|fee| !(1..=MAX_BASE_FEE_STROOPS).contains(&fee)) {
-        return Err(Problem::bad_request("base_fee", "must be from 1 to 4294967295 stroops").into());
+    if change
+        .base_fee
+        .is_some_and(|fee| !(1..=MAX_BASE_FEE_STROOPS).contains(&fee))
+    {
+        return Err(
+            Problem::bad_request("base_fee", "must be from 1 to 4294967295 stroops").into(),
+        );
     }
     set_ledger(&node, change.max_tx_set_size, change.base_fee);
     node.set_rhythm(|rhythm| {
@@ -117,12 +132,16 @@ fn set_ledger(node: &Node, max_tx_set_size: Option<u32>, base_fee: Option<i64>) 
 }
 
 fn wanted_pace(change: &LedgerChange) -> Result<Option<Pace>, Problem> {
-    let wrong = |error: crate::sandbox::config::PaceError| Problem::bad_request("seconds", &error.to_string());
+    let wrong = |error: crate::sandbox::config::PaceError| {
+        Problem::bad_request("seconds", &error.to_string())
+    };
     match (&change.seconds, change.manual) {
         (None, None | Some(false)) => Ok(None),
         (None, Some(true)) => Ok(Some(Pace::Manual)),
         (Some(_), Some(true)) => Err(Problem::bad_request("manual", "either seconds or manual")),
-        (Some(Seconds::Number(seconds)), _) => Pace::from_seconds(*seconds).map(Some).map_err(wrong),
+        (Some(Seconds::Number(seconds)), _) => {
+            Pace::from_seconds(*seconds).map(Some).map_err(wrong)
+        }
         (Some(Seconds::Word(word)), _) => word.parse().map(Some).map_err(wrong),
     }
 }
@@ -131,10 +150,15 @@ fn wanted_pace(change: &LedgerChange) -> Result<Option<Pace>, Problem> {
 pub async fn post_close(State(node): Shared, ask: Ask) -> Result<Reply, Reply> {
     let count = match ask.parameter("count") {
         None => Some(1),
-        Some(text) => text.parse().ok().filter(|count| (1..=MAX_CLOSE_COUNT).contains(count)),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|count| (1..=MAX_CLOSE_COUNT).contains(count)),
     };
     let Some(count) = count else {
-        return Err(Problem::bad_request("count", "must be a number of ledgers from 1 to 10000").into());
+        return Err(
+            Problem::bad_request("count", "must be a number of ledgers from 1 to 10000").into(),
+        );
     };
     let closing = Arc::clone(&node);
     let closed = tokio::task::spawn_blocking(move || closing.close(count)).await;
@@ -153,7 +177,12 @@ pub async fn get_friendbot(State(node): Shared, ask: Ask) -> Result<Reply, Reply
     let account: AccountKey = ask
         .parameter("addr")
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| Problem::bad_request("addr", "must be an account: G and 55 more letters and digits"))?;
+        .ok_or_else(|| {
+            Problem::bad_request(
+                "addr",
+                "must be an account: G and 55 more letters and digits",
+            )
+        })?;
     let (answer, answered) = tokio::sync::oneshot::channel();
     let sent = node.friendbot.try_send(friendbot::Ask { account, answer });
     sent.map_err(|_| Problem::service_unavailable())?;
@@ -163,13 +192,18 @@ pub async fn get_friendbot(State(node): Shared, ask: Ask) -> Result<Reply, Reply
         Err(_) => return Err(Problem::service_unavailable().into()),
     };
     let network_id = node.core().ledger().network_id();
-    Ok(Reply::ok(transaction::transaction(&ask.base, &landed, network_id, landed.tx.hash)))
+    Ok(Reply::ok(transaction::transaction(
+        &ask.base,
+        &landed,
+        network_id,
+        landed.tx.hash,
+    )))
 }
 
 async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
-    let bytes = to_bytes(body, MAX_CONTROL_BYTES)
-        .await
-        .map_err(|_| Problem::bad_request("body", "cannot be read, or is larger than 65536 bytes"))?;
+    let bytes = to_bytes(body, MAX_CONTROL_BYTES).await.map_err(|_| {
+        Problem::bad_request("body", "cannot be read, or is larger than 65536 bytes")
+    })?;
     let value: Value = serde_json::from_slice(&bytes)
         .map_err(|error| Problem::bad_request("body", &format!("is not JSON: {error}")))?;
     if !value.is_object() {

@@ -48,24 +48,39 @@ enum Stage {
 /// Answers with a stream; what is wrong with the request is still an ordinary problem.
 pub fn stream(node: Arc<Node>, ask: Ask, subject: Subject, owner: Owner) -> Response {
     let closes = node.closes();
-    let query = node.read(ask.draw, |_, head| ask.page(head)).map(|mut query| {
-        query.descending = false;
-        query
-    });
-    let checked = query.and_then(|query| records(&node, &ask, subject, &owner, &query).map(|_| query));
+    let query = node
+        .read(ask.draw, |_, head| ask.page(head))
+        .map(|mut query| {
+            query.descending = false;
+            query
+        });
+    let checked =
+        query.and_then(|query| records(&node, &ask, subject, &owner, &query).map(|_| query));
     let query = match checked {
         Ok(query) => query,
         Err(problem) => return Reply::from(problem).into_response(),
     };
     let deadline = Instant::now() + CONNECTION_TIMEOUT;
-    let feed = Feed { node, ask, subject, owner, query, closes, deadline, stage: Stage::Hello };
+    let feed = Feed {
+        node,
+        ask,
+        subject,
+        owner,
+        query,
+        closes,
+        deadline,
+        stage: Stage::Hello,
+    };
     let body = stream::unfold(feed, |mut feed| async move {
         let chunk = feed.next().await?;
         Some((Ok::<_, Infallible>(chunk), feed))
     });
     let mut response = Body::from_stream(body).into_response();
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(VARY, HeaderValue::from_static("Origin"));
     response
@@ -88,7 +103,13 @@ impl Feed {
     async fn records(&mut self) -> String {
         loop {
             self.closes.mark_unchanged();
-            match records(&self.node, &self.ask, self.subject, &self.owner, &self.query) {
+            match records(
+                &self.node,
+                &self.ask,
+                self.subject,
+                &self.owner,
+                &self.query,
+            ) {
                 Ok(found) if found.is_empty() => {}
                 Ok(found) => return self.told(&found),
                 Err(problem) => return self.broken(&problem),
@@ -123,7 +144,10 @@ impl Feed {
 
     fn broken(&mut self, problem: &Problem) -> String {
         self.stage = Stage::Over;
-        let kind = problem.body()["type"].as_str().unwrap_or_default().to_owned();
+        let kind = problem.body()["type"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         format!("event: error\ndata: problem: {kind}\n\n")
     }
 }

@@ -33,10 +33,16 @@ pub async fn guard(
     next: Next,
 ) -> Response {
     let Ok(_permit) = Arc::clone(&node.capacity).try_acquire_owned() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "Server capacity exceeded.\n").into_response();
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Server capacity exceeded.\n",
+        )
+            .into_response();
     };
     let now = node.clock().now_millis();
-    let allowance = node.limiter().map(|mut limiter| limiter.check(link.peer.ip(), now));
+    let allowance = node
+        .limiter()
+        .map(|mut limiter| limiter.check(link.peer.ip(), now));
     let events = wants_only_events(request.headers());
     let mut response = if allowance.is_some_and(|allowance| !allowance.allowed) {
         Reply::from(Problem::rate_limited()).into_response()
@@ -52,25 +58,50 @@ pub async fn guard(
         put_allowance(headers, allowance);
     }
     headers.entry(CACHE_CONTROL).or_insert(NO_CACHE);
-    headers.entry(VARY).or_insert(HeaderValue::from_static("Origin"));
+    headers
+        .entry(VARY)
+        .or_insert(HeaderValue::from_static("Origin"));
     response
 }
 
 /// Whether the client takes JSON or events; who says nothing takes everything.
 fn is_acceptable(headers: &HeaderMap) -> bool {
-    let Some(accept) = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()) else { return true };
-    let known = ["application/json", "application/hal+json", "application/*", "*/*", "text/event-stream"];
-    accept.split(',').filter_map(|range| range.split(';').next()).any(|range| known.contains(&range.trim()))
+    let Some(accept) = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()) else {
+        return true;
+    };
+    let known = [
+        "application/json",
+        "application/hal+json",
+        "application/*",
+        "*/*",
+        "text/event-stream",
+    ];
+    accept
+        .split(',')
+        .filter_map(|range| range.split(';').next())
+        .any(|range| known.contains(&range.trim()))
 }
 
 fn wants_only_events(headers: &HeaderMap) -> bool {
-    headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|a| a.contains("text/event-stream"))
+    headers
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|a| a.contains("text/event-stream"))
 }
 
 fn put_allowance(headers: &mut HeaderMap, allowance: Allowance) {
-    headers.insert(HeaderName::from_static("x-ratelimit-limit"), allowance.limit.into());
-    headers.insert(HeaderName::from_static("x-ratelimit-remaining"), allowance.remaining.into());
-    headers.insert(HeaderName::from_static("x-ratelimit-reset"), allowance.reset_seconds.into());
+    headers.insert(
+        HeaderName::from_static("x-ratelimit-limit"),
+        allowance.limit.into(),
+    );
+    headers.insert(
+        HeaderName::from_static("x-ratelimit-remaining"),
+        allowance.remaining.into(),
+    );
+    headers.insert(
+        HeaderName::from_static("x-ratelimit-reset"),
+        allowance.reset_seconds.into(),
+    );
     if !allowance.allowed {
         headers.insert(RETRY_AFTER, allowance.retry_after_seconds.into());
     }
@@ -79,7 +110,8 @@ fn put_allowance(headers: &mut HeaderMap, allowance: Allowance) {
 /// Sends the body in two halves, or only the first one.
 async fn with_body_faults(response: Response, draw: Draw) -> Response {
     let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
-        kind.to_str().is_ok_and(|kind| kind.starts_with("text/event-stream"))
+        kind.to_str()
+            .is_ok_and(|kind| kind.starts_with("text/event-stream"))
     });
     if is_stream || (draw.slow_body_ms == 0 && !draw.cut_body) {
         return response;
@@ -90,11 +122,19 @@ async fn with_body_faults(response: Response, draw: Draw) -> Response {
     };
     parts.headers.insert(CONTENT_LENGTH, bytes.len().into());
     let half = bytes.len() / 2;
-    let pause = Duration::from_millis(draw.slow_body_ms).max(if draw.cut_body { CUT_PAUSE } else { Duration::ZERO });
+    let pause = Duration::from_millis(draw.slow_body_ms).max(if draw.cut_body {
+        CUT_PAUSE
+    } else {
+        Duration::ZERO
+    });
     let (first, second) = (bytes.slice(..half), bytes.slice(half..));
     let rest = stream::once(async move {
         tokio::time::sleep(pause).await;
-        if draw.cut_body { Err(io::Error::from(io::ErrorKind::ConnectionReset)) } else { Ok(second) }
+        if draw.cut_body {
+            Err(io::Error::from(io::ErrorKind::ConnectionReset))
+        } else {
+            Ok(second)
+        }
     });
     let first = stream::once(async move { Ok::<Bytes, io::Error>(first) });
     Response::from_parts(parts, Body::from_stream(first.chain(rest)))

@@ -56,7 +56,9 @@ impl Owner {
             }
             Self::Transaction(hash) => {
                 let hash = transaction_hash(hash)?;
-                by_hash(ledger, head, &hash).map(|l| Scope::Transaction(l.tx.toid)).ok_or_else(Problem::not_found)
+                by_hash(ledger, head, &hash)
+                    .map(|l| Scope::Transaction(l.tx.toid))
+                    .ok_or_else(Problem::not_found)
             }
         }
     }
@@ -112,7 +114,9 @@ async fn list(node: Arc<Node>, ask: Ask, subject: Subject, owner: Owner) -> Resp
         return event::stream(node, ask, subject, owner);
     }
     let query = node.read(ask.draw, |_, head| ask.page(head));
-    let page = query.and_then(|query| Ok(query.page(&ask.own(), records(&node, &ask, subject, &owner, &query)?)));
+    let page = query.and_then(|query| {
+        Ok(query.page(&ask.own(), records(&node, &ask, subject, &owner, &query)?))
+    });
     Reply::from(page).into_response()
 }
 
@@ -129,20 +133,30 @@ pub fn records(
         Subject::Ledgers => node.read(ask.draw, |ledger, head| {
             fresh(node, ledger, head)?;
             let found = page::ledgers(ledger.history(), head, query)?;
-            Ok(found.into_iter().map(|record| ledger::ledger(base, record)).collect())
+            Ok(found
+                .into_iter()
+                .map(|record| ledger::ledger(base, record))
+                .collect())
         }),
         Subject::Transactions => {
             let (network_id, found) = node.read(ask.draw, |ledger, head| {
                 let scope = owner.scope(node, ledger, head)?;
-                Ok::<_, Problem>((ledger.network_id(), page::transactions(ledger.history(), head, scope, query)?))
+                Ok::<_, Problem>((
+                    ledger.network_id(),
+                    page::transactions(ledger.history(), head, scope, query)?,
+                ))
             })?;
-            Ok(found.iter().map(|landed| transaction::transaction(base, landed, network_id, landed.tx.hash)).collect())
+            Ok(found
+                .iter()
+                .map(|landed| transaction::transaction(base, landed, network_id, landed.tx.hash))
+                .collect())
         }
         Subject::Operations(kind) => {
             let (network_id, found) = node.read(ask.draw, |ledger, head| {
                 let scope = owner.scope(node, ledger, head)?;
                 let network_id = ledger.network_id();
-                let found = page::operations(ledger.history(), network_id, head, scope, kind, query)?;
+                let found =
+                    page::operations(ledger.history(), network_id, head, scope, kind, query)?;
                 Ok::<_, Problem>((network_id, found))
             })?;
             let record = |(landed, place): &(transaction::Landed, u32)| {

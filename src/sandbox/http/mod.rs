@@ -29,19 +29,31 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/fee_stats", get(read::get_fee_stats))
         .route("/accounts/{id}", get(read::get_account))
         .route("/accounts/{id}/data/{name}", get(read::get_data))
-        .route("/accounts/{id}/transactions", get(list::account_transactions))
+        .route(
+            "/accounts/{id}/transactions",
+            get(list::account_transactions),
+        )
         .route("/accounts/{id}/operations", get(list::account_operations))
         .route("/accounts/{id}/payments", get(list::account_payments))
         .route("/ledgers", get(list::ledgers))
         .route("/ledgers/{number}", get(read::get_ledger))
-        .route("/ledgers/{number}/transactions", get(list::ledger_transactions))
+        .route(
+            "/ledgers/{number}/transactions",
+            get(list::ledger_transactions),
+        )
         .route("/ledgers/{number}/operations", get(list::ledger_operations))
         .route("/ledgers/{number}/payments", get(list::ledger_payments))
         .route("/transactions", get(list::transactions).post(submit::post))
         .route("/transactions_async", post(submit::post_async))
         .route("/transactions/{hash}", get(read::get_transaction))
-        .route("/transactions/{hash}/operations", get(list::transaction_operations))
-        .route("/transactions/{hash}/payments", get(list::transaction_payments))
+        .route(
+            "/transactions/{hash}/operations",
+            get(list::transaction_operations),
+        )
+        .route(
+            "/transactions/{hash}/payments",
+            get(list::transaction_payments),
+        )
         .route("/operations", get(list::operations))
         .route("/operations/{id}", get(read::get_operation))
         .route("/payments", get(list::payments))
@@ -55,7 +67,10 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/truth", get(truth::get_truth))
         .layer(from_fn(control::loopback_only));
     horizon
-        .route("/friendbot", get(control::get_friendbot).post(control::get_friendbot))
+        .route(
+            "/friendbot",
+            get(control::get_friendbot).post(control::get_friendbot),
+        )
         .nest("/sandbox", controls)
         .with_state(node)
 }

@@ -32,11 +32,17 @@ impl Reply {
 
     /// A resource with another status.
     pub fn hal(status: u16, body: Value) -> Self {
-        Self { status, body, is_problem: false, latest_ledger: None, fault: None }
+        Self {
+            status,
+            body,
+            is_problem: false,
+            latest_ledger: None,
+            fault: None,
+        }
     }
 
     /// The state after a ledger.
-    pub fn as_of(mut self, ledger: u32) -> Self {
+    pub fn after_ledger(mut self, ledger: u32) -> Self {
         self.latest_ledger = Some(ledger);
         self
     }
@@ -50,7 +56,10 @@ impl Reply {
 
 impl From<Problem> for Reply {
     fn from(problem: Problem) -> Self {
-        Self { is_problem: true, ..Self::hal(problem.status(), problem.body()) }
+        Self {
+            is_problem: true,
+            ..Self::hal(problem.status(), problem.body())
+        }
     }
 }
 
@@ -67,10 +76,16 @@ impl IntoResponse for Reply {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, NO_CACHE);
         if self.is_problem {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json; charset=utf-8"));
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/problem+json; charset=utf-8"),
+            );
             headers.insert(VARY, HeaderValue::from_static("Origin"));
         } else {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/hal+json; charset=utf-8"));
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/hal+json; charset=utf-8"),
+            );
             headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("inline"));
             headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         }

@@ -110,23 +110,35 @@ pub async fn post_async(
     Ok(match answer {
         Answer::Pending => Reply::hal(201, json!({ "tx_status": "PENDING", "hash": hash })),
         Answer::Duplicate => Reply::hal(409, json!({ "tx_status": "DUPLICATE", "hash": hash })),
-        Answer::TryAgainLater => Reply::hal(503, json!({ "tx_status": "TRY_AGAIN_LATER", "hash": hash })),
+        Answer::TryAgainLater => {
+            Reply::hal(503, json!({ "tx_status": "TRY_AGAIN_LATER", "hash": hash }))
+        }
         Answer::Error(result) => {
             let result = BASE64.encode(verdict::to_bytes(&result));
-            Reply::hal(400, json!({ "tx_status": "ERROR", "hash": hash, "error_result_xdr": result }))
+            Reply::hal(
+                400,
+                json!({ "tx_status": "ERROR", "hash": hash, "error_result_xdr": result }),
+            )
         }
     })
 }
 
 /// The form field `tx`, from body or query; empty when there is none, or when the body is too large.
 async fn read_tx(ask: &Ask, headers: &HeaderMap, body: Body) -> Result<String, Problem> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
     if !kind.is_empty() && !kind.starts_with("application/x-www-form-urlencoded") {
         return Err(Problem::unsupported_media_type());
     }
     let bytes = to_bytes(body, MAX_BODY_BYTES).await.unwrap_or_default();
-    let field = form_urlencoded::parse(&bytes).find(|(name, _)| name == "tx").map(|(_, value)| value.into_owned());
-    let text = field.or_else(|| ask.parameter("tx").map(str::to_owned)).unwrap_or_default();
+    let field = form_urlencoded::parse(&bytes)
+        .find(|(name, _)| name == "tx")
+        .map(|(_, value)| value.into_owned());
+    let text = field
+        .or_else(|| ask.parameter("tx").map(str::to_owned))
+        .unwrap_or_default();
     if text.contains(char::REPLACEMENT_CHARACTER) {
         return Err(Problem::bad_request("tx", "invalid value"));
     }
@@ -136,14 +148,22 @@ async fn read_tx(ask: &Ask, headers: &HeaderMap, body: Body) -> Result<String, P
 /// Decodes an envelope and verifies its signatures, before any lock is taken; gives the text back if it is none.
 fn parse(node: &Node, text: String) -> Result<Submission, String> {
     let network_id = node.core().ledger().network_id();
-    let frame = BASE64.decode(&text).ok().and_then(|bytes| Frame::parse(&bytes, network_id).ok());
+    let frame = BASE64
+        .decode(&text)
+        .ok()
+        .and_then(|bytes| Frame::parse(&bytes, network_id).ok());
     let Some(frame) = frame else { return Err(text) };
     frame.verify_ahead();
-    Ok(Submission { text, frame: Arc::new(frame) })
+    Ok(Submission {
+        text,
+        frame: Arc::new(frame),
+    })
 }
 
 fn supported(frame: &Frame) -> Result<(), Problem> {
-    frame.unsupported().map_or(Ok(()), |what| Err(Problem::not_supported(what)))
+    frame
+        .unsupported()
+        .map_or(Ok(()), |what| Err(Problem::not_supported(what)))
 }
 
 /// The faults that strike before core sees the transaction; a 504 strikes here if core is not to have it.
@@ -153,7 +173,9 @@ fn before_core(node: &Node, link: &Link, submission: &Submission, draw: Draw) ->
             link.cut();
             Err(Problem::service_unavailable().into())
         }
-        AnswerFault::Unavailable => Err(Reply::from(Problem::service_unavailable()).by_fault("answer_503; not taken")),
+        AnswerFault::Unavailable => {
+            Err(Reply::from(Problem::service_unavailable()).by_fault("answer_503; not taken"))
+        }
         AnswerFault::Timeout { taken: false } => {
             node.answered(submission.frame.hash());
             Err(timeout(submission).by_fault("answer_504; not taken"))
@@ -166,7 +188,13 @@ fn before_core(node: &Node, link: &Link, submission: &Submission, draw: Draw) ->
 }
 
 /// The faults that strike once core has answered.
-fn after_core(node: &Node, link: &Link, submission: &Submission, draw: Draw, answer: &Answer) -> Result<(), Reply> {
+fn after_core(
+    node: &Node,
+    link: &Link,
+    submission: &Submission,
+    draw: Draw,
+    answer: &Answer,
+) -> Result<(), Reply> {
     match draw.answer {
         AnswerFault::LostAfter => {
             link.cut();
@@ -174,20 +202,31 @@ fn after_core(node: &Node, link: &Link, submission: &Submission, draw: Draw, ans
         }
         AnswerFault::Timeout { .. } => {
             let taken = matches!(answer, Answer::Pending | Answer::Duplicate);
-            let what = if taken { "answer_504; taken" } else { "answer_504; core refused it" };
+            let what = if taken {
+                "answer_504; taken"
+            } else {
+                "answer_504; core refused it"
+            };
             Err(timeout(submission).by_fault(what))
         }
         AnswerFault::BadSequence if *answer == Answer::Pending => {
             let result = false_bad_sequence(node, &submission.frame);
             Err(Reply::from(refused(submission, &result)).by_fault("late_bad_seq; taken"))
         }
-        AnswerFault::BadSequence | AnswerFault::None | AnswerFault::LostBefore | AnswerFault::Unavailable => Ok(()),
+        AnswerFault::BadSequence
+        | AnswerFault::None
+        | AnswerFault::LostBefore
+        | AnswerFault::Unavailable => Ok(()),
     }
 }
 
 fn false_bad_sequence(node: &Node, frame: &Frame) -> TransactionResult {
     let fee = node.core().ledger().base_fee() * frame.operation_count();
-    verdict::wrap(frame, InnerTransactionResultResult::TxBadSeq, Charged { fee, inner_fee: 0 })
+    verdict::wrap(
+        frame,
+        InnerTransactionResultResult::TxBadSeq,
+        Charged { fee, inner_fee: 0 },
+    )
 }
 
 /// What history says of the transaction already.
@@ -196,22 +235,34 @@ fn look_up(node: &Node, ask: &Ask, submission: &Submission) -> Option<Reply> {
 }
 
 fn found(node: &Node, ask: &Ask, submission: &Submission) -> Option<Landed> {
-    node.read(ask.draw, |ledger, head| by_hash(ledger, head, &submission.frame.hash()))
+    node.read(ask.draw, |ledger, head| {
+        by_hash(ledger, head, &submission.frame.hash())
+    })
 }
 
 fn landed_reply(node: &Node, ask: &Ask, submission: &Submission, landed: &Landed) -> Reply {
     let asked = submission.frame.hash();
     if landed.tx.successful {
         let network_id = node.core().ledger().network_id();
-        return Reply::ok(transaction::transaction(&ask.base, landed, network_id, asked));
+        return Reply::ok(transaction::transaction(
+            &ask.base, landed, network_id, asked,
+        ));
     }
     let result = landed.result();
-    let codes = if landed.is_inner(&asked) { inner_result_codes(&result) } else { result_codes(&result) };
+    let codes = if landed.is_inner(&asked) {
+        inner_result_codes(&result)
+    } else {
+        result_codes(&result)
+    };
     Problem::failed(&submission.text, &BASE64.encode(&landed.tx.result), codes).into()
 }
 
 fn refused(submission: &Submission, result: &TransactionResult) -> Problem {
-    Problem::failed(&submission.text, &BASE64.encode(verdict::to_bytes(result)), result_codes(result))
+    Problem::failed(
+        &submission.text,
+        &BASE64.encode(verdict::to_bytes(result)),
+        result_codes(result),
+    )
 }
 
 fn timeout(submission: &Submission) -> Reply {

@@ -35,23 +35,43 @@ pub async fn get_truth(State(node): State<Arc<Node>>, ask: Ask) -> Result<Reply,
     };
     let cursor = match ask.parameter("cursor").filter(|text| !text.is_empty()) {
         None => None,
-        Some(text) => Some(text.parse().map(Toid).map_err(|_| Problem::bad_request("cursor", "is not a number"))?),
+        Some(text) => Some(
+            text.parse()
+                .map(Toid)
+                .map_err(|_| Problem::bad_request("cursor", "is not a number"))?,
+        ),
     };
     let account = match ask.parameter("account").filter(|text| !text.is_empty()) {
         None => None,
-        Some(text) => Some(text.parse().map_err(|_| Problem::bad_request("account", "is not an account: G…"))?),
+        Some(text) => Some(
+            text.parse()
+                .map_err(|_| Problem::bad_request("account", "is not an account: G…"))?,
+        ),
     };
-    let query = PageQuery { cursor, limit: limit + 1, descending: false, include_failed: Some(true) };
+    let query = PageQuery {
+        cursor,
+        limit: limit + 1,
+        descending: false,
+        include_failed: Some(true),
+    };
     // Core's own head: no lag, and no draw of faults.
     let (network_id, found) = {
         let core = node.core();
         let ledger = core.ledger();
         let scope = account.map_or(Scope::All, Scope::Account);
-        let found = page::transactions(ledger.history(), ledger.sequence(), scope, &query).unwrap_or_default();
+        let found = page::transactions(ledger.history(), ledger.sequence(), scope, &query)
+            .unwrap_or_default();
         (ledger.network_id(), found)
     };
-    let next = found.get(limit).and(found.get(limit - 1)).map(|last| last.tx.toid.0.to_string());
-    let items: Vec<_> = found.iter().take(limit).map(|landed| item(landed, network_id)).collect();
+    let next = found
+        .get(limit)
+        .and(found.get(limit - 1))
+        .map(|last| last.tx.toid.0.to_string());
+    let items: Vec<_> = found
+        .iter()
+        .take(limit)
+        .map(|landed| item(landed, network_id))
+        .collect();
     Ok(Reply::ok(json!({ "items": items, "next": next })))
 }
 
@@ -87,23 +107,40 @@ fn tag(frame: &Frame) -> Option<u64> {
 /// Type, source, and where there are any destination, asset and amount; for other types the XDR as JSON too.
 fn operation(op: &Operation, frame: &Frame) -> Value {
     let (destination, asset, stroops) = match &op.body {
-        OperationBody::Payment(op) => (Some(op.destination.to_string()), Some(&op.asset), Some(op.amount)),
-        OperationBody::PathPaymentStrictReceive(op) => {
-            (Some(op.destination.to_string()), Some(&op.dest_asset), Some(op.dest_amount))
-        }
-        OperationBody::PathPaymentStrictSend(op) => {
-            (Some(op.destination.to_string()), Some(&op.send_asset), Some(op.send_amount))
-        }
-        OperationBody::CreateAccount(op) => {
-            (Some(op.destination.to_string()), Some(&stellar_xdr::Asset::Native), Some(op.starting_balance))
-        }
+        OperationBody::Payment(op) => (
+            Some(op.destination.to_string()),
+            Some(&op.asset),
+            Some(op.amount),
+        ),
+        OperationBody::PathPaymentStrictReceive(op) => (
+            Some(op.destination.to_string()),
+            Some(&op.dest_asset),
+            Some(op.dest_amount),
+        ),
+        OperationBody::PathPaymentStrictSend(op) => (
+            Some(op.destination.to_string()),
+            Some(&op.send_asset),
+            Some(op.send_amount),
+        ),
+        OperationBody::CreateAccount(op) => (
+            Some(op.destination.to_string()),
+            Some(&stellar_xdr::Asset::Native),
+            Some(op.starting_balance),
+        ),
         OperationBody::CreateClaimableBalance(op) => (None, Some(&op.asset), Some(op.amount)),
         OperationBody::Clawback(op) => (None, Some(&op.asset), Some(op.amount)),
         OperationBody::AccountMerge(to) => (Some(to.to_string()), None, None),
         _ => (None, None, None),
     };
-    let plain = matches!(op.body, OperationBody::Payment(_) | OperationBody::CreateAccount(_));
-    let body = if plain { Value::Null } else { serde_json::to_value(&op.body).unwrap_or(Value::Null) };
+    let plain = matches!(
+        op.body,
+        OperationBody::Payment(_) | OperationBody::CreateAccount(_)
+    );
+    let body = if plain {
+        Value::Null
+    } else {
+        serde_json::to_value(&op.body).unwrap_or(Value::Null)
+    };
     let mut item = json!({
         "type": kind_of(&op.body).0,
         "source": frame.operation_source(op).to_string(),

@@ -69,7 +69,11 @@ impl From<&AccountId> for AccountKey {
 
 impl fmt::Display for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(stellar_strkey::ed25519::PublicKey(self.0).to_string().as_str())
+        f.write_str(
+            stellar_strkey::ed25519::PublicKey(self.0)
+                .to_string()
+                .as_str(),
+        )
     }
 }
 
@@ -121,8 +125,11 @@ impl TrustLine {
 
     /// Adds (or takes) an amount within limit and liabilities, whatever the authorization; false if it does not fit.
     pub fn add(&mut self, amount: i64) -> bool {
-        let Some(balance) = self.balance.checked_add(amount) else { return false };
-        let fits = balance >= self.selling_liabilities && balance <= self.limit - self.buying_liabilities;
+        let Some(balance) = self.balance.checked_add(amount) else {
+            return false;
+        };
+        let fits =
+            balance >= self.selling_liabilities && balance <= self.limit - self.buying_liabilities;
         if fits {
             self.balance = balance;
         }
@@ -208,7 +215,8 @@ impl Account {
     /// The stroops that must stay, liabilities left aside.
     pub fn reserve(&self, base_reserve: i64) -> i64 {
         let entries =
-            ACCOUNT_BASE_RESERVES + i64::from(self.subentries) + i64::from(self.sponsoring) - i64::from(self.sponsored);
+            ACCOUNT_BASE_RESERVES + i64::from(self.subentries) + i64::from(self.sponsoring)
+                - i64::from(self.sponsored);
         entries * base_reserve
     }
 
@@ -222,7 +230,9 @@ impl Account {
         if amount == 0 {
             return true;
         }
-        let Some(balance) = self.balance.checked_add(amount).filter(|b| *b >= 0) else { return false };
+        let Some(balance) = self.balance.checked_add(amount).filter(|b| *b >= 0) else {
+            return false;
+        };
         if amount < 0 && balance - self.reserve(base_reserve) < self.selling_liabilities {
             return false;
         }

@@ -10,11 +10,14 @@ use super::signature::SignatureChecker;
 use super::state::State;
 use super::verdict::{Charged, Invalid, failed, succeeded, untouched, wrap};
 
-
 /// Takes the fee at the ledger's rate; what is not there cannot be taken.
 pub fn charge_fee(state: &mut State, frame: &Frame, fee_rate: i64) -> Charged {
-    let due = frame.fee_bid().min(fee_rate * frame.operation_count().max(1));
-    let inner_fee = frame.inner_fee_bid().min(fee_rate * frame.inner_operation_count().max(1));
+    let due = frame
+        .fee_bid()
+        .min(fee_rate * frame.operation_count().max(1));
+    let inner_fee = frame
+        .inner_fee_bid()
+        .min(fee_rate * frame.inner_operation_count().max(1));
     let fee = state.account_mut(frame.fee_source()).map_or(0, |payer| {
         let fee = due.min(payer.balance).max(0);
         payer.balance -= fee;
@@ -24,13 +27,20 @@ pub fn charge_fee(state: &mut State, frame: &Frame, fee_rate: i64) -> Charged {
 }
 
 /// Uses the sequence number and does the operations: all of them, or none.
-pub fn apply(state: &mut State, frame: &Frame, target: Target, charged: Charged) -> TransactionResult {
+pub fn apply(
+    state: &mut State,
+    frame: &Frame,
+    target: Target,
+    charged: Charged,
+) -> TransactionResult {
     if frame.fee_bump().is_some() {
         remove_one_time_signer(state, frame.fee_source(), frame.hash());
     }
     let mut checker = SignatureChecker::inner(frame);
     let valid = check_common(state, frame, target, &mut checker, true);
-    let reached = valid.as_ref().map_or_else(|(reached, _)| *reached, |()| Reached::Signature);
+    let reached = valid
+        .as_ref()
+        .map_or_else(|(reached, _)| *reached, |()| Reached::Signature);
     if reached >= Reached::Sequence {
         use_sequence(state, frame);
     }
@@ -66,12 +76,16 @@ fn use_sequence(state: &mut State, frame: &Frame) {
     }
 }
 
-fn check_signatures(state: &mut State, frame: &Frame, checker: &mut SignatureChecker<'_>) -> Result<(), Inner> {
+fn check_signatures(
+    state: &mut State,
+    frame: &Frame,
+    checker: &mut SignatureChecker<'_>,
+) -> Result<(), Inner> {
     let mut results = untouched(frame);
     let mut signed = true;
     for (index, result) in results.iter_mut().enumerate() {
         if let Err(refusal) = check_signature(state, frame, index, checker) {
-            *result = refusal;
+            *result = *refusal;
             signed = false;
         }
     }
@@ -99,14 +113,15 @@ fn apply_operations(state: &mut State, frame: &Frame) -> Inner {
         };
         let before = state.savepoint();
         let outcome = if state.account(place.source).is_none() {
-            Err(stellar_xdr::OperationResult::OpNoAccount)
+            Err(Box::new(stellar_xdr::OperationResult::OpNoAccount))
         } else {
-            operation::check(&op.body, place.source).and_then(|()| operation::apply(state, &op.body, place))
+            operation::check(&op.body, place.source)
+                .and_then(|()| operation::apply(state, &op.body, place))
         };
         results.push(outcome.unwrap_or_else(|failure| {
             state.rollback(before);
             success = false;
-            failure
+            *failure
         }));
     }
     if success {
@@ -119,7 +134,12 @@ fn apply_operations(state: &mut State, frame: &Frame) -> Inner {
 
 fn remove_one_time_signers(state: &mut State, frame: &Frame) {
     let mut accounts = vec![frame.source()];
-    accounts.extend(frame.operations().iter().map(|op| frame.operation_source(op)));
+    accounts.extend(
+        frame
+            .operations()
+            .iter()
+            .map(|op| frame.operation_source(op)),
+    );
     accounts.sort_unstable();
     accounts.dedup();
     for account in accounts {
@@ -129,7 +149,10 @@ fn remove_one_time_signers(state: &mut State, frame: &Frame) {
 
 fn remove_one_time_signer(state: &mut State, account: AccountKey, hash: [u8; 32]) {
     let key = SignerKey::PreAuthTx(Uint256(hash));
-    if !state.account(account).is_some_and(|account| account.signers.iter().any(|signer| signer.key == key)) {
+    if !state
+        .account(account)
+        .is_some_and(|account| account.signers.iter().any(|signer| signer.key == key))
+    {
         return;
     }
     if let Some(account) = state.account_mut(account) {

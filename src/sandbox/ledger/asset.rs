@@ -18,7 +18,9 @@ pub fn is_valid(asset: &Asset) -> bool {
     match asset {
         Asset::Native => true,
         Asset::CreditAlphanum4(credit) => code_length(&credit.asset_code.0).is_some_and(|n| n >= 1),
-        Asset::CreditAlphanum12(credit) => code_length(&credit.asset_code.0).is_some_and(|n| n >= 5),
+        Asset::CreditAlphanum12(credit) => {
+            code_length(&credit.asset_code.0).is_some_and(|n| n >= 5)
+        }
     }
 }
 
@@ -39,7 +41,11 @@ pub fn code(asset: &Asset) -> String {
         Asset::CreditAlphanum4(credit) => &credit.asset_code.0,
         Asset::CreditAlphanum12(credit) => &credit.asset_code.0,
     };
-    bytes.iter().take_while(|b| **b != 0).map(|b| char::from(*b)).collect()
+    bytes
+        .iter()
+        .take_while(|b| **b != 0)
+        .map(|b| char::from(*b))
+        .collect()
 }
 
 /// Length of the code, if nothing but letters and digits comes before the padding.

@@ -4,9 +4,10 @@ use std::sync::Mutex;
 
 use sha2::{Digest, Sha256};
 use stellar_xdr::{
-    DecoratedSignature, FeeBumpTransactionEnvelope, FeeBumpTransactionInnerTx, LedgerBounds, Limits, Memo,
-    MuxedAccount, Operation, OperationBody, Preconditions, ReadXdr, SignerKey, TimeBounds, Transaction,
-    TransactionEnvelope, TransactionExt, TransactionV0Envelope, TransactionV1Envelope, Uint256, WriteXdr,
+    DecoratedSignature, FeeBumpTransactionEnvelope, FeeBumpTransactionInnerTx, LedgerBounds,
+    Limits, Memo, MuxedAccount, Operation, OperationBody, Preconditions, ReadXdr, SignerKey,
+    TimeBounds, Transaction, TransactionEnvelope, TransactionExt, TransactionV0Envelope,
+    TransactionV1Envelope, Uint256, WriteXdr,
 };
 use thiserror::Error;
 
@@ -40,7 +41,10 @@ pub struct Frame {
 impl Frame {
     /// Reads an envelope. The old `TransactionV0` is turned into its modern twin, as stellar-core does.
     pub fn parse(bytes: &[u8], network_id: [u8; 32]) -> Result<Self, FrameError> {
-        let limits = Limits { depth: MAX_ENVELOPE_DEPTH, len: MAX_ENVELOPE_BYTES };
+        let limits = Limits {
+            depth: MAX_ENVELOPE_DEPTH,
+            len: MAX_ENVELOPE_BYTES,
+        };
         let envelope = modern(TransactionEnvelope::from_xdr(bytes, limits)?)?;
         let bytes = envelope.to_xdr(Limits::none())?.into_boxed_slice();
         let hash = envelope.hash(network_id)?;
@@ -56,7 +60,15 @@ impl Frame {
             }
             TransactionEnvelope::Tx(_) | TransactionEnvelope::TxV0(_) => None,
         };
-        Ok(Self { envelope, bytes, hash, inner_hash, full_hash, inner_full_hash, verdicts: Mutex::default() })
+        Ok(Self {
+            envelope,
+            bytes,
+            hash,
+            inner_hash,
+            full_hash,
+            inner_full_hash,
+            verdicts: Mutex::default(),
+        })
     }
 
     /// The envelope's XDR.
@@ -123,12 +135,16 @@ impl Frame {
 
     /// The account that acts in an operation.
     pub fn operation_source(&self, operation: &Operation) -> AccountKey {
-        operation.source_account.as_ref().map_or_else(|| self.source(), AccountKey::of)
+        operation
+            .source_account
+            .as_ref()
+            .map_or_else(|| self.source(), AccountKey::of)
     }
 
     /// The address of the account that pays.
     pub fn fee_address(&self) -> &MuxedAccount {
-        self.fee_bump().map_or(&self.tx().source_account, |bump| &bump.tx.fee_source)
+        self.fee_bump()
+            .map_or(&self.tx().source_account, |bump| &bump.tx.fee_source)
     }
 
     /// The account that pays.
@@ -143,7 +159,8 @@ impl Frame {
 
     /// The most that may be charged, in stroops.
     pub fn fee_bid(&self) -> i64 {
-        self.fee_bump().map_or_else(|| self.inner_fee_bid(), |bump| bump.tx.fee)
+        self.fee_bump()
+            .map_or_else(|| self.inner_fee_bid(), |bump| bump.tx.fee)
     }
 
     /// The bid of the transaction itself, in stroops.
@@ -190,7 +207,9 @@ impl Frame {
     pub fn min_sequence_rest(&self) -> (u64, u32) {
         match &self.tx().cond {
             Preconditions::None | Preconditions::Time(_) => (0, 0),
-            Preconditions::V2(conditions) => (conditions.min_seq_age.0, conditions.min_seq_ledger_gap),
+            Preconditions::V2(conditions) => {
+                (conditions.min_seq_age.0, conditions.min_seq_ledger_gap)
+            }
         }
     }
 
@@ -214,7 +233,8 @@ impl Frame {
 
     /// Signatures of the outermost layer.
     pub fn signatures(&self) -> &[DecoratedSignature] {
-        self.fee_bump().map_or_else(|| self.inner_signatures(), |bump| &bump.signatures)
+        self.fee_bump()
+            .map_or_else(|| self.inner_signatures(), |bump| &bump.signatures)
     }
 
     /// The name of what the sandbox cannot do with this transaction, if there is something.
@@ -222,7 +242,9 @@ impl Frame {
         if matches!(self.tx().ext, TransactionExt::V1(_)) {
             return Some("a contract transaction (Soroban data)");
         }
-        self.operations().iter().find_map(|operation| unsupported_operation(&operation.body))
+        self.operations()
+            .iter()
+            .find_map(|operation| unsupported_operation(&operation.body))
     }
 
     /// What is known of its signatures; shared by every check, so that each is verified once.
@@ -233,7 +255,12 @@ impl Frame {
     /// Verifies ahead, and outside every lock, what an ordinary transaction is signed with: the keys of the accounts it names.
     pub fn verify_ahead(&self) {
         let mut keys = vec![self.source()];
-        keys.extend(self.operations().iter().filter_map(|op| op.source_account.as_ref()).map(AccountKey::of));
+        keys.extend(
+            self.operations()
+                .iter()
+                .filter_map(|op| op.source_account.as_ref())
+                .map(AccountKey::of),
+        );
         keys.sort_unstable();
         keys.dedup();
         let mut verdicts = Verdicts::default();
@@ -251,8 +278,12 @@ fn inner(bump: &FeeBumpTransactionEnvelope) -> &TransactionV1Envelope {
 }
 
 fn modern(envelope: TransactionEnvelope) -> Result<TransactionEnvelope, FrameError> {
-    let TransactionEnvelope::TxV0(TransactionV0Envelope { tx, signatures }) = envelope else { return Ok(envelope) };
-    let cond = tx.time_bounds.map_or(Preconditions::None, Preconditions::Time);
+    let TransactionEnvelope::TxV0(TransactionV0Envelope { tx, signatures }) = envelope else {
+        return Ok(envelope);
+    };
+    let cond = tx
+        .time_bounds
+        .map_or(Preconditions::None, Preconditions::Time);
     let tx = Transaction {
         source_account: MuxedAccount::Ed25519(Uint256(tx.source_account_ed25519.0)),
         fee: tx.fee,
@@ -262,7 +293,10 @@ fn modern(envelope: TransactionEnvelope) -> Result<TransactionEnvelope, FrameErr
         operations: tx.operations,
         ext: TransactionExt::V0,
     };
-    Ok(TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures }))
+    Ok(TransactionEnvelope::Tx(TransactionV1Envelope {
+        tx,
+        signatures,
+    }))
 }
 
 fn unsupported_operation(body: &OperationBody) -> Option<&'static str> {
@@ -280,9 +314,9 @@ fn unsupported_operation(body: &OperationBody) -> Option<&'static str> {
         | OperationBody::Clawback(_)
         | OperationBody::ClawbackClaimableBalance(_)
         | OperationBody::SetTrustLineFlags(_) => None,
-        OperationBody::ChangeTrust(op) => {
-            super::asset::of_trust(&op.line).is_none().then_some("change_trust of a liquidity pool's share")
-        }
+        OperationBody::ChangeTrust(op) => super::asset::of_trust(&op.line)
+            .is_none()
+            .then_some("change_trust of a liquidity pool's share"),
         OperationBody::ManageSellOffer(_) => Some("manage_sell_offer"),
         OperationBody::CreatePassiveSellOffer(_) => Some("create_passive_sell_offer"),
         OperationBody::AllowTrust(_) => Some("allow_trust"),

@@ -142,12 +142,15 @@ impl History {
 
     /// A ledger by its number.
     pub fn ledger(&self, sequence: u32) -> Option<&LedgerRecord> {
-        self.ledgers.get(usize::try_from(sequence.checked_sub(self.elder())?).ok()?)
+        self.ledgers
+            .get(usize::try_from(sequence.checked_sub(self.elder())?).ok()?)
     }
 
     /// A transaction by its outer or inner hash.
     pub fn by_hash(&self, hash: &[u8; 32]) -> Option<&Arc<TxRecord>> {
-        self.by_hash.get(hash).and_then(|toid| self.transaction(*toid))
+        self.by_hash
+            .get(hash)
+            .and_then(|toid| self.transaction(*toid))
     }
 
     /// A transaction by its place.
@@ -158,12 +161,16 @@ impl History {
 
     /// The transactions that name an account, oldest first; none if it was never named.
     pub fn transactions_of(&self, account: AccountKey) -> Option<&VecDeque<Toid>> {
-        self.by_account.get(&account).map(|mentions| &mentions.transactions)
+        self.by_account
+            .get(&account)
+            .map(|mentions| &mentions.transactions)
     }
 
     /// The payment operations that name an account, oldest first; none if it was never named.
     pub fn payments_of(&self, account: AccountKey) -> Option<&VecDeque<Toid>> {
-        self.by_account.get(&account).map(|mentions| &mentions.payments)
+        self.by_account
+            .get(&account)
+            .map(|mentions| &mentions.payments)
     }
 
     /// Adds a ledger, which must be the next.
@@ -179,18 +186,28 @@ impl History {
 
     /// Notes that a transaction names an account.
     pub(super) fn mention(&mut self, account: AccountKey, toid: Toid) {
-        self.by_account.entry(account).or_default().transactions.push_back(toid);
+        self.by_account
+            .entry(account)
+            .or_default()
+            .transactions
+            .push_back(toid);
     }
 
     /// Notes that a payment names an account.
     pub(super) fn mention_payment(&mut self, account: AccountKey, toid: Toid) {
-        self.by_account.entry(account).or_default().payments.push_back(toid);
+        self.by_account
+            .entry(account)
+            .or_default()
+            .payments
+            .push_back(toid);
     }
 
     /// Forgets every ledger before this one, as a Horizon with a retention does.
     pub(super) fn reap(&mut self, elder: u32) {
         while self.ledgers.len() > 1 && self.elder() < elder {
-            let Some(ledger) = self.ledgers.pop_front() else { return };
+            let Some(ledger) = self.ledgers.pop_front() else {
+                return;
+            };
             for tx in &ledger.transactions {
                 self.by_hash.remove(&tx.hash);
                 if let Some(inner) = tx.inner_hash {

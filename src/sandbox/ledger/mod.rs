@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use stellar_xdr::{
-    Hash, LedgerHeader, LedgerHeaderExt, Limits, StellarValue, StellarValueExt, TimePoint, TransactionResult, VecM,
-    WriteXdr,
+    Hash, LedgerHeader, LedgerHeaderExt, Limits, StellarValue, StellarValueExt, TimePoint,
+    TransactionResult, VecM, WriteXdr,
 };
 
 use account::{Account, AccountKey, ClaimableBalance};
@@ -48,7 +48,10 @@ pub struct Ledger {
 impl Ledger {
     /// The first ledger.
     pub fn new(genesis: Genesis) -> Self {
-        let stamp = Stamp { ledger: genesis.ledger, close_time: genesis.close_time };
+        let stamp = Stamp {
+            ledger: genesis.ledger,
+            close_time: genesis.close_time,
+        };
         let mut state = State::new(stamp, genesis.base_reserve);
         for (key, account) in genesis.accounts {
             state.put_account(key, account);
@@ -183,10 +186,15 @@ impl Ledger {
         frames.sort_by_cached_key(|frame| mixed(frame.hash(), previous));
         self.sequence += 1;
         self.close_time = close_time;
-        self.state.begin_ledger(Stamp { ledger: self.sequence, close_time });
+        self.state.begin_ledger(Stamp {
+            ledger: self.sequence,
+            close_time,
+        });
         // As on the network: first every fee is taken, then one transaction after the other is applied.
-        let charges: Vec<_> =
-            frames.iter().map(|frame| apply::charge_fee(&mut self.state, frame, fee_rate)).collect();
+        let charges: Vec<_> = frames
+            .iter()
+            .map(|frame| apply::charge_fee(&mut self.state, frame, fee_rate))
+            .collect();
         let mut fees = Fees::default();
         let mut records = Vec::with_capacity(frames.len());
         for (place, (frame, charged)) in (1u32..).zip(frames.iter().zip(charges)) {
@@ -196,7 +204,9 @@ impl Ledger {
             let mut named = self.state.changed_since(before);
             named.extend([frame.source(), frame.fee_source()]);
             self.mention_operations(frame, toid, &mut named);
-            named.into_iter().for_each(|account| self.history.mention(account, toid));
+            named
+                .into_iter()
+                .for_each(|account| self.history.mention(account, toid));
             self.fee_pool += charged.fee;
             fees.add(frame, charged.fee);
             records.push(Arc::new(TxRecord {
@@ -214,7 +224,12 @@ impl Ledger {
         self.record(records, fees);
     }
 
-    fn mention_operations(&mut self, frame: &Frame, tx: Toid, named: &mut std::collections::HashSet<AccountKey>) {
+    fn mention_operations(
+        &mut self,
+        frame: &Frame,
+        tx: Toid,
+        named: &mut std::collections::HashSet<AccountKey>,
+    ) {
         for (place, op) in (1u32..).zip(frame.operations()) {
             let participants = operation::participants(op, frame.operation_source(op));
             if operation::is_payment(&op.body) {
@@ -255,7 +270,8 @@ impl Ledger {
 
     fn reap(&mut self) {
         if let Some(ledgers) = self.retention {
-            self.history.reap((self.sequence + 1).saturating_sub(ledgers));
+            self.history
+                .reap((self.sequence + 1).saturating_sub(ledgers));
         }
     }
 
@@ -289,7 +305,10 @@ impl Ledger {
             skip_list: [const { Hash([0; 32]) }; 4],
             ext: LedgerHeaderExt::V0,
         };
-        header.to_xdr(Limits::none()).expect("writing to memory without limits cannot fail").into_boxed_slice()
+        header
+            .to_xdr(Limits::none())
+            .expect("writing to memory without limits cannot fail")
+            .into_boxed_slice()
     }
 }
 
@@ -312,12 +331,19 @@ struct Fees {
 impl Fees {
     fn add(&mut self, frame: &Frame, charged: i64) {
         let operations = frame.operation_count().max(1);
-        *self.charged.entry((charged + operations - 1) / operations).or_default() += 1;
-        *self.bid.entry((frame.fee_bid() + operations - 1) / operations).or_default() += 1;
+        *self
+            .charged
+            .entry((charged + operations - 1) / operations)
+            .or_default() += 1;
+        *self
+            .bid
+            .entry((frame.fee_bid() + operations - 1) / operations)
+            .or_default() += 1;
     }
 
     fn count(&mut self, frame: &Frame, success: bool) {
-        let operations = u32::try_from(frame.inner_operation_count()).expect("XDR holds at most 100 operations");
+        let operations =
+            u32::try_from(frame.inner_operation_count()).expect("XDR holds at most 100 operations");
         self.set_operations += operations;
         if success {
             self.successful += 1;

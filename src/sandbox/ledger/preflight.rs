@@ -38,8 +38,15 @@ pub enum Reached {
 }
 
 /// Checks a transaction before it is queued; an error is the result that the sender gets.
-pub fn preflight(state: &State, frame: &Frame, target: Target) -> Result<(), Box<TransactionResult>> {
-    let charged = Charged { fee: target.base_fee * frame.operation_count().max(1), inner_fee: 0 };
+pub fn preflight(
+    state: &State,
+    frame: &Frame,
+    target: Target,
+) -> Result<(), Box<TransactionResult>> {
+    let charged = Charged {
+        fee: target.base_fee * frame.operation_count().max(1),
+        inner_fee: 0,
+    };
     check_bump(state, frame, target)
         .and_then(|()| check_transaction(state, frame, target))
         .map_err(|invalid| Box::new(refused(frame, invalid, charged)))
@@ -57,13 +64,24 @@ fn check_bump(state: &State, frame: &Frame, target: Target) -> Result<(), Invali
         return Err(Outer::TxInsufficientFee.into());
     }
     let inner_minimum = target.base_fee * frame.inner_operation_count().max(1);
-    let needed = div_ceil(i128::from(frame.inner_fee_bid()) * i128::from(minimum), i128::from(inner_minimum));
+    let needed = div_ceil(
+        i128::from(frame.inner_fee_bid()) * i128::from(minimum),
+        i128::from(inner_minimum),
+    );
     if i128::from(frame.fee_bid()) < needed {
-        return Err(Invalid::BumpTooLow(i64::try_from(needed).unwrap_or(i64::MAX)));
+        return Err(Invalid::BumpTooLow(
+            i64::try_from(needed).unwrap_or(i64::MAX),
+        ));
     }
-    let payer = state.account(frame.fee_source()).ok_or(Outer::TxNoAccount)?;
+    let payer = state
+        .account(frame.fee_source())
+        .ok_or(Outer::TxNoAccount)?;
     let mut checker = SignatureChecker::outer(frame);
-    if !checker.account(frame.fee_source(), payer, payer.thresholds[Threshold::Low as usize]) {
+    if !checker.account(
+        frame.fee_source(),
+        payer,
+        payer.thresholds[Threshold::Low as usize],
+    ) {
         return Err(Outer::TxBadAuth.into());
     }
     if payer.available(state.base_reserve()) < frame.fee_bid() {
@@ -81,11 +99,13 @@ fn check_transaction(state: &State, frame: &Frame, target: Target) -> Result<(),
     for (index, op) in frame.operations().iter().enumerate() {
         let source = frame.operation_source(op);
         let signed = check_signature(state, frame, index, &mut checker);
-        signed.and_then(|()| operation::check(&op.body, source)).map_err(|result| {
-            let mut results = untouched(frame);
-            results[index] = result;
-            Invalid::from(failed(results))
-        })?;
+        signed
+            .and_then(|()| operation::check(&op.body, source))
+            .map_err(|result| {
+                let mut results = untouched(frame);
+                results[index] = *result;
+                Invalid::from(failed(results))
+            })?;
     }
     if !checker.all_used() {
         return Err(Inner::TxBadAuthExtra.into());
@@ -108,7 +128,9 @@ pub fn check_common(
     if pays && frame.fee_bid() < target.base_fee * frame.operation_count() {
         return Err(nothing(Inner::TxInsufficientFee));
     }
-    let account = state.account(frame.source()).ok_or(nothing(Inner::TxNoAccount))?;
+    let account = state
+        .account(frame.source())
+        .ok_or(nothing(Inner::TxNoAccount))?;
     if is_bad_sequence(frame, account, target) {
         return Err(nothing(Inner::TxBadSeq));
     }
@@ -133,25 +155,31 @@ pub fn check_signature(
     frame: &Frame,
     index: usize,
     checker: &mut SignatureChecker<'_>,
-) -> Result<(), OperationResult> {
+) -> Result<(), Box<OperationResult>> {
     let op = &frame.operations()[index];
     let source = frame.operation_source(op);
     let signed = match state.account(source) {
-        Some(account) => {
-            checker.account(source, account, account.thresholds[operation::threshold(&op.body) as usize])
-        }
-        None if op.source_account.is_none() => return Err(OperationResult::OpNoAccount),
+        Some(account) => checker.account(
+            source,
+            account,
+            account.thresholds[operation::threshold(&op.body) as usize],
+        ),
+        None if op.source_account.is_none() => return Err(Box::new(OperationResult::OpNoAccount)),
         None => checker.missing_account(source),
     };
-    if signed { Ok(()) } else { Err(OperationResult::OpBadAuth) }
+    if signed {
+        Ok(())
+    } else {
+        Err(Box::new(OperationResult::OpBadAuth))
+    }
 }
 
 fn check_form(frame: &Frame) -> Result<(), Inner> {
     let extra = frame.extra_signers();
     let twice = extra.len() == 2 && extra[0] == extra[1];
-    let empty = extra
-        .iter()
-        .any(|key| matches!(key, SignerKey::Ed25519SignedPayload(signed) if signed.payload.is_empty()));
+    let empty = extra.iter().any(
+        |key| matches!(key, SignerKey::Ed25519SignedPayload(signed) if signed.payload.is_empty()),
+    );
     if twice || empty {
         return Err(Inner::TxMalformed);
     }
@@ -190,8 +218,14 @@ fn is_bad_sequence(frame: &Frame, account: &Account, target: Target) -> bool {
 
 fn has_rested(frame: &Frame, account: &Account, target: Target) -> bool {
     let (seconds, ledgers) = frame.min_sequence_rest();
-    let time = target.earliest_close.checked_sub(seconds).is_some_and(|since| since >= account.sequence_time);
-    time && target.ledger.checked_sub(ledgers).is_some_and(|since| since >= account.sequence_ledger)
+    let time = target
+        .earliest_close
+        .checked_sub(seconds)
+        .is_some_and(|since| since >= account.sequence_time);
+    time && target
+        .ledger
+        .checked_sub(ledgers)
+        .is_some_and(|since| since >= account.sequence_ledger)
 }
 
 /// Division of numbers that are not negative, rounded up.

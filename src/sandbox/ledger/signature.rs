@@ -23,7 +23,12 @@ struct Verdict {
 
 impl Verdicts {
     /// Verifies each signature against each key whose hint it carries.
-    pub fn verify_all(&mut self, signatures: &[DecoratedSignature], message: &[u8; 32], keys: &[AccountKey]) {
+    pub fn verify_all(
+        &mut self,
+        signatures: &[DecoratedSignature],
+        message: &[u8; 32],
+        keys: &[AccountKey],
+    ) {
         for signature in signatures {
             for key in keys.iter().filter(|key| signature.hint.0 == key.0[28..]) {
                 self.verify(signature, &key.0, message);
@@ -33,16 +38,28 @@ impl Verdicts {
 
     /// Whether this key made this signature over this message.
     fn verify(&mut self, signature: &DecoratedSignature, key: &[u8; 32], message: &[u8]) -> bool {
-        let Ok(bytes) = <[u8; 64]>::try_from(signature.signature.0.as_slice()) else { return false };
+        let Ok(bytes) = <[u8; 64]>::try_from(signature.signature.0.as_slice()) else {
+            return false;
+        };
         // The message belongs to the question: the two layers of a fee bump may share a key.
-        let known = self.0.iter().find(|v| v.signature == bytes && v.key == *key && v.message == message);
+        let known = self
+            .0
+            .iter()
+            .find(|v| v.signature == bytes && v.key == *key && v.message == message);
         if let Some(known) = known {
             return known.valid;
         }
-        let valid = VerifyingKey::from_bytes(key)
-            .is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(&bytes)).is_ok());
+        let valid = VerifyingKey::from_bytes(key).is_ok_and(|key| {
+            key.verify_strict(message, &Signature::from_bytes(&bytes))
+                .is_ok()
+        });
         if let Ok(message) = <[u8; 32]>::try_from(message) {
-            self.0.push(Verdict { signature: bytes, key: *key, message, valid });
+            self.0.push(Verdict {
+                signature: bytes,
+                key: *key,
+                message,
+                valid,
+            });
         }
         valid
     }
@@ -68,7 +85,12 @@ impl<'a> SignatureChecker<'a> {
     }
 
     fn new(frame: &'a Frame, signatures: &'a [DecoratedSignature], message: [u8; 32]) -> Self {
-        Self { frame, signatures, message, used: vec![false; signatures.len()] }
+        Self {
+            frame,
+            signatures,
+            message,
+            used: vec![false; signatures.len()],
+        }
     }
 
     /// Whether an account's signers reach a threshold.
@@ -85,7 +107,13 @@ impl<'a> SignatureChecker<'a> {
 
     /// Whether the key of an account that does not exist (yet) has signed.
     pub fn missing_account(&mut self, key: AccountKey) -> bool {
-        self.reaches(vec![AccountSigner { key: SignerKey::Ed25519(Uint256(key.0)), weight: 1 }], 0)
+        self.reaches(
+            vec![AccountSigner {
+                key: SignerKey::Ed25519(Uint256(key.0)),
+                weight: 1,
+            }],
+            0,
+        )
     }
 
     /// Whether all extra signers have signed.
@@ -94,7 +122,16 @@ impl<'a> SignatureChecker<'a> {
             return true;
         }
         let needed = u32::try_from(signers.len()).expect("XDR holds at most 2 extra signers");
-        self.reaches(signers.iter().map(|key| AccountSigner { key: key.clone(), weight: 1 }).collect(), needed)
+        self.reaches(
+            signers
+                .iter()
+                .map(|key| AccountSigner {
+                    key: key.clone(),
+                    weight: 1,
+                })
+                .collect(),
+            needed,
+        )
     }
 
     /// Whether every signature was of use.
@@ -105,8 +142,9 @@ impl<'a> SignatureChecker<'a> {
     /// A threshold of 0 still needs one signature: the sum is looked at only after something matched.
     fn reaches(&mut self, signers: Vec<AccountSigner>, needed: u32) -> bool {
         let mut total = 0;
-        let (pre_authorized, mut rest): (Vec<_>, Vec<_>) =
-            signers.into_iter().partition(|signer| matches!(signer.key, SignerKey::PreAuthTx(_)));
+        let (pre_authorized, mut rest): (Vec<_>, Vec<_>) = signers
+            .into_iter()
+            .partition(|signer| matches!(signer.key, SignerKey::PreAuthTx(_)));
         for signer in pre_authorized {
             if signer.key == SignerKey::PreAuthTx(Uint256(self.message)) {
                 total += signer.weight.min(MAX_WEIGHT);
@@ -117,7 +155,9 @@ impl<'a> SignatureChecker<'a> {
         }
         for kind in [Kind::Hash, Kind::Key, Kind::Payload] {
             for index in 0..self.signatures.len() {
-                let found = rest.iter().position(|signer| kind.is(&signer.key) && self.matches(index, &signer.key));
+                let found = rest
+                    .iter()
+                    .position(|signer| kind.is(&signer.key) && self.matches(index, &signer.key));
                 let Some(position) = found else { continue };
                 self.used[index] = true;
                 total += rest.remove(position).weight.min(MAX_WEIGHT);
@@ -134,7 +174,8 @@ impl<'a> SignatureChecker<'a> {
         match key {
             SignerKey::PreAuthTx(_) => false,
             SignerKey::HashX(Uint256(hash)) => {
-                signature.hint.0 == hash[28..] && Sha256::digest(signature.signature.0.as_slice())[..] == hash[..]
+                signature.hint.0 == hash[28..]
+                    && Sha256::digest(signature.signature.0.as_slice())[..] == hash[..]
             }
             SignerKey::Ed25519(Uint256(key)) => {
                 signature.hint.0 == key[28..] && self.verify(signature, key, &self.message)
@@ -148,7 +189,11 @@ impl<'a> SignatureChecker<'a> {
     }
 
     fn verify(&self, signature: &DecoratedSignature, key: &[u8; 32], message: &[u8]) -> bool {
-        self.frame.verdicts().lock().expect("no holder of this lock panics").verify(signature, key, message)
+        self.frame
+            .verdicts()
+            .lock()
+            .expect("no holder of this lock panics")
+            .verify(signature, key, message)
     }
 }
 

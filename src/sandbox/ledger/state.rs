@@ -173,7 +173,11 @@ impl State {
     /// An account as it was after a ledger, at most [`MAX_READ_LAG_LEDGERS`] ago.
     pub fn account_at(&self, key: AccountKey, ledger: u32) -> Option<Arc<Account>> {
         let versions = self.versions.get(&key)?;
-        versions.iter().rev().find(|(at, _)| *at <= ledger).and_then(|(_, account)| account.clone())
+        versions
+            .iter()
+            .rev()
+            .find(|(at, _)| *at <= ledger)
+            .and_then(|(_, account)| account.clone())
     }
 
     /// How many accounts there are.
@@ -183,7 +187,8 @@ impl State {
 
     fn touch(&mut self, key: AccountKey) -> Option<&mut Account> {
         let entry = self.accounts.get_mut(&key)?;
-        self.journal.push(Undo::Account(key, Some(Arc::clone(entry))));
+        self.journal
+            .push(Undo::Account(key, Some(Arc::clone(entry))));
         Some(Arc::make_mut(entry))
     }
 }

@@ -2,8 +2,8 @@
 
 use stellar_xdr::{
     Hash, InnerTransactionResult, InnerTransactionResultExt, InnerTransactionResultPair,
-    InnerTransactionResultResult as Inner, Limits, OperationResult, TransactionResult, TransactionResultExt,
-    TransactionResultResult as Outer, VecM, WriteXdr,
+    InnerTransactionResultResult as Inner, Limits, OperationResult, TransactionResult,
+    TransactionResultExt, TransactionResultResult as Outer, VecM, WriteXdr,
 };
 
 use super::frame::Frame;
@@ -52,12 +52,18 @@ pub fn refused(frame: &Frame, invalid: Invalid, charged: Charged) -> Transaction
 
 /// A result of the outermost layer.
 pub fn outer(fee_charged: i64, result: Outer) -> TransactionResult {
-    TransactionResult { fee_charged, result, ext: TransactionResultExt::V0 }
+    TransactionResult {
+        fee_charged,
+        result,
+        ext: TransactionResultExt::V0,
+    }
 }
 
 /// The transaction's own result, in a fee bump's where it is in one.
 pub fn wrap(frame: &Frame, code: Inner, charged: Charged) -> TransactionResult {
-    let Some(inner_hash) = frame.inner_hash() else { return outer(charged.fee, lift(code)) };
+    let Some(inner_hash) = frame.inner_hash() else {
+        return outer(charged.fee, lift(code));
+    };
     let success = matches!(code, Inner::TxSuccess(_));
     let pair = InnerTransactionResultPair {
         transaction_hash: Hash(inner_hash),
@@ -67,17 +73,31 @@ pub fn wrap(frame: &Frame, code: Inner, charged: Charged) -> TransactionResult {
             ext: InnerTransactionResultExt::V0,
         },
     };
-    outer(charged.fee, if success { Outer::TxFeeBumpInnerSuccess(pair) } else { Outer::TxFeeBumpInnerFailed(pair) })
+    outer(
+        charged.fee,
+        if success {
+            Outer::TxFeeBumpInnerSuccess(pair)
+        } else {
+            Outer::TxFeeBumpInnerFailed(pair)
+        },
+    )
 }
 
 /// Whether a recorded result is a success.
 pub fn is_success(result: &TransactionResult) -> bool {
-    matches!(result.result, Outer::TxSuccess(_) | Outer::TxFeeBumpInnerSuccess(_))
+    matches!(
+        result.result,
+        Outer::TxSuccess(_) | Outer::TxFeeBumpInnerSuccess(_)
+    )
 }
 
 /// The list before anything was done: every operation a success with nothing in it.
 pub fn untouched(frame: &Frame) -> Vec<OperationResult> {
-    frame.operations().iter().map(|op| operation::untouched(&op.body)).collect()
+    frame
+        .operations()
+        .iter()
+        .map(|op| operation::untouched(&op.body))
+        .collect()
 }
 
 /// A failed result with its list.
@@ -92,11 +112,16 @@ pub fn succeeded(results: Vec<OperationResult>) -> Inner {
 
 /// The XDR of a result.
 pub fn to_bytes(result: &TransactionResult) -> Box<[u8]> {
-    result.to_xdr(Limits::none()).expect("writing to memory without limits cannot fail").into_boxed_slice()
+    result
+        .to_xdr(Limits::none())
+        .expect("writing to memory without limits cannot fail")
+        .into_boxed_slice()
 }
 
 fn list(results: Vec<OperationResult>) -> VecM<OperationResult> {
-    results.try_into().expect("at most 100 operations fit a list without a limit")
+    results
+        .try_into()
+        .expect("at most 100 operations fit a list without a limit")
 }
 
 fn lift(code: Inner) -> Outer {

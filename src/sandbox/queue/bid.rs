@@ -19,7 +19,10 @@ pub struct Bid {
 impl Bid {
     /// What a transaction offers.
     pub fn of(frame: &Frame) -> Self {
-        Self { fee: frame.fee_bid(), operations: frame.operation_count().max(1) }
+        Self {
+            fee: frame.fee_bid(),
+            operations: frame.operation_count().max(1),
+        }
     }
 
     /// Stroops an operation, rounded down.
@@ -35,7 +38,10 @@ impl Bid {
 
     /// The lowest fee that replaces this bid in the queue, for so many operations.
     pub fn replacement_fee(self, operations: i64) -> i64 {
-        let (by, all) = (i128::from(self.operations), i128::from(self.fee) * i128::from(operations));
+        let (by, all) = (
+            i128::from(self.operations),
+            i128::from(self.fee) * i128::from(operations),
+        );
         i64::try_from((all * REPLACEMENT_FACTOR + by - 1) / by).unwrap_or(i64::MAX)
     }
 }

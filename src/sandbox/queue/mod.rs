@@ -94,7 +94,10 @@ impl Queue {
         if self.bans.contains(&frame.full_hash()) {
             return Answer::TryAgainLater;
         }
-        let old = self.pending.get(&frame.source()).map(|pending| Arc::clone(&pending.frame));
+        let old = self
+            .pending
+            .get(&frame.source())
+            .map(|pending| Arc::clone(&pending.frame));
         if let Some(answer) = old.as_ref().and_then(|old| beside(frame, old)) {
             return answer;
         }
@@ -138,7 +141,10 @@ impl Queue {
             frames.push(Arc::clone(&pending.frame));
         }
         let surge = lowest.filter(|_| left_out).map_or(0, Bid::rate);
-        TxSet { frames, fee_rate: surge.max(ledger.base_fee()) }
+        TxSet {
+            frames,
+            fee_rate: surge.max(ledger.base_fee()),
+        }
     }
 
     /// Drops and bans what would not be valid in a ledger that closes at a time (Unix seconds).
@@ -150,7 +156,10 @@ impl Queue {
     /// A ledger has closed over a set: what was in it is gone, the rest is a ledger older, and what is no longer valid goes too.
     pub fn closed(&mut self, applied: &[Arc<Frame>], ledger: &Ledger, now: u64) {
         for frame in applied {
-            let passed = self.pending.get(&frame.source()).is_some_and(|old| old.frame.sequence() <= frame.sequence());
+            let passed = self
+                .pending
+                .get(&frame.source())
+                .is_some_and(|old| old.frame.sequence() <= frame.sequence());
             if passed {
                 self.remove(frame.source());
             }
@@ -159,7 +168,11 @@ impl Queue {
         self.bans.shift();
         self.evicted = None;
         let sequence = ledger.sequence();
-        for pending in self.pending.values_mut().filter(|pending| pending.held_until <= sequence) {
+        for pending in self
+            .pending
+            .values_mut()
+            .filter(|pending| pending.held_until <= sequence)
+        {
             pending.age += 1;
         }
         let target = ledger.next_target(now);
@@ -169,7 +182,12 @@ impl Queue {
     }
 
     /// What has to leave for a transaction; an error, with the fee that would do where one would, if it does not fit.
-    fn make_room(&self, ledger: &Ledger, frame: &Frame, old: Option<&Frame>) -> Result<Vec<AccountKey>, Option<i64>> {
+    fn make_room(
+        &self,
+        ledger: &Ledger,
+        frame: &Frame,
+        old: Option<&Frame>,
+    ) -> Result<Vec<AccountKey>, Option<i64>> {
         let bid = Bid::of(frame);
         let count = frame.operation_count();
         // Who is let in after an eviction must bid more than what was evicted, or the better one would have gone for nothing.
@@ -202,7 +220,9 @@ impl Queue {
     /// Whether the payer can cover this bid besides all its others.
     fn can_pay(&self, ledger: &Ledger, frame: &Frame, old: Option<&Frame>) -> bool {
         let payer = frame.fee_source();
-        let freed = old.filter(|old| old.fee_source() == payer).map_or(0, Frame::fee_bid);
+        let freed = old
+            .filter(|old| old.fee_source() == payer)
+            .map_or(0, Frame::fee_bid);
         let promised = self.bids_by_payer.get(&payer).copied().unwrap_or(0);
         ledger.state().account(payer).is_some_and(|account| {
             let available = i128::from(account.available(ledger.state().base_reserve()));
@@ -226,7 +246,14 @@ impl Queue {
         self.operations += frame.operation_count();
         *self.bids_by_payer.entry(frame.fee_source()).or_default() += frame.fee_bid();
         self.ranks.insert(rank(frame), source);
-        self.pending.insert(source, Pending { frame: Arc::clone(frame), age, held_until });
+        self.pending.insert(
+            source,
+            Pending {
+                frame: Arc::clone(frame),
+                age,
+                held_until,
+            },
+        );
     }
 
     fn remove(&mut self, source: AccountKey) -> Option<Pending> {
@@ -244,8 +271,12 @@ impl Queue {
     }
 
     fn ban_if(&mut self, condition: impl Fn(&Pending) -> bool) {
-        let gone: Vec<_> =
-            self.pending.iter().filter(|(_, pending)| condition(pending)).map(|(source, _)| *source).collect();
+        let gone: Vec<_> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| condition(pending))
+            .map(|(source, _)| *source)
+            .collect();
         for source in gone {
             if let Some(pending) = self.remove(source) {
                 self.bans.add(pending.frame.full_hash());
@@ -274,7 +305,8 @@ fn beside(new: &Frame, old: &Frame) -> Option<Answer> {
 }
 
 fn is_duplicate(new: &Frame, old: &Frame) -> bool {
-    old.full_hash() == new.full_hash() || new.fee_bump().is_none() && old.inner_full_hash() == Some(new.full_hash())
+    old.full_hash() == new.full_hash()
+        || new.fee_bump().is_none() && old.inner_full_hash() == Some(new.full_hash())
 }
 
 fn too_low(needed: i64) -> Answer {

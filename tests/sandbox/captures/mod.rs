@@ -21,7 +21,11 @@ struct Outcomes(BTreeMap<String, Result<(), String>>);
 impl Outcomes {
     fn note(&mut self, capture: &Capture, answer: &Answer, besides: &[&str]) {
         let outcome = capture.compare(answer, besides);
-        assert!(self.0.insert(capture.name.clone(), outcome).is_none(), "{} asked twice", capture.name);
+        assert!(
+            self.0.insert(capture.name.clone(), outcome).is_none(),
+            "{} asked twice",
+            capture.name
+        );
     }
 
     async fn ask(&mut self, rig: &Rig, names: &[&str]) {
@@ -50,28 +54,64 @@ async fn every_capture_is_answered_alike_or_listed() {
     reaped(&mut outcomes).await;
 
     let listed = listed();
-    let failed: BTreeMap<_, _> =
-        outcomes.0.iter().filter_map(|(name, outcome)| Some((name.clone(), outcome.clone().err()?))).collect();
+    let failed: BTreeMap<_, _> = outcomes
+        .0
+        .iter()
+        .filter_map(|(name, outcome)| Some((name.clone(), outcome.clone().err()?)))
+        .collect();
     let names = Capture::names();
-    let unlisted: Vec<_> = failed.iter().filter(|(name, _)| !listed.contains(*name)).collect();
-    assert!(unlisted.is_empty(), "different, and not in the table of docs/sandbox.md:\n{unlisted:#?}");
-    let answered: BTreeSet<_> = outcomes.0.keys().filter(|name| !failed.contains_key(*name)).cloned().collect();
+    let unlisted: Vec<_> = failed
+        .iter()
+        .filter(|(name, _)| !listed.contains(*name))
+        .collect();
+    assert!(
+        unlisted.is_empty(),
+        "different, and not in the table of docs/sandbox.md:\n{unlisted:#?}"
+    );
+    let answered: BTreeSet<_> = outcomes
+        .0
+        .keys()
+        .filter(|name| !failed.contains_key(*name))
+        .cloned()
+        .collect();
     let wrong: Vec<_> = listed.intersection(&answered).collect();
-    assert!(wrong.is_empty(), "in the table of docs/sandbox.md, but answered alike: {wrong:?}");
-    let missing: Vec<_> = names.iter().filter(|name| !answered.contains(*name) && !listed.contains(*name)).collect();
+    assert!(
+        wrong.is_empty(),
+        "in the table of docs/sandbox.md, but answered alike: {wrong:?}"
+    );
+    let missing: Vec<_> = names
+        .iter()
+        .filter(|name| !answered.contains(*name) && !listed.contains(*name))
+        .collect();
     assert!(missing.is_empty(), "neither asked nor listed: {missing:?}");
     let unknown: Vec<_> = listed.difference(&names).collect();
     assert!(unknown.is_empty(), "listed, but no capture: {unknown:?}");
-    println!("{} of {} captures answered alike, {} listed", answered.len(), names.len(), listed.len());
+    println!(
+        "{} of {} captures answered alike, {} listed",
+        answered.len(),
+        names.len(),
+        listed.len()
+    );
 }
 
 /// The captures in the first column of the table that begins with "capture".
 fn listed() -> BTreeSet<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/sandbox.md");
     let text = std::fs::read_to_string(path).expect("docs/sandbox.md");
-    let rows = text.lines().skip_while(|line| !line.starts_with("| capture |")).skip(2);
+    let rows = text
+        .lines()
+        .skip_while(|line| !line.starts_with("| capture |"))
+        .skip(2);
     let rows = rows.take_while(|line| line.starts_with('|'));
-    rows.map(|row| row.split('|').nth(1).unwrap().trim().trim_matches('`').to_owned()).collect()
+    rows.map(|row| {
+        row.split('|')
+            .nth(1)
+            .unwrap()
+            .trim()
+            .trim_matches('`')
+            .to_owned()
+    })
+    .collect()
 }
 
 /// The long story: a network from ledger 16 on, each capture at its ledger.
@@ -80,19 +120,66 @@ async fn one_network(outcomes: &mut Outcomes) {
     let rig = Rig::start(16, |_| {}).await;
     rig.advance(&known, 175);
     // What ledgers 171 to 175 held besides is not known: their counts cannot be the same.
-    let counts =
-        ["id", "hash", "successful_transaction_count", "operation_count", "tx_set_operation_count"];
-    outcomes.ask(&rig, &["root", "account", "account-missing", "account-bad-id", "account-muxed-id"]).await;
-    outcomes.ask(&rig, &["fee-stats", "not-found-route", "method-not-allowed", "ledger-future"]).await;
-    outcomes.ask_besides(&rig, &["ledger", "ledgers-latest"], &counts).await;
+    let counts = [
+        "id",
+        "hash",
+        "successful_transaction_count",
+        "operation_count",
+        "tx_set_operation_count",
+    ];
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "root",
+                "account",
+                "account-missing",
+                "account-bad-id",
+                "account-muxed-id",
+            ],
+        )
+        .await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "fee-stats",
+                "not-found-route",
+                "method-not-allowed",
+                "ledger-future",
+            ],
+        )
+        .await;
+    outcomes
+        .ask_besides(&rig, &["ledger", "ledgers-latest"], &counts)
+        .await;
     let holder = Capture::read("account-with-trustlines");
     rig.import_shown(&holder);
-    outcomes.ask(&rig, &["account-with-trustlines", "ledger-transactions-future"]).await;
+    outcomes
+        .ask(
+            &rig,
+            &["account-with-trustlines", "ledger-transactions-future"],
+        )
+        .await;
     outcomes.ask(&rig, &["accounts-missing-transactions"]).await;
 
     rig.advance(&known, 227);
-    outcomes.ask(&rig, &["submit-success", "submit-success-again", "submit-fee-bump-success"]).await;
-    outcomes.ask(&rig, &["submit-fee-bump-inner-after", "submit-other-fee-bump-after"]).await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "submit-success",
+                "submit-success-again",
+                "submit-fee-bump-success",
+            ],
+        )
+        .await;
+    outcomes
+        .ask(
+            &rig,
+            &["submit-fee-bump-inner-after", "submit-other-fee-bump-after"],
+        )
+        .await;
     let failures = [
         "no-destination",
         "underfunded",
@@ -108,46 +195,150 @@ async fn one_network(outcomes: &mut Outcomes) {
     for failure in failures {
         let name = format!("failed-{failure}");
         assert_eq!(rig.ledger(), Capture::read(&name).ledger_before(), "{name}");
-        outcomes.ask(&rig, &[&name, &format!("{name}-lookup")]).await;
+        outcomes
+            .ask(&rig, &[&name, &format!("{name}-lookup")])
+            .await;
         if failure == "no-destination" {
             outcomes.ask(&rig, &["failed-no-destination-again"]).await;
         }
     }
-    for name in Capture::names().iter().filter(|name| name.starts_with("refused-") && !name.ends_with("-lookup")) {
+    for name in Capture::names()
+        .iter()
+        .filter(|name| name.starts_with("refused-") && !name.ends_with("-lookup"))
+    {
         outcomes.ask(&rig, &[name]).await;
     }
-    outcomes.ask(&rig, &["refused-fee-bump-inner-bad-seq-lookup", "refused-op-malformed-lookup"]).await;
-    outcomes.ask(&rig, &["malformed-content-type", "malformed-cut-xdr", "malformed-empty"]).await;
-    outcomes.ask(&rig, &["malformed-not-base64", "async-malformed"]).await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "refused-fee-bump-inner-bad-seq-lookup",
+                "refused-op-malformed-lookup",
+            ],
+        )
+        .await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "malformed-content-type",
+                "malformed-cut-xdr",
+                "malformed-empty",
+            ],
+        )
+        .await;
+    outcomes
+        .ask(&rig, &["malformed-not-base64", "async-malformed"])
+        .await;
 
-    outcomes.ask(&rig, &["async-pending", "async-duplicate", "async-second-of-account"]).await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "async-pending",
+                "async-duplicate",
+                "async-second-of-account",
+            ],
+        )
+        .await;
     rig.advance(&known, 240);
-    outcomes.ask(&rig, &["async-after-landed", "async-bump-after-landed", "async-bad-auth", "async-bad-seq"]).await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "async-after-landed",
+                "async-bump-after-landed",
+                "async-bad-auth",
+                "async-bad-seq",
+            ],
+        )
+        .await;
     outcomes.ask(&rig, &["async-insufficient-fee"]).await;
     rig.advance(&known, 242);
-    outcomes.ask(&rig, &["async-replace-0-original", "async-replace-1-below-tenfold"]).await;
+    outcomes
+        .ask(
+            &rig,
+            &["async-replace-0-original", "async-replace-1-below-tenfold"],
+        )
+        .await;
     outcomes.ask(&rig, &["async-replace-2-tenfold"]).await;
     rig.close();
-    outcomes.ask(&rig, &["async-replace-lookup", "transaction-success", "transaction-fee-bump-by-inner"]).await;
-    outcomes.ask(&rig, &["transaction-fee-bump-by-outer", "transaction-missing", "transaction-bad-hash"]).await;
-    outcomes.ask(&rig, &["transaction-upper-hash", "transaction-operations"]).await;
-    outcomes.ask(&rig, &["account-transactions", "account-transactions-with-failed"]).await;
-    outcomes.ask(&rig, &["account-transactions-desc", "account-transactions-next-page"]).await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "async-replace-lookup",
+                "transaction-success",
+                "transaction-fee-bump-by-inner",
+            ],
+        )
+        .await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "transaction-fee-bump-by-outer",
+                "transaction-missing",
+                "transaction-bad-hash",
+            ],
+        )
+        .await;
+    outcomes
+        .ask(&rig, &["transaction-upper-hash", "transaction-operations"])
+        .await;
+    outcomes
+        .ask(
+            &rig,
+            &["account-transactions", "account-transactions-with-failed"],
+        )
+        .await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "account-transactions-desc",
+                "account-transactions-next-page",
+            ],
+        )
+        .await;
     outcomes.ask(&rig, &["account-transactions-end"]).await;
-    outcomes.ask(&rig, &["fee-account-transactions", "transactions-bad-cursor", "transactions-limit-too-high"]).await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "fee-account-transactions",
+                "transactions-bad-cursor",
+                "transactions-limit-too-high",
+            ],
+        )
+        .await;
 
     rig.advance(&known, 260);
     let stream = Capture::read("sse-ledgers");
     let answer = rig.stream(&stream, &known, 267).await;
     outcomes.note(&stream, &answer, &["id", "hash"]);
     let order = ["paging_token", "id", "_links", "precedes", "succeeds"];
-    outcomes.ask_besides(&rig, &["ledger-transactions", "ledger-transactions-default"], &order).await;
-    outcomes.ask_besides(&rig, &["destination-payments"], &order).await;
-    outcomes.ask_besides(&rig, &["ledger-with-transactions"], &["id", "hash"]).await;
+    outcomes
+        .ask_besides(
+            &rig,
+            &["ledger-transactions", "ledger-transactions-default"],
+            &order,
+        )
+        .await;
+    outcomes
+        .ask_besides(&rig, &["destination-payments"], &order)
+        .await;
+    outcomes
+        .ask_besides(&rig, &["ledger-with-transactions"], &["id", "hash"])
+        .await;
     let after = Capture::read("account-after");
     let mut answer = rig.ask(&after).await;
     // Asked six ledgers later than recorded, because the stream before it needs them: the header says so.
-    let header = answer.headers.iter_mut().find(|(name, _)| name == "latest-ledger").unwrap();
+    let header = answer
+        .headers
+        .iter_mut()
+        .find(|(name, _)| name == "latest-ledger")
+        .unwrap();
     assert_eq!(std::mem::replace(&mut header.1, "261".into()), "267");
     outcomes.note(&after, &answer, &[]);
 
@@ -173,7 +364,9 @@ async fn small_ledgers(outcomes: &mut Outcomes) {
 async fn surge(outcomes: &mut Outcomes) {
     let rig = Rig::start(352, |config| config.max_tx_set_size = 1).await;
     for (number, bid) in (0..8).map(|number| (number, 100 + 10 * number)) {
-        outcomes.ask(&rig, &[&format!("surge-{number}-bid-{bid}")]).await;
+        outcomes
+            .ask(&rig, &[&format!("surge-{number}-bid-{bid}")])
+            .await;
     }
     outcomes.ask(&rig, &["surge-low-bid"]).await;
     rig.advance(&BTreeMap::new(), 355);
@@ -194,13 +387,25 @@ async fn limited(outcomes: &mut Outcomes) {
         let response = rig.client.get(&url).send().await.unwrap();
         assert_eq!(response.status(), 200, "request {number}");
     }
-    outcomes.ask(&rig, &["rate-limited", "rate-limited-post"]).await;
+    outcomes
+        .ask(&rig, &["rate-limited", "rate-limited-post"])
+        .await;
 }
 
 /// A Horizon that has ingested nothing yet.
 async fn empty(outcomes: &mut Outcomes) {
     let rig = Rig::start(531, |config| config.horizon_lag_ledgers = 1000).await;
-    outcomes.ask(&rig, &["empty-root", "empty-account", "empty-transaction", "empty-ledger-transactions"]).await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "empty-root",
+                "empty-account",
+                "empty-transaction",
+                "empty-ledger-transactions",
+            ],
+        )
+        .await;
 }
 
 /// A Horizon that is eleven ledgers behind its core.
@@ -224,7 +429,9 @@ async fn stale(outcomes: &mut Outcomes) {
     outcomes.ask(&rig, &["stale-submit-timeout"]).await;
     let rig = Rig::start_late(616, 1, behind(10)).await;
     rig.advance(&BTreeMap::new(), 636);
-    outcomes.ask(&rig, &["stale-transaction", "stale-transactions"]).await;
+    outcomes
+        .ask(&rig, &["stale-transaction", "stale-transactions"])
+        .await;
 }
 
 /// A Horizon that keeps 203 ledgers.
@@ -234,5 +441,16 @@ async fn reaped(outcomes: &mut Outcomes) {
     account.sequence = 6;
     rig.import(root(), Some(account));
     rig.advance(&known_landings(), 889);
-    outcomes.ask(&rig, &["reaped-root", "reaped-ledger", "reaped-transaction", "reaped-desc", "reaped-asc"]).await;
+    outcomes
+        .ask(
+            &rig,
+            &[
+                "reaped-root",
+                "reaped-ledger",
+                "reaped-transaction",
+                "reaped-desc",
+                "reaped-asc",
+            ],
+        )
+        .await;
 }

@@ -40,7 +40,11 @@ impl Rig {
     pub async fn start_late(ledger: u32, late: u64, change: impl FnOnce(&mut Config)) -> Self {
         let clock_offset = CLOCK_OFFSET + late;
         let (clock, time) = Clock::manual(clock_offset + u64::from(ledger));
-        let mut config = Config { pace: Pace::Manual, clock, ..Config::default() };
+        let mut config = Config {
+            pace: Pace::Manual,
+            clock,
+            ..Config::default()
+        };
         config.listen.set_port(0);
         let mut genesis = Genesis::standalone(&config.passphrase, clock_offset + u64::from(ledger));
         genesis.ledger = ledger;
@@ -52,7 +56,12 @@ impl Rig {
             genesis.max_tx_set_size = config.max_tx_set_size;
         }
         let sandbox = start(config).await.unwrap();
-        Self { sandbox, client: reqwest::Client::new(), time, clock_offset }
+        Self {
+            sandbox,
+            client: reqwest::Client::new(),
+            time,
+            clock_offset,
+        }
     }
 
     pub fn ledger(&self) -> u32 {
@@ -61,7 +70,10 @@ impl Rig {
 
     /// Closes the next ledger at its time.
     pub fn close(&self) {
-        self.time.store(self.clock_offset + u64::from(self.ledger()) + 1, Ordering::Relaxed);
+        self.time.store(
+            self.clock_offset + u64::from(self.ledger()) + 1,
+            Ordering::Relaxed,
+        );
         self.sandbox.node().close(1);
     }
 
@@ -79,16 +91,30 @@ impl Rig {
     fn land(&self, envelope: &[u8]) {
         let network_id = self.sandbox.node().core().ledger().network_id();
         let frame = Arc::new(Frame::parse(envelope, network_id).unwrap());
-        if self.sandbox.node().core().ledger().history().by_hash(&frame.hash()).is_some() {
+        if self
+            .sandbox
+            .node()
+            .core()
+            .ledger()
+            .history()
+            .by_hash(&frame.hash())
+            .is_some()
+        {
             return;
         }
-        let named = frame.operations().iter().map(|op| frame.operation_source(op)).chain([frame.fee_source()]);
+        let named = frame
+            .operations()
+            .iter()
+            .map(|op| frame.operation_source(op))
+            .chain([frame.fee_source()]);
         for key in named {
             if self.account(key).is_none() {
                 self.import(key, Some(Account::new(UNKNOWN_BALANCE, 0)));
             }
         }
-        let mut source = self.account(frame.source()).unwrap_or_else(|| Account::new(UNKNOWN_BALANCE, 0));
+        let mut source = self
+            .account(frame.source())
+            .unwrap_or_else(|| Account::new(UNKNOWN_BALANCE, 0));
         if source.sequence != frame.sequence() - 1 {
             source.sequence = frame.sequence() - 1;
             self.import(frame.source(), Some(source));
@@ -98,21 +124,39 @@ impl Rig {
     }
 
     pub fn account(&self, key: AccountKey) -> Option<Account> {
-        self.sandbox.node().core().ledger().state().account(key).cloned()
+        self.sandbox
+            .node()
+            .core()
+            .ledger()
+            .state()
+            .account(key)
+            .cloned()
     }
 
     pub fn import(&self, key: AccountKey, account: Option<Account>) {
-        self.sandbox.node().core().ledger_mut().import_account(key, account);
+        self.sandbox
+            .node()
+            .core()
+            .ledger_mut()
+            .import_account(key, account);
     }
 
     /// Makes the accounts that a capture names what they were, where they are not.
     pub fn set_up(&self, capture: &Capture) {
-        for (key, json) in capture.json["context"]["accounts_before"].as_object().into_iter().flatten() {
+        for (key, json) in capture.json["context"]["accounts_before"]
+            .as_object()
+            .into_iter()
+            .flatten()
+        {
             let key: AccountKey = key.parse().unwrap();
             let wanted = (!json.is_null()).then(|| support::account(json));
             let there = self.account(key);
             let essence = |account: &Account| {
-                let lines: Vec<_> = account.lines.values().map(|line| (line.balance, line.limit)).collect();
+                let lines: Vec<_> = account
+                    .lines
+                    .values()
+                    .map(|line| (line.balance, line.limit))
+                    .collect();
                 (account.balance, account.sequence, account.subentries, lines)
             };
             if there.as_ref().map(essence) != wanted.as_ref().map(essence) {
@@ -146,14 +190,27 @@ impl Rig {
             }
         };
         let (status, headers) = (response.status().as_u16(), headers(&response));
-        Answer { status, headers, text: response.text().await.unwrap() }
+        Answer {
+            status,
+            headers,
+            text: response.text().await.unwrap(),
+        }
     }
 
     /// Sends a capture's request for a stream, lets ledgers close, and reads as many events as were recorded.
-    pub async fn stream(&self, capture: &Capture, known: &BTreeMap<u32, Vec<Vec<u8>>>, until: u32) -> Answer {
+    pub async fn stream(
+        &self,
+        capture: &Capture,
+        known: &BTreeMap<u32, Vec<Vec<u8>>>,
+        until: u32,
+    ) -> Answer {
         let response = self.request(&capture.json["request"]).send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), headers(&response));
-        let wanted = capture.json["response"]["text"].as_str().unwrap().matches("\n\n").count();
+        let wanted = capture.json["response"]["text"]
+            .as_str()
+            .unwrap()
+            .matches("\n\n")
+            .count();
         let mut stream = response.bytes_stream();
         let mut text = String::new();
         while text.matches("\n\n").count() < wanted {
@@ -161,19 +218,36 @@ impl Rig {
                 self.advance(known, self.ledger() + 1);
             }
             let next = tokio::time::timeout(Duration::from_secs(5), stream.next()).await;
-            text.push_str(std::str::from_utf8(&next.expect("an event in time").unwrap().unwrap()).unwrap());
+            text.push_str(
+                std::str::from_utf8(&next.expect("an event in time").unwrap().unwrap()).unwrap(),
+            );
         }
-        Answer { status, headers, text }
+        Answer {
+            status,
+            headers,
+            text,
+        }
     }
 
     fn request(&self, request: &Value) -> reqwest::RequestBuilder {
         let method: reqwest::Method = request["method"].as_str().unwrap().parse().unwrap();
         let path = request["path"].as_str().unwrap();
-        let mut builder = self.client.request(method, format!("http://{}{path}", self.sandbox.addr()));
+        let mut builder = self
+            .client
+            .request(method, format!("http://{}{path}", self.sandbox.addr()));
         builder = builder.header("Host", "horizon");
         if let Some(query) = request["query"].as_object() {
-            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            builder = builder.query(&query.iter().map(|(name, value)| (name, text(value))).collect::<Vec<_>>());
+            let text = |value: &Value| {
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned)
+            };
+            builder = builder.query(
+                &query
+                    .iter()
+                    .map(|(name, value)| (name, text(value)))
+                    .collect::<Vec<_>>(),
+            );
         }
         for (name, value) in request["headers"].as_object().into_iter().flatten() {
             builder = builder.header(name, value.as_str().unwrap());
@@ -189,16 +263,24 @@ impl Rig {
 }
 
 fn headers(response: &reqwest::Response) -> Vec<(String, String)> {
-    response.headers().iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
+    response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect()
 }
 
 /// Every transaction that is shown in any capture, by the ledger it landed in; contract calls are left out.
 pub fn known_landings() -> BTreeMap<u32, Vec<Vec<u8>>> {
-    let network_id = stellar_submitter::sandbox::ledger::genesis::network_id("Standalone Network ; February 2017");
+    let network_id = stellar_submitter::sandbox::ledger::genesis::network_id(
+        "Standalone Network ; February 2017",
+    );
     let mut found: BTreeMap<(u32, [u8; 32]), Vec<u8>> = BTreeMap::new();
     for name in Capture::names() {
         let capture = Capture::read(&name);
-        let text = capture.json["response"]["text"].as_str().unwrap_or_default();
+        let text = capture.json["response"]["text"]
+            .as_str()
+            .unwrap_or_default();
         let streamed = text.lines().filter_map(|line| line.strip_prefix("data: "));
         let streamed = streamed.map(|data| serde_json::from_str(data).unwrap());
         for value in std::iter::once(capture.body().clone()).chain(streamed) {
@@ -234,5 +316,9 @@ fn visit(value: &Value, see: &mut impl FnMut(&Value)) {
 
 /// The root account's key on the recorded network.
 pub fn root() -> AccountKey {
-    AccountKey(root_key("Standalone Network ; February 2017").verifying_key().to_bytes())
+    AccountKey(
+        root_key("Standalone Network ; February 2017")
+            .verifying_key()
+            .to_bytes(),
+    )
 }

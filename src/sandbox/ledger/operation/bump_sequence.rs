@@ -17,7 +17,9 @@ pub fn apply(
     source: AccountKey,
 ) -> Result<BumpSequenceResult, Failure<BumpSequenceResult>> {
     let stamp = state.stamp();
-    let account = state.account_mut(source).ok_or(BumpSequenceResult::BadSeq)?;
+    let account = state
+        .account_mut(source)
+        .ok_or(BumpSequenceResult::BadSeq)?;
     account.sequence = account.sequence.max(op.bump_to.0);
     account.sequence_ledger = stamp.ledger;
     account.sequence_time = stamp.close_time;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 use stellar_xdr::{
-    Asset, ClaimClaimableBalanceOp, ClaimClaimableBalanceResult, ClaimPredicate, ClaimableBalanceId, Claimant,
-    ClawbackClaimableBalanceOp, ClawbackClaimableBalanceResult, CreateClaimableBalanceOp,
-    CreateClaimableBalanceResult, Hash, HashIdPreimage, HashIdPreimageOperationId, Limits, SequenceNumber, WriteXdr,
+    Asset, ClaimClaimableBalanceOp, ClaimClaimableBalanceResult, ClaimPredicate,
+    ClaimableBalanceId, Claimant, ClawbackClaimableBalanceOp, ClawbackClaimableBalanceResult,
+    CreateClaimableBalanceOp, CreateClaimableBalanceResult, Hash, HashIdPreimage,
+    HashIdPreimageOperationId, Limits, SequenceNumber, WriteXdr,
 };
 
 use super::payment::{Refusal, credit, debit};
@@ -24,7 +25,10 @@ pub fn check_create(op: &CreateClaimableBalanceOp) -> Option<CreateClaimableBala
         && op.amount > 0
         && !op.claimants.is_empty()
         && destinations.len() == op.claimants.len()
-        && op.claimants.iter().all(|claimant| is_valid(parts(claimant).1, 1));
+        && op
+            .claimants
+            .iter()
+            .all(|claimant| is_valid(parts(claimant).1, 1));
     (!valid).then_some(CreateClaimableBalanceResult::Malformed)
 }
 
@@ -47,18 +51,27 @@ pub fn apply_create(
     if account.available(base_reserve) < i64::from(claimants) * base_reserve {
         return Err(Outcome::LowReserve.into());
     }
-    account.sponsoring = account.sponsoring.checked_add(claimants).ok_or(Failure::TooManySponsoring)?;
+    account.sponsoring = account
+        .sponsoring
+        .checked_add(claimants)
+        .ok_or(Failure::TooManySponsoring)?;
     let id = balance_id(place);
     let close_time = state.stamp().close_time;
     let balance = ClaimableBalance {
         asset: op.asset.clone(),
         amount: op.amount,
-        claimants: op.claimants.iter().map(|claimant| absolute_claimant(claimant, close_time)).collect(),
+        claimants: op
+            .claimants
+            .iter()
+            .map(|claimant| absolute_claimant(claimant, close_time))
+            .collect(),
         sponsor: source,
         clawback_enabled,
     };
     state.put_claimable(id, balance);
-    Ok(Outcome::Success(ClaimableBalanceId::ClaimableBalanceIdTypeV0(Hash(id))))
+    Ok(Outcome::Success(
+        ClaimableBalanceId::ClaimableBalanceIdTypeV0(Hash(id)),
+    ))
 }
 
 pub fn apply_claim(
@@ -70,7 +83,11 @@ pub fn apply_claim(
     let id = id_of(&op.balance_id);
     let balance = state.claimable(&id).cloned().ok_or(Outcome::DoesNotExist)?;
     let close_time = state.stamp().close_time;
-    let mine = balance.claimants.iter().map(parts).find(|(destination, _)| *destination == source);
+    let mine = balance
+        .claimants
+        .iter()
+        .map(parts)
+        .find(|(destination, _)| *destination == source);
     if !mine.is_some_and(|(_, predicate)| holds(predicate, close_time)) {
         return Err(Outcome::CannotClaim.into());
     }
@@ -108,7 +125,9 @@ pub fn balance_id(place: Place) -> [u8; 32] {
         seq_num: SequenceNumber(place.sequence),
         op_num: place.index,
     });
-    let bytes = preimage.to_xdr(Limits::none()).expect("writing to memory without limits cannot fail");
+    let bytes = preimage
+        .to_xdr(Limits::none())
+        .expect("writing to memory without limits cannot fail");
     Sha256::digest(&bytes).into()
 }
 
@@ -121,11 +140,16 @@ fn remove(state: &mut State, id: [u8; 32], balance: &ClaimableBalance) {
 }
 
 fn clawback_enabled(state: &State, source: AccountKey, asset: &Asset) -> bool {
-    let Some(account) = state.account(source) else { return false };
+    let Some(account) = state.account(source) else {
+        return false;
+    };
     if asset::issuer(asset) == Some(source) {
         return account.has_flag(account_flag::AUTH_CLAWBACK_ENABLED);
     }
-    account.lines.get(asset).is_some_and(|line| line.flags & line_flag::CLAWBACK_ENABLED != 0)
+    account
+        .lines
+        .get(asset)
+        .is_some_and(|line| line.flags & line_flag::CLAWBACK_ENABLED != 0)
 }
 
 fn id_of(id: &ClaimableBalanceId) -> [u8; 32] {
@@ -148,7 +172,9 @@ fn is_valid(predicate: &ClaimPredicate, depth: u32) -> bool {
             both.len() == 2 && both.iter().all(|part| is_valid(part, depth + 1))
         }
         ClaimPredicate::Not(part) => part.as_ref().is_some_and(|part| is_valid(part, depth + 1)),
-        ClaimPredicate::BeforeAbsoluteTime(time) | ClaimPredicate::BeforeRelativeTime(time) => *time >= 0,
+        ClaimPredicate::BeforeAbsoluteTime(time) | ClaimPredicate::BeforeRelativeTime(time) => {
+            *time >= 0
+        }
     }
 }
 
@@ -158,7 +184,9 @@ fn holds(predicate: &ClaimPredicate, close_time: u64) -> bool {
         ClaimPredicate::And(both) => both.iter().all(|part| holds(part, close_time)),
         ClaimPredicate::Or(both) => both.iter().any(|part| holds(part, close_time)),
         ClaimPredicate::Not(part) => part.as_ref().is_some_and(|part| !holds(part, close_time)),
-        ClaimPredicate::BeforeAbsoluteTime(time) => u64::try_from(*time).is_ok_and(|time| time > close_time),
+        ClaimPredicate::BeforeAbsoluteTime(time) => {
+            u64::try_from(*time).is_ok_and(|time| time > close_time)
+        }
         // Never stored: create turns every relative time into an absolute one.
         ClaimPredicate::BeforeRelativeTime(_) => false,
     }
@@ -173,13 +201,16 @@ fn absolute_claimant(claimant: &Claimant, close_time: u64) -> Claimant {
 fn make_absolute(predicate: &mut ClaimPredicate, close_time: u64) {
     match predicate {
         ClaimPredicate::And(both) | ClaimPredicate::Or(both) => {
-            both.iter_mut().for_each(|part| make_absolute(part, close_time));
+            both.iter_mut()
+                .for_each(|part| make_absolute(part, close_time));
         }
         ClaimPredicate::Not(Some(part)) => make_absolute(part, close_time),
         ClaimPredicate::BeforeRelativeTime(seconds) => {
             let now = i64::try_from(close_time).unwrap_or(i64::MAX);
             *predicate = ClaimPredicate::BeforeAbsoluteTime(now.saturating_add(*seconds));
         }
-        ClaimPredicate::Unconditional | ClaimPredicate::Not(None) | ClaimPredicate::BeforeAbsoluteTime(_) => {}
+        ClaimPredicate::Unconditional
+        | ClaimPredicate::Not(None)
+        | ClaimPredicate::BeforeAbsoluteTime(_) => {}
     }
 }

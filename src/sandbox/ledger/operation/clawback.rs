@@ -16,8 +16,13 @@ pub fn check(op: &ClawbackOp, source: AccountKey) -> Option<ClawbackResult> {
     (!valid).then_some(ClawbackResult::Malformed)
 }
 
-pub fn apply(state: &mut State, op: &ClawbackOp) -> Result<ClawbackResult, Failure<ClawbackResult>> {
-    let line = state.line_mut(AccountKey::of(&op.from), &op.asset).ok_or(ClawbackResult::NoTrust)?;
+pub fn apply(
+    state: &mut State,
+    op: &ClawbackOp,
+) -> Result<ClawbackResult, Failure<ClawbackResult>> {
+    let line = state
+        .line_mut(AccountKey::of(&op.from), &op.asset)
+        .ok_or(ClawbackResult::NoTrust)?;
     if line.flags & line_flag::CLAWBACK_ENABLED == 0 {
         return Err(ClawbackResult::NotClawbackEnabled.into());
     }

@@ -25,7 +25,9 @@ pub fn apply(
     if account.balance < account.reserve(base_reserve) {
         return Err(CreateAccountResult::LowReserve.into());
     }
-    let payer = state.account_mut(source).ok_or(CreateAccountResult::Underfunded)?;
+    let payer = state
+        .account_mut(source)
+        .ok_or(CreateAccountResult::Underfunded)?;
     if !payer.add(-op.starting_balance, base_reserve) {
         return Err(CreateAccountResult::Underfunded.into());
     }

@@ -34,7 +34,9 @@ pub fn apply(
         return Err(AccountMergeResult::IsSponsor.into());
     }
     let (balance, base_reserve) = (account.balance, state.base_reserve());
-    let heir = state.account_mut(destination).ok_or(AccountMergeResult::NoAccount)?;
+    let heir = state
+        .account_mut(destination)
+        .ok_or(AccountMergeResult::NoAccount)?;
     if !heir.add(balance, base_reserve) {
         return Err(AccountMergeResult::DestFull.into());
     }

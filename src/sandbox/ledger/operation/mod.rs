@@ -17,9 +17,10 @@ use std::collections::BTreeSet;
 
 use stellar_xdr::{
     AccountMergeResult, BumpSequenceResult, ChangeTrustResult, ClaimClaimableBalanceResult,
-    ClawbackClaimableBalanceResult, ClawbackResult, CreateAccountResult, CreateClaimableBalanceResult,
-    ManageDataResult, Operation, OperationBody, OperationResult, OperationResultTr, PathPaymentStrictReceiveResult,
-    PathPaymentStrictSendResult, PaymentResult, SetOptionsResult, SetTrustLineFlagsResult,
+    ClawbackClaimableBalanceResult, ClawbackResult, CreateAccountResult,
+    CreateClaimableBalanceResult, ManageDataResult, Operation, OperationBody, OperationResult,
+    OperationResultTr, PathPaymentStrictReceiveResult, PathPaymentStrictSendResult, PaymentResult,
+    SetOptionsResult, SetTrustLineFlagsResult,
 };
 
 use super::account::AccountKey;
@@ -112,7 +113,9 @@ pub fn threshold(body: &OperationBody) -> Threshold {
 /// The result that stands in the list until the operation's own replaces it.
 pub fn untouched(body: &OperationBody) -> OperationResult {
     let result = match body {
-        OperationBody::CreateAccount(_) => OperationResultTr::CreateAccount(CreateAccountResult::default()),
+        OperationBody::CreateAccount(_) => {
+            OperationResultTr::CreateAccount(CreateAccountResult::default())
+        }
         OperationBody::Payment(_) => OperationResultTr::Payment(PaymentResult::default()),
         OperationBody::PathPaymentStrictReceive(_) => {
             OperationResultTr::PathPaymentStrictReceive(PathPaymentStrictReceiveResult::default())
@@ -121,10 +124,16 @@ pub fn untouched(body: &OperationBody) -> OperationResult {
             OperationResultTr::PathPaymentStrictSend(PathPaymentStrictSendResult::default())
         }
         OperationBody::SetOptions(_) => OperationResultTr::SetOptions(SetOptionsResult::default()),
-        OperationBody::ChangeTrust(_) => OperationResultTr::ChangeTrust(ChangeTrustResult::default()),
-        OperationBody::AccountMerge(_) => OperationResultTr::AccountMerge(AccountMergeResult::default()),
+        OperationBody::ChangeTrust(_) => {
+            OperationResultTr::ChangeTrust(ChangeTrustResult::default())
+        }
+        OperationBody::AccountMerge(_) => {
+            OperationResultTr::AccountMerge(AccountMergeResult::default())
+        }
         OperationBody::ManageData(_) => OperationResultTr::ManageData(ManageDataResult::default()),
-        OperationBody::BumpSequence(_) => OperationResultTr::BumpSequence(BumpSequenceResult::default()),
+        OperationBody::BumpSequence(_) => {
+            OperationResultTr::BumpSequence(BumpSequenceResult::default())
+        }
         OperationBody::CreateClaimableBalance(_) => {
             OperationResultTr::CreateClaimableBalance(CreateClaimableBalanceResult::default())
         }
@@ -135,7 +144,9 @@ pub fn untouched(body: &OperationBody) -> OperationResult {
         OperationBody::ClawbackClaimableBalance(_) => {
             OperationResultTr::ClawbackClaimableBalance(ClawbackClaimableBalanceResult::default())
         }
-        OperationBody::SetTrustLineFlags(_) => OperationResultTr::SetTrustLineFlags(SetTrustLineFlagsResult::default()),
+        OperationBody::SetTrustLineFlags(_) => {
+            OperationResultTr::SetTrustLineFlags(SetTrustLineFlagsResult::default())
+        }
         OperationBody::ManageSellOffer(_)
         | OperationBody::CreatePassiveSellOffer(_)
         | OperationBody::AllowTrust(_)
@@ -154,9 +165,11 @@ pub fn untouched(body: &OperationBody) -> OperationResult {
 }
 
 /// What can be said of an operation without the ledger; an error is the operation's result.
-pub fn check(body: &OperationBody, source: AccountKey) -> Result<(), OperationResult> {
+pub fn check(body: &OperationBody, source: AccountKey) -> Result<(), Box<OperationResult>> {
     let malformed = match body {
-        OperationBody::CreateAccount(op) => create_account::check(op, source).map(OperationResultTr::CreateAccount),
+        OperationBody::CreateAccount(op) => {
+            create_account::check(op, source).map(OperationResultTr::CreateAccount)
+        }
         OperationBody::Payment(op) => payment::check(op).map(OperationResultTr::Payment),
         OperationBody::PathPaymentStrictReceive(op) => {
             payment::check_receive(op).map(OperationResultTr::PathPaymentStrictReceive)
@@ -164,11 +177,19 @@ pub fn check(body: &OperationBody, source: AccountKey) -> Result<(), OperationRe
         OperationBody::PathPaymentStrictSend(op) => {
             payment::check_send(op).map(OperationResultTr::PathPaymentStrictSend)
         }
-        OperationBody::SetOptions(op) => set_options::check(op, source).map(OperationResultTr::SetOptions),
-        OperationBody::ChangeTrust(op) => change_trust::check(op, source).map(OperationResultTr::ChangeTrust),
-        OperationBody::AccountMerge(to) => merge::check(to, source).map(OperationResultTr::AccountMerge),
+        OperationBody::SetOptions(op) => {
+            set_options::check(op, source).map(OperationResultTr::SetOptions)
+        }
+        OperationBody::ChangeTrust(op) => {
+            change_trust::check(op, source).map(OperationResultTr::ChangeTrust)
+        }
+        OperationBody::AccountMerge(to) => {
+            merge::check(to, source).map(OperationResultTr::AccountMerge)
+        }
         OperationBody::ManageData(op) => manage_data::check(op).map(OperationResultTr::ManageData),
-        OperationBody::BumpSequence(op) => bump_sequence::check(op).map(OperationResultTr::BumpSequence),
+        OperationBody::BumpSequence(op) => {
+            bump_sequence::check(op).map(OperationResultTr::BumpSequence)
+        }
         OperationBody::CreateClaimableBalance(op) => {
             claimable_balance::check_create(op).map(OperationResultTr::CreateClaimableBalance)
         }
@@ -176,7 +197,9 @@ pub fn check(body: &OperationBody, source: AccountKey) -> Result<(), OperationRe
         OperationBody::SetTrustLineFlags(op) => {
             trust_flags::check(op, source).map(OperationResultTr::SetTrustLineFlags)
         }
-        OperationBody::ClaimClaimableBalance(_) | OperationBody::ClawbackClaimableBalance(_) => None,
+        OperationBody::ClaimClaimableBalance(_) | OperationBody::ClawbackClaimableBalance(_) => {
+            None
+        }
         OperationBody::ManageSellOffer(_)
         | OperationBody::CreatePassiveSellOffer(_)
         | OperationBody::AllowTrust(_)
@@ -189,40 +212,67 @@ pub fn check(body: &OperationBody, source: AccountKey) -> Result<(), OperationRe
         | OperationBody::LiquidityPoolWithdraw(_)
         | OperationBody::InvokeHostFunction(_)
         | OperationBody::ExtendFootprintTtl(_)
-        | OperationBody::RestoreFootprint(_) => return Err(OperationResult::OpNotSupported),
+        | OperationBody::RestoreFootprint(_) => {
+            return Err(Box::new(OperationResult::OpNotSupported));
+        }
     };
-    malformed.map_or(Ok(()), |result| Err(OperationResult::OpInner(result)))
+    malformed.map_or(Ok(()), |result| {
+        Err(Box::new(OperationResult::OpInner(result)))
+    })
 }
 
 /// Does an operation that [`check`] let through. On failure the caller undoes what was changed.
-pub fn apply(state: &mut State, body: &OperationBody, place: Place) -> Result<OperationResult, OperationResult> {
+pub fn apply(
+    state: &mut State,
+    body: &OperationBody,
+    place: Place,
+) -> Result<OperationResult, Box<OperationResult>> {
     use OperationResultTr as Tr;
     let source = place.source;
     let done = match body {
-        OperationBody::CreateAccount(op) => finish(create_account::apply(state, op, source), Tr::CreateAccount)?,
+        OperationBody::CreateAccount(op) => {
+            finish(create_account::apply(state, op, source), Tr::CreateAccount)?
+        }
         OperationBody::Payment(op) => finish(payment::apply(state, op, source), Tr::Payment)?,
-        OperationBody::PathPaymentStrictReceive(op) => {
-            finish(payment::apply_receive(state, op, source), Tr::PathPaymentStrictReceive)?
+        OperationBody::PathPaymentStrictReceive(op) => finish(
+            payment::apply_receive(state, op, source),
+            Tr::PathPaymentStrictReceive,
+        )?,
+        OperationBody::PathPaymentStrictSend(op) => finish(
+            payment::apply_send(state, op, source),
+            Tr::PathPaymentStrictSend,
+        )?,
+        OperationBody::SetOptions(op) => {
+            finish(set_options::apply(state, op, source), Tr::SetOptions)?
         }
-        OperationBody::PathPaymentStrictSend(op) => {
-            finish(payment::apply_send(state, op, source), Tr::PathPaymentStrictSend)?
+        OperationBody::ChangeTrust(op) => {
+            finish(change_trust::apply(state, op, source), Tr::ChangeTrust)?
         }
-        OperationBody::SetOptions(op) => finish(set_options::apply(state, op, source), Tr::SetOptions)?,
-        OperationBody::ChangeTrust(op) => finish(change_trust::apply(state, op, source), Tr::ChangeTrust)?,
-        OperationBody::AccountMerge(to) => finish(merge::apply(state, to, source), Tr::AccountMerge)?,
-        OperationBody::ManageData(op) => finish(manage_data::apply(state, op, source), Tr::ManageData)?,
-        OperationBody::BumpSequence(op) => finish(bump_sequence::apply(state, op, source), Tr::BumpSequence)?,
-        OperationBody::CreateClaimableBalance(op) => {
-            finish(claimable_balance::apply_create(state, op, place), Tr::CreateClaimableBalance)?
+        OperationBody::AccountMerge(to) => {
+            finish(merge::apply(state, to, source), Tr::AccountMerge)?
         }
-        OperationBody::ClaimClaimableBalance(op) => {
-            finish(claimable_balance::apply_claim(state, op, source), Tr::ClaimClaimableBalance)?
+        OperationBody::ManageData(op) => {
+            finish(manage_data::apply(state, op, source), Tr::ManageData)?
         }
+        OperationBody::BumpSequence(op) => {
+            finish(bump_sequence::apply(state, op, source), Tr::BumpSequence)?
+        }
+        OperationBody::CreateClaimableBalance(op) => finish(
+            claimable_balance::apply_create(state, op, place),
+            Tr::CreateClaimableBalance,
+        )?,
+        OperationBody::ClaimClaimableBalance(op) => finish(
+            claimable_balance::apply_claim(state, op, source),
+            Tr::ClaimClaimableBalance,
+        )?,
         OperationBody::Clawback(op) => finish(clawback::apply(state, op), Tr::Clawback)?,
-        OperationBody::ClawbackClaimableBalance(op) => {
-            finish(claimable_balance::apply_clawback(state, op, source), Tr::ClawbackClaimableBalance)?
+        OperationBody::ClawbackClaimableBalance(op) => finish(
+            claimable_balance::apply_clawback(state, op, source),
+            Tr::ClawbackClaimableBalance,
+        )?,
+        OperationBody::SetTrustLineFlags(op) => {
+            finish(trust_flags::apply(state, op, source), Tr::SetTrustLineFlags)?
         }
-        OperationBody::SetTrustLineFlags(op) => finish(trust_flags::apply(state, op, source), Tr::SetTrustLineFlags)?,
         OperationBody::ManageSellOffer(_)
         | OperationBody::CreatePassiveSellOffer(_)
         | OperationBody::AllowTrust(_)
@@ -235,7 +285,9 @@ pub fn apply(state: &mut State, body: &OperationBody, place: Place) -> Result<Op
         | OperationBody::LiquidityPoolWithdraw(_)
         | OperationBody::InvokeHostFunction(_)
         | OperationBody::ExtendFootprintTtl(_)
-        | OperationBody::RestoreFootprint(_) => return Err(OperationResult::OpNotSupported),
+        | OperationBody::RestoreFootprint(_) => {
+            return Err(Box::new(OperationResult::OpNotSupported));
+        }
     };
     Ok(done)
 }
@@ -243,10 +295,10 @@ pub fn apply(state: &mut State, body: &OperationBody, place: Place) -> Result<Op
 fn finish<R>(
     outcome: Result<R, Failure<R>>,
     wrap: impl Fn(R) -> OperationResultTr,
-) -> Result<OperationResult, OperationResult> {
+) -> Result<OperationResult, Box<OperationResult>> {
     match outcome {
         Ok(result) => Ok(OperationResult::OpInner(wrap(result))),
-        Err(failure) => Err(failure.into_result(wrap)),
+        Err(failure) => Err(Box::new(failure.into_result(wrap))),
     }
 }
 
@@ -256,13 +308,17 @@ pub fn participants(operation: &Operation, source: AccountKey) -> BTreeSet<Accou
     match &operation.body {
         OperationBody::CreateAccount(op) => named.extend([AccountKey::from(&op.destination)]),
         OperationBody::Payment(op) => named.extend([AccountKey::of(&op.destination)]),
-        OperationBody::PathPaymentStrictReceive(op) => named.extend([AccountKey::of(&op.destination)]),
+        OperationBody::PathPaymentStrictReceive(op) => {
+            named.extend([AccountKey::of(&op.destination)])
+        }
         OperationBody::PathPaymentStrictSend(op) => named.extend([AccountKey::of(&op.destination)]),
         OperationBody::AccountMerge(to) => named.extend([AccountKey::of(to)]),
-        OperationBody::CreateClaimableBalance(op) => named.extend(op.claimants.iter().map(|claimant| {
-            let stellar_xdr::Claimant::ClaimantTypeV0(claimant) = claimant;
-            AccountKey::from(&claimant.destination)
-        })),
+        OperationBody::CreateClaimableBalance(op) => {
+            named.extend(op.claimants.iter().map(|claimant| {
+                let stellar_xdr::Claimant::ClaimantTypeV0(claimant) = claimant;
+                AccountKey::from(&claimant.destination)
+            }))
+        }
         OperationBody::Clawback(op) => named.extend([AccountKey::of(&op.from)]),
         OperationBody::SetTrustLineFlags(op) => named.extend([AccountKey::from(&op.trustor)]),
         OperationBody::SetOptions(_)

@@ -2,8 +2,9 @@
 
 use stellar_xdr::{
     Asset, PathPaymentStrictReceiveOp, PathPaymentStrictReceiveResult as Receive,
-    PathPaymentStrictReceiveResultSuccess, PathPaymentStrictSendOp, PathPaymentStrictSendResult as Send,
-    PathPaymentStrictSendResultSuccess, PaymentOp, PaymentResult, SimplePaymentResult, VecM,
+    PathPaymentStrictReceiveResultSuccess, PathPaymentStrictSendOp,
+    PathPaymentStrictSendResult as Send, PathPaymentStrictSendResultSuccess, PaymentOp,
+    PaymentResult, SimplePaymentResult, VecM,
 };
 
 use super::Failure;
@@ -17,17 +18,27 @@ pub fn check(op: &PaymentOp) -> Option<PaymentResult> {
 
 pub fn check_receive(op: &PathPaymentStrictReceiveOp) -> Option<Receive> {
     let amounts = op.dest_amount > 0 && op.send_max > 0;
-    let assets = [&op.send_asset, &op.dest_asset].into_iter().chain(op.path.iter()).all(asset::is_valid);
+    let assets = [&op.send_asset, &op.dest_asset]
+        .into_iter()
+        .chain(op.path.iter())
+        .all(asset::is_valid);
     (!amounts || !assets).then_some(Receive::Malformed)
 }
 
 pub fn check_send(op: &PathPaymentStrictSendOp) -> Option<Send> {
     let amounts = op.send_amount > 0 && op.dest_min > 0;
-    let assets = [&op.send_asset, &op.dest_asset].into_iter().chain(op.path.iter()).all(asset::is_valid);
+    let assets = [&op.send_asset, &op.dest_asset]
+        .into_iter()
+        .chain(op.path.iter())
+        .all(asset::is_valid);
     (!amounts || !assets).then_some(Send::Malformed)
 }
 
-pub fn apply(state: &mut State, op: &PaymentOp, source: AccountKey) -> Result<PaymentResult, Failure<PaymentResult>> {
+pub fn apply(
+    state: &mut State,
+    op: &PaymentOp,
+    source: AccountKey,
+) -> Result<PaymentResult, Failure<PaymentResult>> {
     let destination = AccountKey::of(&op.destination);
     if destination == source && op.asset == Asset::Native {
         return Ok(PaymentResult::Success);
@@ -55,14 +66,17 @@ pub fn apply_receive(
 ) -> Result<Receive, Failure<Receive>> {
     let destination = AccountKey::of(&op.destination);
     let direct = op.send_asset == op.dest_asset && op.path.is_empty();
-    if !(direct && pays_issuer(&op.dest_asset, destination)) && state.account(destination).is_none() {
+    if !(direct && pays_issuer(&op.dest_asset, destination)) && state.account(destination).is_none()
+    {
         return Err(Receive::NoDestination.into());
     }
-    credit(state, destination, &op.dest_asset, op.dest_amount).map_err(|refusal| match refusal {
-        Refusal::NoLine => Receive::NoTrust,
-        Refusal::NotAuthorized => Receive::NotAuthorized,
-        Refusal::DoesNotFit => Receive::LineFull,
-    })?;
+    credit(state, destination, &op.dest_asset, op.dest_amount).map_err(
+        |refusal| match refusal {
+            Refusal::NoLine => Receive::NoTrust,
+            Refusal::NotAuthorized => Receive::NotAuthorized,
+            Refusal::DoesNotFit => Receive::LineFull,
+        },
+    )?;
     if converts(&op.send_asset, &op.dest_asset, &op.path) {
         return Err(Receive::TooFewOffers.into());
     }
@@ -87,7 +101,8 @@ pub fn apply_send(
 ) -> Result<Send, Failure<Send>> {
     let destination = AccountKey::of(&op.destination);
     let direct = op.send_asset == op.dest_asset && op.path.is_empty();
-    if !(direct && pays_issuer(&op.dest_asset, destination)) && state.account(destination).is_none() {
+    if !(direct && pays_issuer(&op.dest_asset, destination)) && state.account(destination).is_none()
+    {
         return Err(Send::NoDestination.into());
     }
     debit(state, source, &op.send_asset, op.send_amount).map_err(|refusal| match refusal {
@@ -101,11 +116,13 @@ pub fn apply_send(
     if op.send_amount < op.dest_min {
         return Err(Send::UnderDestmin.into());
     }
-    credit(state, destination, &op.dest_asset, op.send_amount).map_err(|refusal| match refusal {
-        Refusal::NoLine => Send::NoTrust,
-        Refusal::NotAuthorized => Send::NotAuthorized,
-        Refusal::DoesNotFit => Send::LineFull,
-    })?;
+    credit(state, destination, &op.dest_asset, op.send_amount).map_err(
+        |refusal| match refusal {
+            Refusal::NoLine => Send::NoTrust,
+            Refusal::NotAuthorized => Send::NotAuthorized,
+            Refusal::DoesNotFit => Send::LineFull,
+        },
+    )?;
     Ok(Send::Success(PathPaymentStrictSendResultSuccess {
         offers: VecM::default(),
         last: received(destination, &op.dest_asset, op.send_amount),
@@ -120,20 +137,39 @@ pub enum Refusal {
 }
 
 /// Adds to an account; an issuer takes its own asset back without end.
-pub fn credit(state: &mut State, account: AccountKey, asset: &Asset, amount: i64) -> Result<(), Refusal> {
+pub fn credit(
+    state: &mut State,
+    account: AccountKey,
+    asset: &Asset,
+    amount: i64,
+) -> Result<(), Refusal> {
     move_amount(state, account, asset, amount)
 }
 
 /// Takes from an account; an issuer gives its own asset without end.
-pub fn debit(state: &mut State, account: AccountKey, asset: &Asset, amount: i64) -> Result<(), Refusal> {
+pub fn debit(
+    state: &mut State,
+    account: AccountKey,
+    asset: &Asset,
+    amount: i64,
+) -> Result<(), Refusal> {
     move_amount(state, account, asset, -amount)
 }
 
-fn move_amount(state: &mut State, account: AccountKey, asset: &Asset, amount: i64) -> Result<(), Refusal> {
+fn move_amount(
+    state: &mut State,
+    account: AccountKey,
+    asset: &Asset,
+    amount: i64,
+) -> Result<(), Refusal> {
     let base_reserve = state.base_reserve();
     if *asset == Asset::Native {
         let account = state.account_mut(account).ok_or(Refusal::NoLine)?;
-        return if account.add(amount, base_reserve) { Ok(()) } else { Err(Refusal::DoesNotFit) };
+        return if account.add(amount, base_reserve) {
+            Ok(())
+        } else {
+            Err(Refusal::DoesNotFit)
+        };
     }
     if pays_issuer(asset, account) {
         return Ok(());
@@ -142,7 +178,11 @@ fn move_amount(state: &mut State, account: AccountKey, asset: &Asset, amount: i6
     if !line.authorized() {
         return Err(Refusal::NotAuthorized);
     }
-    if line.add(amount) { Ok(()) } else { Err(Refusal::DoesNotFit) }
+    if line.add(amount) {
+        Ok(())
+    } else {
+        Err(Refusal::DoesNotFit)
+    }
 }
 
 fn pays_issuer(asset: &Asset, account: AccountKey) -> bool {
@@ -154,5 +194,9 @@ fn converts(from: &Asset, to: &Asset, path: &[Asset]) -> bool {
 }
 
 fn received(destination: AccountKey, asset: &Asset, amount: i64) -> SimplePaymentResult {
-    SimplePaymentResult { destination: destination.xdr(), asset: asset.clone(), amount }
+    SimplePaymentResult {
+        destination: destination.xdr(),
+        asset: asset.clone(),
+        amount,
+    }
 }

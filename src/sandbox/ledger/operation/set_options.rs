@@ -18,7 +18,11 @@ pub fn threshold(op: &SetOptionsOp) -> Threshold {
         || op.med_threshold.is_some()
         || op.high_threshold.is_some()
         || op.signer.is_some();
-    if signers { Threshold::High } else { Threshold::Medium }
+    if signers {
+        Threshold::High
+    } else {
+        Threshold::Medium
+    }
 }
 
 pub fn check(op: &SetOptionsOp, source: AccountKey) -> Option<SetOptionsResult> {
@@ -29,14 +33,30 @@ pub fn check(op: &SetOptionsOp, source: AccountKey) -> Option<SetOptionsResult> 
     if set & clear != 0 {
         return Some(SetOptionsResult::BadFlags);
     }
-    let weights = [op.master_weight, op.low_threshold, op.med_threshold, op.high_threshold];
-    if weights.into_iter().flatten().any(|weight| weight > MAX_WEIGHT) {
+    let weights = [
+        op.master_weight,
+        op.low_threshold,
+        op.med_threshold,
+        op.high_threshold,
+    ];
+    if weights
+        .into_iter()
+        .flatten()
+        .any(|weight| weight > MAX_WEIGHT)
+    {
         return Some(SetOptionsResult::ThresholdOutOfRange);
     }
-    if op.signer.as_ref().is_some_and(|signer| !is_valid(signer, source)) {
+    if op
+        .signer
+        .as_ref()
+        .is_some_and(|signer| !is_valid(signer, source))
+    {
         return Some(SetOptionsResult::BadSigner);
     }
-    let domain = op.home_domain.as_ref().is_none_or(|domain| is_printable(domain.0.as_slice()));
+    let domain = op
+        .home_domain
+        .as_ref()
+        .is_none_or(|domain| is_printable(domain.0.as_slice()));
     (!domain).then_some(SetOptionsResult::InvalidHomeDomain)
 }
 
@@ -50,21 +70,27 @@ pub fn apply(
         return Err(SetOptionsResult::InvalidInflation.into());
     }
     let base_reserve = state.base_reserve();
-    let account = state.account_mut(source).ok_or(SetOptionsResult::CantChange)?;
+    let account = state
+        .account_mut(source)
+        .ok_or(SetOptionsResult::CantChange)?;
     account.inflation_destination = inflation.or(account.inflation_destination);
     change_flags(account, op)?;
     if let Some(domain) = &op.home_domain {
         account.home_domain = domain.0.to_vec();
     }
-    let weights = [op.master_weight, op.low_threshold, op.med_threshold, op.high_threshold];
+    let weights = [
+        op.master_weight,
+        op.low_threshold,
+        op.med_threshold,
+        op.high_threshold,
+    ];
     for (threshold, weight) in account.thresholds.iter_mut().zip(weights) {
         if let Some(weight) = weight.and_then(|weight| u8::try_from(weight).ok()) {
             *threshold = weight;
         }
     }
-    match &op.signer {
-        Some(signer) => change_signer(account, signer, base_reserve)?,
-        None => {}
+    if let Some(signer) = &op.signer {
+        change_signer(account, signer, base_reserve)?;
     }
     Ok(SetOptionsResult::Success)
 }
@@ -75,15 +101,23 @@ fn change_flags(account: &mut Account, op: &SetOptionsOp) -> Result<(), SetOptio
         return Err(SetOptionsResult::CantChange);
     }
     let flags = account.flags & !clear | set;
-    if flags & account_flag::AUTH_CLAWBACK_ENABLED != 0 && flags & account_flag::AUTH_REVOCABLE == 0 {
+    if flags & account_flag::AUTH_CLAWBACK_ENABLED != 0 && flags & account_flag::AUTH_REVOCABLE == 0
+    {
         return Err(SetOptionsResult::AuthRevocableRequired);
     }
     account.flags = flags;
     Ok(())
 }
 
-fn change_signer(account: &mut Account, signer: &Signer, base_reserve: i64) -> Result<(), Failure<SetOptionsResult>> {
-    let position = account.signers.iter().position(|known| known.key == signer.key);
+fn change_signer(
+    account: &mut Account,
+    signer: &Signer,
+    base_reserve: i64,
+) -> Result<(), Failure<SetOptionsResult>> {
+    let position = account
+        .signers
+        .iter()
+        .position(|known| known.key == signer.key);
     match (position, signer.weight) {
         (Some(position), 0) => {
             account.signers.remove(position);
@@ -95,11 +129,16 @@ fn change_signer(account: &mut Account, signer: &Signer, base_reserve: i64) -> R
             if account.signers.len() >= MAX_SIGNERS {
                 return Err(SetOptionsResult::TooManySigners.into());
             }
-            account.add_subentry(base_reserve).map_err(|refusal| match refusal {
-                EntryRefusal::LowReserve => Failure::Own(SetOptionsResult::LowReserve),
-                EntryRefusal::TooManySubentries => Failure::TooManySubentries,
-            })?;
-            account.signers.push(AccountSigner { key: signer.key.clone(), weight });
+            account
+                .add_subentry(base_reserve)
+                .map_err(|refusal| match refusal {
+                    EntryRefusal::LowReserve => Failure::Own(SetOptionsResult::LowReserve),
+                    EntryRefusal::TooManySubentries => Failure::TooManySubentries,
+                })?;
+            account.signers.push(AccountSigner {
+                key: signer.key.clone(),
+                weight,
+            });
             account.signers.sort_by(|a, b| a.key.cmp(&b.key));
         }
     }
@@ -107,6 +146,9 @@ fn change_signer(account: &mut Account, signer: &Signer, base_reserve: i64) -> R
 }
 
 fn is_valid(signer: &Signer, source: AccountKey) -> bool {
-    let empty_payload = matches!(&signer.key, SignerKey::Ed25519SignedPayload(key) if key.payload.is_empty());
-    signer.key != SignerKey::Ed25519(Uint256(source.0)) && signer.weight <= MAX_WEIGHT && !empty_payload
+    let empty_payload =
+        matches!(&signer.key, SignerKey::Ed25519SignedPayload(key) if key.payload.is_empty());
+    signer.key != SignerKey::Ed25519(Uint256(source.0))
+        && signer.weight <= MAX_WEIGHT
+        && !empty_payload
 }

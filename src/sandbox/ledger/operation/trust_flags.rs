@@ -24,8 +24,11 @@ pub fn apply(
     op: &SetTrustLineFlagsOp,
     source: AccountKey,
 ) -> Result<SetTrustLineFlagsResult, Failure<SetTrustLineFlagsResult>> {
-    let revocable = state.account(source).is_some_and(|account| account.has_flag(account_flag::AUTH_REVOCABLE));
-    let revokes = op.clear_flags & line_flag::AUTH != 0 && op.set_flags & line_flag::AUTHORIZED == 0;
+    let revocable = state
+        .account(source)
+        .is_some_and(|account| account.has_flag(account_flag::AUTH_REVOCABLE));
+    let revokes =
+        op.clear_flags & line_flag::AUTH != 0 && op.set_flags & line_flag::AUTHORIZED == 0;
     if revokes && !revocable {
         return Err(SetTrustLineFlagsResult::CantRevoke.into());
     }
