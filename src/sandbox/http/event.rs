@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::ask::Ask;
 use super::list::{Owner, Subject, records};
 use super::reply::Reply;
+use crate::sandbox::clock::monotonic;
 use crate::sandbox::horizon::page::PageQuery;
 use crate::sandbox::horizon::problem::Problem;
 use crate::sandbox::ledger::history::Toid;
@@ -60,7 +61,7 @@ pub fn stream(node: Arc<Node>, ask: Ask, subject: Subject, owner: Owner) -> Resp
         Ok(query) => query,
         Err(problem) => return Reply::from(problem).into_response(),
     };
-    let deadline = Instant::now() + CONNECTION_TIMEOUT;
+    let deadline = monotonic() + CONNECTION_TIMEOUT;
     let feed = Feed {
         node,
         ask,
