@@ -1,30 +1,20 @@
-//! The accounts: the source must exist, channels are made and topped up by intents of our own, and everything of ours
-//! that the chain has and the records have not is explained before anything is signed.
+//! The accounts: the source must exist, and everything of ours that the chain has and the records have not is explained
+//! before anything is signed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
-use uuid::Uuid;
-
+use super::engine::Engine;
 use super::engine::start::Start;
-use super::engine::{Engine, Input};
-use crate::domain::asset::{Asset, Destination};
 use crate::domain::envelope::{decode, tag_of};
-use crate::domain::intent::{Content, OnStateError, Request};
-use crate::domain::memo::Memo;
 use crate::domain::observation::{AccountSnapshot, Cursor, Landed, Unknown};
-use crate::domain::operation::{MAX_OPERATIONS, Operation};
-use crate::domain::primitives::{AccountId, LedgerSeq, Sequence, Stroops};
+use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::domain::tag::Tag;
 use crate::horizon::{Horizon, Order};
-use crate::store::accept::{Accepted, Lane, NewIntent};
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
-/// The tenant of our own intents. Users' tenants come from API keys and never have this name.
-pub const SYSTEM_TENANT: &str = "system";
+/// Accounts that are looked at at once.
+const CONCURRENT_READS: usize = 16;
 /// Indexes in a row that must never have existed before the search for channels ends.
 const GAP: u32 = 20;
 /// Channels that are looked for at most.
@@ -35,29 +25,6 @@ const PAGE_RECORDS: u8 = 200;
 const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
 /// Ledgers before the head that are read again: another Horizon may lag.
 const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
-/// Between two looks at the channels' lumens.
-const BALANCES_EVERY: Duration = Duration::from_secs(1800);
-/// Tries of one batch of new channels, each with a workflow of its own.
-const MAX_ENSURE_TRIES: u32 = 100;
-/// An account's first sequence number is the ledger of its creation times this.
-const SEQUENCES_PER_LEDGER: i64 = 1 << 32;
-
-/// What became of making channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EnsureReport {
-    /// Channels that are wanted.
-    pub wanted: u32,
-    /// Channels that can be used.
-    pub open: u32,
-}
-
-/// The channels that are still to be made.
-#[derive(Debug, Default)]
-pub(super) struct Ensure {
-    done: bool,
-    /// Batches that were asked for: their intent, and the channels it makes.
-    pending: Vec<(Uuid, Vec<u32>)>,
-}
 
 impl Engine {
     /// Makes sure that the source exists, and that everything of ours on the chain is explained.
@@ -181,9 +148,26 @@ impl Engine {
     }
 
     async fn account(&self, account: AccountId) -> Result<AccountSnapshot, String> {
-        let endpoint = self.horizon.any();
-        let failed = |unknown: Unknown| format!("Horizon {}: {}", endpoint.name(), unknown.detail);
-        endpoint.account(account).await.map_err(failed)
+        look(Arc::clone(&self.horizon), account).await
+    }
+
+    /// The states of accounts, in their order, a few asked for at once.
+    pub(super) async fn look_at(
+        &self,
+        accounts: &[AccountId],
+    ) -> Vec<Result<AccountSnapshot, String>> {
+        let mut snapshots = Vec::with_capacity(accounts.len());
+        for chunk in accounts.chunks(CONCURRENT_READS) {
+            let asked: Vec<_> = chunk
+                .iter()
+                .map(|account| tokio::spawn(look(Arc::clone(&self.horizon), *account)))
+                .collect();
+            for answer in asked {
+                let answer = answer.await;
+                snapshots.push(answer.unwrap_or_else(|error| Err(error.to_string())));
+            }
+        }
+        snapshots
     }
 
     async fn count_channels(&self) -> Result<usize, StoreError> {
@@ -198,19 +182,23 @@ impl Engine {
     async fn find_channels(&self) -> Result<Vec<(AccountId, u32, Sequence)>, Start> {
         let mut found = Vec::new();
         let mut missing = 0;
-        for index in 0..MAX_CHANNELS {
-            let Some(account) = self.keys.channel(index) else {
-                break;
-            };
-            let snapshot = self.account(account).await.map_err(Start::Wait)?;
-            match snapshot.state {
-                Some(state) => {
-                    missing = 0;
-                    found.push((account, index, state.sequence));
+        for first in (0..MAX_CHANNELS).step_by(CONCURRENT_READS) {
+            let indexes = first..first.saturating_add(CONCURRENT_READS as u32);
+            let accounts: Vec<AccountId> = indexes
+                .clone()
+                .map_while(|index| self.keys.channel(index))
+                .collect();
+            for (index, snapshot) in indexes.zip(self.look_at(&accounts).await) {
+                let snapshot = snapshot.map_err(Start::Wait)?;
+                match snapshot.state {
+                    Some(state) => {
+                        missing = 0;
+                        found.push((snapshot.account, index, state.sequence));
+                    }
+                    None => missing += 1,
                 }
-                None => missing += 1,
             }
-            if missing >= GAP {
+            if missing >= GAP || accounts.len() < CONCURRENT_READS {
                 break;
             }
         }
@@ -222,11 +210,15 @@ impl Engine {
     /// The chain is read before the records: what another daemon does meanwhile is on record before it is on the chain.
     async fn drifted(&self) -> Result<Vec<(AccountId, Sequence)>, String> {
         let failed = |error: StoreError| error.to_string();
-        let mut chain = HashMap::new();
+        let mut accounts = Vec::new();
         for row in self.store.channels().await.map_err(failed)? {
-            let account = row.account_id().map_err(failed)?;
-            if let Some(state) = self.account(account).await?.state {
-                chain.insert(account, state.sequence);
+            accounts.push(row.account_id().map_err(failed)?);
+        }
+        let mut chain = HashMap::new();
+        for snapshot in self.look_at(&accounts).await {
+            let snapshot = snapshot?;
+            if let Some(state) = snapshot.state {
+                chain.insert(snapshot.account, state.sequence);
             }
         }
         let mut drifted = Vec::new();
@@ -298,236 +290,10 @@ impl Engine {
         });
         ours.then_some((tag, landed))
     }
-
-    /// Makes the channels that are wanted, by intents of our own: they land exactly once like any other.
-    pub(super) async fn ensure_channels(&mut self) -> Result<(), StoreError> {
-        if self.ensure.done {
-            return Ok(());
-        }
-        self.settle_pending().await?;
-        if !self.ensure.pending.is_empty() {
-            return Ok(());
-        }
-        let rows = self.store.channels().await?;
-        self.has_channels = rows
-            .iter()
-            .any(|row| row.kind == "channel" && row.state == "open");
-        let known: HashSet<i32> = rows.iter().filter_map(|row| row.sep5_index).collect();
-        let missing: Vec<u32> = (0..self.settings.channels)
-            .filter(|index| !known.contains(&i32::try_from(*index).unwrap_or(i32::MAX)))
-            .collect();
-        if missing.is_empty() {
-            self.ensure.done = true;
-            return Ok(());
-        }
-        for batch in missing.chunks(MAX_OPERATIONS) {
-            self.ask_for(batch).await?;
-        }
-        Ok(())
-    }
-
-    /// Asks for a batch of channels by an intent of our own.
-    async fn ask_for(&mut self, batch: &[u32]) -> Result<(), StoreError> {
-        let mut operations = Vec::with_capacity(batch.len());
-        let mut asked = Vec::with_capacity(batch.len());
-        for index in batch {
-            let Some(account) = self.keys.channel(*index) else {
-                continue;
-            };
-            // One that exists (an earlier try, another life) needs no making.
-            if let Ok(AccountSnapshot {
-                state: Some(state), ..
-            }) = self.account(account).await
-            {
-                let index = i32::try_from(*index).unwrap_or(i32::MAX);
-                self.store
-                    .add_channel(account, Some(index), state.sequence)
-                    .await?;
-                continue;
-            }
-            asked.push(*index);
-            operations.push(Operation::CreateAccount {
-                destination: account,
-                starting_balance: self.settings.channel_starting_balance,
-            });
-        }
-        if operations.is_empty() {
-            return Ok(());
-        }
-        let content: String = operations
-            .iter()
-            .map(|operation| operation.to_json().to_string())
-            .collect();
-        let digest = hex::encode(&Sha256::digest(content.as_bytes())[..8]);
-        for number in 1..=MAX_ENSURE_TRIES {
-            let workflow = format!("channels/{digest}/{number}");
-            let request = self.own_request(workflow, "create_account", operations.clone());
-            let row = self.accept_own(request).await?;
-            if matches!(row.1.as_str(), "failed" | "expired" | "canceled") {
-                continue;
-            }
-            self.ensure.pending.push((row.0, asked));
-            return Ok(());
-        }
-        tracing::error!("channels could not be made in {MAX_ENSURE_TRIES} tries");
-        self.ensure.done = true;
-        Ok(())
-    }
-
-    /// Takes over channels whose making has ended.
-    async fn settle_pending(&mut self) -> Result<(), StoreError> {
-        let mut still = Vec::new();
-        for (intent, batch) in std::mem::take(&mut self.ensure.pending) {
-            let row = self.store.intent(SYSTEM_TENANT, intent).await?;
-            let Some(row) = row else { continue };
-            match row.status.as_str() {
-                "succeeded" => {
-                    let ledger = row.transaction.as_ref().and_then(|t| t["ledger"].as_i64());
-                    for index in batch {
-                        let (Some(account), Some(ledger)) = (self.keys.channel(index), ledger)
-                        else {
-                            continue;
-                        };
-                        let index = i32::try_from(index).unwrap_or(i32::MAX);
-                        let sequence = Sequence(ledger * SEQUENCES_PER_LEDGER);
-                        self.store
-                            .add_channel(account, Some(index), sequence)
-                            .await?;
-                    }
-                    tracing::info!(%intent, "channels are made");
-                    self.has_channels = true;
-                }
-                "failed" | "expired" | "canceled" => {
-                    tracing::warn!(%intent, reason = ?row.reason, "channels could not be made; it is tried again");
-                }
-                _ => still.push((intent, batch)),
-            }
-        }
-        self.ensure.pending = still;
-        Ok(())
-    }
-
-    /// Tops a channel up that cannot pay its fee, once for each sequence number.
-    pub(super) async fn top_up(
-        &self,
-        channel: AccountId,
-        sequence: Sequence,
-    ) -> Result<(), StoreError> {
-        let source = self.settings.source;
-        if channel == source {
-            return Ok(());
-        }
-        let operation = Operation::Payment {
-            destination: Destination(channel.plain()),
-            asset: Asset::NATIVE,
-            amount: self.settings.channel_starting_balance,
-        };
-        let workflow = format!("top-up/{channel}/{sequence}");
-        let request = self.own_request(workflow, "payment", vec![operation]);
-        self.accept_own(request).await?;
-        Ok(())
-    }
-
-    fn own_request(
-        &self,
-        workflow_id: String,
-        method: &str,
-        operations: Vec<Operation>,
-    ) -> Request {
-        Request {
-            workflow_id,
-            method: method.to_owned(),
-            source: self.settings.source,
-            content: Content::Operations(operations),
-            memo: Memo::None,
-            not_before: None,
-            valid_until: None,
-            ordering_key: None,
-            on_state_error: OnStateError::Fail,
-            max_fee_per_operation: None,
-            metadata: None,
-        }
-    }
-
-    /// Accepts an intent of our own; returns its id and status, new or not.
-    async fn accept_own(&self, request: Request) -> Result<(Uuid, String), StoreError> {
-        let tag = request.key(SYSTEM_TENANT).tag(self.network);
-        let new = NewIntent {
-            id: Uuid::now_v7(),
-            tenant: SYSTEM_TENANT.to_owned(),
-            tag,
-            lane: Lane::System,
-            request,
-            key: None,
-        };
-        let accepted = self.store.accept(&[new]).await?;
-        match accepted.into_iter().next() {
-            Some(Accepted::New(row) | Accepted::Existing(row)) => Ok((row.id, row.status)),
-            Some(Accepted::KeyTaken) | None => Err(StoreError::Corrupt {
-                table: "intents",
-                what: "an intent without an idempotency key was refused for its key".to_owned(),
-            }),
-        }
-    }
 }
 
-/// Looks at the channels' lumens from time to time, and tells the engine which are short, until the engine is gone.
-pub(super) async fn watch_balances(
-    store: Store,
-    horizon: Arc<Horizon>,
-    below: Stroops,
-    engine: mpsc::Sender<Input>,
-) {
-    let mut ticks = tokio::time::interval(BALANCES_EVERY);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = engine.closed() => return,
-        }
-        let rows = match store.channels().await {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::warn!(%error, "the channels' balances could not be looked at");
-                continue;
-            }
-        };
-        for row in rows
-            .iter()
-            .filter(|row| row.kind == "channel" && row.state == "open")
-        {
-            let Ok(account) = row.account_id() else {
-                continue;
-            };
-            let Ok(AccountSnapshot {
-                state: Some(state), ..
-            }) = horizon.any().account(account).await
-            else {
-                continue;
-            };
-            if state.native_balance < below
-                && engine
-                    .send(Input::Short(account, state.sequence))
-                    .await
-                    .is_err()
-            {
-                return;
-            }
-        }
-    }
-}
-
-/// How many channels are wanted and can be used.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn ensure_report(store: &Store, wanted: u32) -> Result<EnsureReport, StoreError> {
-    let rows = store.channels().await?;
-    let open = rows
-        .iter()
-        .filter(|row| row.kind == "channel" && row.state == "open")
-        .count();
-    Ok(EnsureReport {
-        wanted,
-        open: u32::try_from(open).unwrap_or(u32::MAX),
-    })
+async fn look(horizon: Arc<Horizon>, account: AccountId) -> Result<AccountSnapshot, String> {
+    let endpoint = horizon.any();
+    let failed = |unknown: Unknown| format!("Horizon {}: {}", endpoint.name(), unknown.detail);
+    endpoint.account(account).await.map_err(failed)
 }

@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
-use super::accounts::Ensure;
+use super::channels::Ensure;
 use super::confirm::ClosedLedger;
 use super::flight::{Flight, Watched};
 use super::settings::Settings;

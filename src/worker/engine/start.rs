@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::super::flight::Flight;
 use super::super::lease;
 use super::super::status::Phase;
-use super::super::{accounts, confirm};
+use super::super::{channels, confirm};
 use super::{Engine, EngineError};
 use crate::domain::attempt::{Head, Progress, Snapshot, Terms};
 use crate::domain::fee::FeeCap;
@@ -51,7 +51,7 @@ impl Engine {
             }
         }
         self.begin_again().await;
-        tokio::spawn(accounts::watch_balances(
+        tokio::spawn(channels::watch_balances(
             self.store.clone(),
             Arc::clone(&self.horizon),
             self.settings.channel_top_up_below,
