@@ -84,9 +84,10 @@ async fn accept(store: &Store, intents: &[NewIntent]) -> Vec<Result<Accepted, Pr
             let mut all = Vec::with_capacity(intents.len());
             for intent in intents {
                 let one = store.accept(std::slice::from_ref(intent)).await;
-                all.push(one.map_err(Problem::from).and_then(|mut one| {
-                    one.pop().ok_or_else(Problem::internal)
-                }));
+                all.push(
+                    one.map_err(Problem::from)
+                        .and_then(|mut one| one.pop().ok_or_else(Problem::internal)),
+                );
             }
             all
         }

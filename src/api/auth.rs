@@ -129,8 +129,8 @@ fn dev(parts: &Parts) -> Result<Known, Problem> {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let local = peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
     // A proxy on this machine speaks for others.
-    let forwarded =
-        parts.headers.contains_key(header::FORWARDED) || parts.headers.contains_key("x-forwarded-for");
+    let forwarded = parts.headers.contains_key(header::FORWARDED)
+        || parts.headers.contains_key("x-forwarded-for");
     if !local || forwarded {
         return Err(Problem::unauthorized(
             "the development key works from this machine only",

@@ -31,10 +31,19 @@ struct Description;
 
 /// The problems that every operation which asks for a key can answer with.
 const KEYED: [(&str, &str); 4] = [
-    ("401", "`unauthorized`: no API key, or one that is unknown or revoked"),
+    (
+        "401",
+        "`unauthorized`: no API key, or one that is unknown or revoked",
+    ),
     ("403", "`forbidden`: the key lacks the scope"),
-    ("500", "`internal`: the server's log has more under `request_id`"),
-    ("503", "`database-unavailable`, `timeout` (with Retry-After)"),
+    (
+        "500",
+        "`internal`: the server's log has more under `request_id`",
+    ),
+    (
+        "503",
+        "`database-unavailable`, `timeout` (with Retry-After)",
+    ),
 ];
 
 /// Every route and its description. A route that is not made here is not described, and the tests find it.
@@ -70,7 +79,7 @@ fn describe_problems(operation: &mut Operation) {
         return;
     }
     for (status, text) in KEYED {
-        let body = Content::new(Some(Ref::from_schema_name("ProblemBody")));
+        let body = Content::new(Some(Ref::from_schema_name("Problem")));
         let response = ResponseBuilder::new()
             .description(text)
             .content(PROBLEM_JSON, body)

@@ -112,7 +112,10 @@ fn kinds(query: &mut Query) -> Option<Vec<String>> {
         .iter()
         .any(|kind| !EVENT_TYPES.contains(&kind.as_str()))
     {
-        let detail = format!("must name some of {}, with commas between", EVENT_TYPES.join(", "));
+        let detail = format!(
+            "must name some of {}, with commas between",
+            EVENT_TYPES.join(", ")
+        );
         query.refuse("types", detail);
     }
     Some(kinds)

@@ -83,14 +83,30 @@ mod tests {
 
     #[test]
     fn others_are_refused() {
-        for bad in ["", "\"\"", "\"a", "\"a\"b\"", "\"a\\n\"", "a b", "\"a b\"", "\"", &"k".repeat(256)] {
+        for bad in [
+            "",
+            "\"\"",
+            "\"a",
+            "\"a\"b\"",
+            "\"a\\n\"",
+            "a b",
+            "\"a b\"",
+            "\"",
+            &"k".repeat(256),
+        ] {
             assert_eq!(key(&[("idempotency-key", bad)]), Err(()), "{bad}");
         }
         let differ = [("idempotency-key", "a"), ("x-idempotency-key", "b")];
         assert_eq!(key(&differ), Err(()));
-        assert_eq!(key(&[("idempotency-key", "a"), ("idempotency-key", "b")]), Err(()));
+        assert_eq!(
+            key(&[("idempotency-key", "a"), ("idempotency-key", "b")]),
+            Err(())
+        );
         let mut latin = HeaderMap::new();
-        latin.append("idempotency-key", axum::http::HeaderValue::from_bytes(b"\xe9").unwrap());
+        latin.append(
+            "idempotency-key",
+            axum::http::HeaderValue::from_bytes(b"\xe9").unwrap(),
+        );
         assert!(read(&latin).is_err());
     }
 }

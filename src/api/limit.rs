@@ -28,7 +28,10 @@ impl PostLimit {
         };
         limiter.check_key(tenant).map_err(|until| {
             let wait = until.wait_time_from(DefaultClock::default().now());
-            let seconds = wait.saturating_add(Duration::from_millis(999)).as_secs().max(1);
+            let seconds = wait
+                .saturating_add(Duration::from_millis(999))
+                .as_secs()
+                .max(1);
             Problem::over_limit(
                 u32::try_from(seconds).unwrap_or(u32::MAX),
                 format!("a tenant may post {most} intents a second"),

@@ -73,7 +73,9 @@ mod tests {
 
     #[test]
     fn other_waits_are_refused() {
-        for value in ["wait", "wait=", "wait=61", "wait=-1", "wait=+1", "wait=1.5", "wait=ten"] {
+        for value in [
+            "wait", "wait=", "wait=61", "wait=-1", "wait=+1", "wait=1.5", "wait=ten",
+        ] {
             assert_eq!(waits(&[value]), None, "{value}");
         }
     }

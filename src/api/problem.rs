@@ -74,7 +74,7 @@ impl From<FieldError> for Violation {
 
 /// A problem document.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(title = "Problem")]
+#[schema(as = Problem)]
 pub struct ProblemBody {
     /// `urn:stellar-submitter:problem:CODE`; the code is stable, for programs.
     #[serde(rename = "type")]
@@ -107,9 +107,12 @@ pub struct ProblemBody {
     request_id: Option<String>,
 }
 
-/// Why a request was not answered as asked.
+/// Why a request was not answered as asked. Boxed: it is the error of nearly every function here.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
     status: StatusCode,
     body: ProblemBody,
     headers: HeaderMap,
@@ -117,7 +120,7 @@ pub struct Problem {
 
 impl Problem {
     fn new(status: StatusCode, code: &str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             status,
             body: ProblemBody {
                 kind: format!("{TYPE_PREFIX}{code}"),
@@ -132,11 +135,11 @@ impl Problem {
                 request_id: None,
             },
             headers: HeaderMap::new(),
-        }
+        }))
     }
 
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.0.headers.insert(name, value);
         self
     }
 
@@ -162,7 +165,7 @@ impl Problem {
             "The API key does not allow this",
             format!("the key lacks the scope {scope}"),
         );
-        problem.body.scope = Some(scope);
+        problem.0.body.scope = Some(scope);
         problem
     }
 
@@ -191,8 +194,8 @@ impl Problem {
             "The Idempotency-Key belongs to another request",
             format!("the first request with this key differs at {pointer}"),
         );
-        problem.body.pointer = Some(pointer);
-        problem.body.intent_id = Some(intent_id);
+        problem.0.body.pointer = Some(pointer);
+        problem.0.body.intent_id = Some(intent_id);
         problem
     }
 
@@ -215,8 +218,8 @@ impl Problem {
                 "intent {intent_id} has the same workflow_id and method and differs at {pointer}"
             ),
         );
-        problem.body.pointer = Some(pointer);
-        problem.body.intent_id = Some(intent_id);
+        problem.0.body.pointer = Some(pointer);
+        problem.0.body.intent_id = Some(intent_id);
         problem
     }
 
@@ -235,7 +238,7 @@ impl Problem {
             "The request is not valid",
             detail,
         );
-        problem.body.errors = errors;
+        problem.0.body.errors = errors;
         problem
     }
 
@@ -300,7 +303,7 @@ impl Problem {
             "The intent is final",
             format!("the intent is {status}, and that never changes again"),
         );
-        problem.body.intent_id = Some(intent_id);
+        problem.0.body.intent_id = Some(intent_id);
         problem
     }
 
@@ -310,11 +313,14 @@ impl Problem {
             "intent-not-parked",
             "Only a parked intent can be queued again",
             match status {
-                "parked" => "an attempt of the intent is not explained yet, so none other may be made".to_owned(),
+                "parked" => {
+                    "an attempt of the intent is not explained yet, so none other may be made"
+                        .to_owned()
+                }
                 other => format!("the intent is {other}"),
             },
         );
-        problem.body.intent_id = Some(intent_id);
+        problem.0.body.intent_id = Some(intent_id);
         problem
     }
 
@@ -357,29 +363,28 @@ impl Problem {
         )
     }
 
-    pub(super) const fn status(&self) -> StatusCode {
-        self.status
+    pub(super) fn status(&self) -> StatusCode {
+        self.0.status
     }
 
     /// The document, as it is answered for a path.
     pub(super) fn document(&self, instance: &str) -> String {
-        let mut body = self.body.clone();
+        let mut body = self.0.body.clone();
         instance.clone_into(&mut body.instance);
         redact_seeds(&to_text(&body))
     }
 
     /// The whole answer for a path; a failure of ours names the request.
     pub(super) fn answer(mut self, instance: &str, request_id: &str) -> Response {
-        if self.status.is_server_error() {
-            self.body.request_id = Some(request_id.to_owned());
+        if self.0.status.is_server_error() {
+            self.0.body.request_id = Some(request_id.to_owned());
         }
         let text = self.document(instance);
-        let mut response = (self.status, text).into_response();
-        response.headers_mut().extend(self.headers);
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static(PROBLEM_JSON),
-        );
+        let mut response = (self.0.status, text).into_response();
+        response.headers_mut().extend(self.0.headers);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         response
     }
 }
@@ -387,7 +392,7 @@ impl Problem {
 impl IntoResponse for Problem {
     /// Without a body: the edge knows the path and the request, and writes it.
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
+        let mut response = self.0.status.into_response();
         response.extensions_mut().insert(self);
         response
     }

@@ -59,11 +59,9 @@ impl Query {
     pub fn text(&mut self, name: &str) -> Option<String> {
         let value = self.raw(name)?;
         let characters = value.chars().count();
-        if characters == 0
-            || characters > MAX_CHARACTERS
-            || value.chars().any(char::is_control)
-        {
-            let detail = format!("must have 1 to {MAX_CHARACTERS} characters, none a control character");
+        if characters == 0 || characters > MAX_CHARACTERS || value.chars().any(char::is_control) {
+            let detail =
+                format!("must have 1 to {MAX_CHARACTERS} characters, none a control character");
             self.refuse(name, detail);
             return None;
         }

@@ -152,7 +152,9 @@ pub async fn attempts(
     let id = find(&shared, &caller.tenant, &id).await?.id;
     let after = after.unwrap_or(i32::MAX);
     let store = &shared.store;
-    let rows = store.attempts_after(id, after, i64::from(limit) + 1).await?;
+    let rows = store
+        .attempts_after(id, after, i64::from(limit) + 1)
+        .await?;
     let numbers: Vec<i32> = rows.iter().map(|row| row.number).collect();
     let bumps = store.fee_bumps(&[id]).await?;
     let submissions = store.submissions(id, &numbers, MAX_SUBMISSIONS).await?;

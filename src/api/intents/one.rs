@@ -44,9 +44,10 @@ pub async fn one(
     let body = to_text(&IntentBody::new(&shared, row)?);
     let hash = Sha256::digest(body.as_bytes());
     let tag = format!("\"{}\"", hex::encode(&hash[..ETAG_BYTES]));
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
-        value.to_str().is_ok_and(|list| names(list, &tag))
-    });
+    let known = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .any(|value| value.to_str().is_ok_and(|list| names(list, &tag)));
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

@@ -127,9 +127,8 @@ pub async fn post(
     }
     let value = body::read(&headers, body, shared.settings.max_body_bytes).await?;
     let wait = prefer::wait(&headers)?;
-    let request = read(&value, &shared.accounts).map_err(|errors| {
-        Problem::invalid(errors.into_iter().map(Violation::from).collect())
-    })?;
+    let request = read(&value, &shared.accounts)
+        .map_err(|errors| Problem::invalid(errors.into_iter().map(Violation::from).collect()))?;
     let form = request.to_json();
     let asked = Asked {
         tenant: caller.tenant,

@@ -54,7 +54,11 @@ pub async fn replay(shared: &Shared, asked: &Asked) -> Result<Replay, Problem> {
         // Whoever began to answer is gone, or will not finish: the intent is on record, so its answer can be given.
         (None, _) => {
             let within = asked.answered_within();
-            if !shared.store.take_over_key(&asked.tenant, key, within).await? {
+            if !shared
+                .store
+                .take_over_key(&asked.tenant, key, within)
+                .await?
+            {
                 return Ok(Replay::Gone);
             }
             let seconds = asked.wait.unwrap_or(0);

@@ -136,12 +136,13 @@ pub struct ReasonBody {
 
 /// A JSON column as one of the structures above.
 fn column<T: for<'de> Deserialize<'de>>(value: Option<Value>) -> Result<Option<T>, StoreError> {
-    value.map(serde_json::from_value).transpose().map_err(|error| {
-        StoreError::Corrupt {
+    value
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|error| StoreError::Corrupt {
             table: "intents",
             what: error.to_string(),
-        }
-    })
+        })
 }
 
 impl IntentBody {
