@@ -274,20 +274,24 @@ impl Engine {
         }
     }
 
-    /// A successful transaction with a tag that moves the source's funds, so that nobody else can have made it.
+    /// A successful transaction with a tag that moves the source's funds, or that we sponsored: nobody else can have made
+    /// it.
     fn tagged(&self, landed: Landed) -> Option<(Tag, Landed)> {
         if !landed.successful {
             return None;
         }
         let (inner, bump) = decode(&landed.envelope_xdr).ok()?;
         let tag = tag_of(&inner.tx, bump.as_ref())?;
-        let ours = inner.tx.operations.iter().any(|operation| {
+        let moves_funds = inner.tx.operations.iter().any(|operation| {
             let account = operation
                 .source_account
                 .as_ref()
                 .unwrap_or(&inner.tx.source_account);
             AccountId::of_muxed(account) == self.settings.source
         });
+        let sponsored = bump
+            .is_some_and(|bump| AccountId::of_muxed(&bump.fee_source) == self.settings.fee_account);
+        let ours = moves_funds || sponsored;
         ours.then_some((tag, landed))
     }
 }

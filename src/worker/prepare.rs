@@ -133,6 +133,19 @@ impl Engine {
         let mut turned = Vec::new();
         for claimed in &claim.claimed {
             match self.sign(claimed, header) {
+                // The same signed transaction belongs to another workflow already: it lands once, and for that one.
+                Ok((attempt, _))
+                    if attempt.attempt.presigned
+                        && self
+                            .store
+                            .is_attempted(&attempt.attempt.inner_hash.0)
+                            .await? =>
+                {
+                    turned.push((
+                        claimed.id,
+                        Turned::Fail(already_used(attempt.attempt.inner_hash)),
+                    ));
+                }
                 Ok((attempt, flight)) => {
                     attempts.push(attempt);
                     flights.push((claimed.id, flight));
@@ -182,6 +195,14 @@ impl Engine {
         let parked = u32::try_from(claimed.parked_times).unwrap_or(0);
         let terms = self.terms(&request, parked);
         let (attempt, bytes) = match &request.content {
+            Content::Presigned(_) if claimed.on_our_channel => {
+                return Err(Turned::Fail(Reason::new(
+                    "channel_used",
+                    "The signed transaction uses a channel of this submitter",
+                    "its source account supplies sequence numbers here: give its operations instead",
+                    false,
+                )));
+            }
             Content::Presigned(presigned) => self.sponsor(presigned, number, header)?,
             Content::Operations(_) => {
                 self.build(claimed, &request, &key, number, terms.cap, header)?
@@ -352,6 +373,15 @@ impl Engine {
         ));
         Ok((attempt, bytes))
     }
+}
+
+fn already_used(hash: TxHash) -> Reason {
+    Reason::new(
+        "transaction_already_used",
+        "The signed transaction belongs to another workflow",
+        format!("transaction {hash} was given for another workflow before; it can land only once"),
+        false,
+    )
 }
 
 fn list(errors: &[FieldError]) -> String {
