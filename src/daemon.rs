@@ -23,7 +23,7 @@ use crate::store::{Store, StoreError};
 use crate::worker::{self, Engine, Phase, Status, Waker};
 
 /// Between two tries to reach the database at start.
-const CONNECT_RETRY: Duration = Duration::from_millis(500);
+const CONNECT_RETRY: Duration = Duration::from_secs(1);
 /// Between two purges of expired idempotency keys.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// Between two updates of the gauges.
@@ -89,14 +89,17 @@ pub async fn connect(config: &Config) -> anyhow::Result<Store> {
         let variable = config::variable("database.url");
         format!("database.url ({variable})")
     };
-    let clock = tokio::time::Instant::now();
+    let begun = tokio::time::Instant::now();
+    let mut told = false;
     loop {
         match Store::connect(url, config.database.max_connections).await {
             Ok(store) => return Ok(store),
             Err(error @ StoreError::Away(_))
-                if clock.elapsed() < config.database.connect_timeout =>
+                if begun.elapsed() < config.database.connect_timeout =>
             {
-                tracing::info!(%error, "waiting for the database");
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%error, "waiting for the database");
+                }
                 tokio::time::sleep(CONNECT_RETRY).await;
             }
             Err(error) => return Err(error).with_context(named),

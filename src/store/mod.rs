@@ -15,8 +15,8 @@ pub mod settle;
 
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, PgPool};
 use thiserror::Error;
 
 /// Seconds that a caller waits for a connection before the database counts as away.
@@ -30,10 +30,10 @@ pub const WAKE_CHANNEL: &str = "submitter_intents";
 pub enum StoreError {
     /// The database cannot be reached, or ended the connection. Whether the change was made is not known.
     #[error("the database is away: {0}")]
-    Away(#[source] sqlx::Error),
+    Away(sqlx::Error),
     /// The database answered with an error.
     #[error("the database refused: {0}")]
-    Refused(#[source] sqlx::Error),
+    Refused(sqlx::Error),
     /// A migration failed.
     #[error("the schema could not be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -119,6 +119,12 @@ impl Store {
         let options = options
             .application_name("stellar-submitter")
             .options([("synchronous_commit", "on")]);
+        // One connection outside of the pool, whose errors say only that it ran out of time.
+        let probe = tokio::time::timeout(ACQUIRE_TIMEOUT, async {
+            let connection = sqlx::PgConnection::connect_with(&options).await?;
+            connection.close().await
+        });
+        probe.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
