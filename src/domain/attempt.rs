@@ -6,6 +6,10 @@ use super::intent::OnStateError;
 use super::primitives::{ChainTime, LedgerSeq, Stroops, TxHash};
 use super::reason::Reason;
 
+/// Ledgers between the two sights of a missing account: one alone can be a Horizon that rebuilds its state. A Horizon
+/// that lags by less also shows, after them, everything that could land before the first.
+pub const MISSING_LEDGERS: u32 = 10;
+
 /// The newest ledger that is known to have closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -173,6 +177,20 @@ impl Progress {
         let mut progress = Self::fresh();
         progress.maybe_sent = true;
         progress
+    }
+
+    /// Whether the account is missing for so long that its second sight would prove the attempt dead.
+    #[must_use]
+    pub fn is_long_missing(&self, now: LedgerSeq) -> bool {
+        self.missing_since
+            .is_some_and(|first| now >= first.plus(MISSING_LEDGERS))
+    }
+
+    /// Whether the hash was looked up, and absent, that long after the first sight. A missing account has no sequence
+    /// number that proves anything: the transaction may have landed before the account was merged away.
+    #[must_use]
+    pub fn is_absent_long_after_missing(&self) -> bool {
+        self.absent_at.is_some_and(|at| self.is_long_missing(at))
     }
 }
 

@@ -35,10 +35,13 @@ pub fn next(snapshot: &Snapshot, head: Head) -> Action {
         return Action::Wait;
     }
     if attempt.is_overdue(head) || progress.check_account {
-        // Without an account there is no sequence number that could prove it: it may have landed before the account
-        // went, so the hash is looked up between the two sights.
-        let gone = progress.missing_since.is_some() && progress.absent_at.is_none();
-        return if gone { Action::LookUp } else { Action::Prove };
+        let look_first =
+            progress.is_long_missing(head.ledger) && !progress.is_absent_long_after_missing();
+        return if look_first {
+            Action::LookUp
+        } else {
+            Action::Prove
+        };
     }
     if terms.cancel_requested || progress.verdict.is_some() {
         // Never sent and no longer wanted still needs its proof: the fence comes by itself. A landing shows in a ledger.

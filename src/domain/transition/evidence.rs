@@ -12,8 +12,6 @@ use super::ending::dead;
 
 /// Ledgers for which a consumed sequence number may stay unexplained (a replica that lags) before a person is called.
 const UNEXPLAINED_LEDGERS: u32 = 20;
-/// Ledgers between the two sights of a missing account: one alone can be a Horizon that rebuilds its state.
-const MISSING_LEDGERS: u32 = 10;
 
 /// What was gathered about an attempt's sequence number from one Horizon, in this order.
 #[derive(Clone, Debug)]
@@ -128,14 +126,10 @@ fn missing(snapshot: &mut Snapshot, as_of: LedgerSeq, head: Head) -> Transition 
         snapshot.progress.idle_until = head.ledger.plus(1);
         return Transition::Learned;
     }
-    let Some(first) = snapshot.progress.missing_since else {
-        snapshot.progress.missing_since = Some(as_of);
-        // Between the two sights the hash is looked up once more: it may have landed before the account went.
-        snapshot.progress.absent_at = None;
-        return Transition::Learned;
-    };
-    if as_of < first.plus(MISSING_LEDGERS) || snapshot.progress.absent_at.is_none() {
-        snapshot.progress.idle_until = head.ledger.plus(1);
+    let first = *snapshot.progress.missing_since.get_or_insert(as_of);
+    let progress = &mut snapshot.progress;
+    if !progress.is_long_missing(as_of) || !progress.is_absent_long_after_missing() {
+        progress.idle_until = head.ledger.plus(1);
         return Transition::Learned;
     }
     dead(
