@@ -9,6 +9,10 @@ create table submitter.network (
     anchor_ledger bigint,
     anchor_hash   bytea check (length(anchor_hash) = 32),
     anchor_closed_at timestamptz,
+    -- How far the source account's history was read: everything of ours before it is in landings.
+    history_cursor bigint not null default 0,
+    -- Nothing is signed before this ledger: envelopes of an earlier life of ours may still land.
+    quarantine_until bigint,
     updated_at    timestamptz not null default now(),
     check ((anchor_ledger is null) = (anchor_hash is null))
 );
@@ -88,6 +92,18 @@ end $$;
 create trigger intents_final before update on submitter.intents
     for each row when (old.finished_at is not null)
     execute function submitter.refuse_change_of_final_intent();
+
+-- Successful transactions of ours that the records did not know: sent by a submitter whose records were lost.
+-- The intent whose tag it is, and that rebuilds to its hash, is done; it is never paid again.
+create table submitter.landings (
+    hash      bytea primary key check (length(hash) = 32),
+    tag       bigint not null check (tag > 0),
+    ledger    bigint not null,
+    landed    jsonb not null,
+    envelope  bytea not null,
+    seen_at   timestamptz not null default now()
+);
+create index landings_tag on submitter.landings (tag);
 
 -- Accounts that supply sequence numbers.
 create table submitter.channels (

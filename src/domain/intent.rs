@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 
 pub use compare::{first_difference, first_difference_of_forms};
 pub use presigned::Presigned;
-pub use read::{Accounts, read};
+pub use read::{Accounts, read, read_stored};
 
 use super::memo::Memo;
 use super::operation::Operation;

@@ -197,6 +197,10 @@ pub struct LedgerHeader {
     pub sequence: LedgerSeq,
     /// Its hash.
     pub hash: [u8; 32],
+    /// The hash of the ledger before it.
+    pub previous: [u8; 32],
+    /// How many transactions it recorded, failed ones too.
+    pub transactions: u32,
     /// When it closed.
     pub closed_at: ChainTime,
     /// The smallest fee an operation, in stroops.

@@ -86,6 +86,10 @@ fn header(answer: &Answer, ledger: &wire::Ledger) -> Result<LedgerHeader, Unknow
     Ok(LedgerHeader {
         sequence: LedgerSeq(ledger.sequence),
         hash: ledger.hash.0,
+        previous: ledger.prev_hash.0,
+        transactions: ledger
+            .successful_transaction_count
+            .saturating_add(ledger.failed_transaction_count.unwrap_or(0)),
         closed_at: ChainTime(closed_at),
         base_fee: stroops(ledger.base_fee_in_stroops),
         base_reserve: stroops(ledger.base_reserve_in_stroops),

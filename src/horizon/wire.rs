@@ -89,7 +89,11 @@ pub struct Percentiles {
 #[derive(Debug, Deserialize)]
 pub struct Ledger {
     pub hash: TxHash,
+    pub prev_hash: TxHash,
     pub sequence: u32,
+    pub successful_transaction_count: u32,
+    #[serde(default)]
+    pub failed_transaction_count: Option<u32>,
     #[serde(with = "time::serde::rfc3339")]
     pub closed_at: OffsetDateTime,
     pub base_fee_in_stroops: u32,

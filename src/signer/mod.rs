@@ -1,5 +1,6 @@
 //! Custody: who signs. Keys in this process now; a KMS or a vault stands behind the same trait.
 
+mod keyring;
 mod local;
 mod secret_key;
 pub mod sep5;
@@ -7,6 +8,7 @@ pub mod sep5;
 use stellar_xdr::DecoratedSignature;
 use thiserror::Error;
 
+pub use keyring::Keyring;
 pub use local::LocalKeys;
 pub use secret_key::{SecretKey, SecretKeyError};
 pub use sep5::{ChannelSeed, SeedError};

@@ -7,6 +7,7 @@ pub mod channels;
 pub mod events;
 pub mod idempotency;
 pub mod intents;
+pub mod landings;
 pub mod leases;
 pub mod network;
 pub mod prepare;
@@ -210,4 +211,49 @@ fn to_timestamp(at: crate::domain::primitives::ChainTime) -> time::OffsetDateTim
         .and_then(|seconds| time::OffsetDateTime::from_unix_timestamp(seconds).ok())
         // Beyond the year 9999 a column need not know the difference.
         .unwrap_or(time::macros::datetime!(9999-12-31 23:59:59 UTC))
+}
+
+/// Announcements of new work.
+pub struct Wakes(sqlx::postgres::PgListener);
+
+impl Wakes {
+    /// Waits for the next announcement; one that was missed while the connection was lost counts as one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the connection is lost for good.
+    pub async fn next(&mut self) -> Result<(), StoreError> {
+        self.0.try_recv().await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Begins to hear announcements of new work.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn listen(&self) -> Result<Wakes, StoreError> {
+        let mut listener = sqlx::postgres::PgListener::connect_with(&self.pool).await?;
+        listener.listen(WAKE_CHANNEL).await?;
+        Ok(Wakes(listener))
+    }
+}
+
+/// Makes a database beside the one of the URL, named by the time; returns its name.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn create_database(url: &str) -> Result<String, StoreError> {
+    let store = Store::connect(url, 1).await?;
+    let (name,): (String,) = sqlx::query_as(
+        "select 'run_' || to_char(clock_timestamp() at time zone 'utc', 'YYYYMMDD_HH24MISS_US')",
+    )
+    .fetch_one(&store.pool)
+    .await?;
+    // The name was made just above, out of digits.
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}")))
+        .execute(&store.pool)
+        .await?;
+    store.pool.close().await;
+    Ok(name)
 }

@@ -225,6 +225,19 @@ impl Store {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
+    /// The ids of everything that a worker owns.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn owned_ids(&self, worker: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        let rows: Vec<(Uuid,)> =
+            sqlx::query_as("select id from submitter.intents where owner = $1")
+                .bind(worker)
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
     /// Which of the worker's intents were canceled.
     ///
     /// # Errors

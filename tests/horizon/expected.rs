@@ -1,5 +1,5 @@
 //! What the client must make of each recorded answer. Checked against the observation that was written when it was
-//! recorded (see `observations::lines_agree_with_what_was_written_down`), and against the recorded JSON by hand.
+//! recorded: see `observations::lines_agree_with_what_was_written_down`.
 
 /// (capture, observation).
 pub const EXPECTED: &[(&str, &str)] = &[

@@ -1,0 +1,128 @@
+//! `doctor`: whether everything that the daemon needs is there.
+
+use serde::Serialize;
+
+use super::{Global, output};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Config, Required};
+use crate::daemon::{connect, horizon, keyring};
+
+/// Seconds that our clock and the chain's may differ before it is said.
+const CLOCK_SECONDS: i64 = 30;
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: String,
+    ok: bool,
+    detail: String,
+}
+
+/// Checks all, says what it found, and fails where anything is wrong.
+pub async fn run(global: &Global) -> anyhow::Result<()> {
+    let config = global.load_quiet(&[Required::Database, Required::Horizon, Required::Source])?;
+    let mut findings = vec![finding(
+        "configuration",
+        Ok("every key is known and valid".to_owned()),
+    )];
+    findings.push(finding("database", database(&config).await));
+    findings.extend(chain(&config).await?);
+    let wrong = findings.iter().filter(|finding| !finding.ok).count();
+    if global.json {
+        output::json(&findings)?;
+    } else {
+        for finding in &findings {
+            println!(
+                "{}  {:<28} {}",
+                if finding.ok { "ok   " } else { "WRONG" },
+                finding.what,
+                finding.detail
+            );
+        }
+    }
+    if wrong > 0 {
+        anyhow::bail!("{wrong} of {} checks failed", findings.len());
+    }
+    Ok(())
+}
+
+fn finding(what: impl Into<String>, result: Result<String, String>) -> Finding {
+    let ok = result.is_ok();
+    let detail = result.unwrap_or_else(|error| error);
+    Finding {
+        what: what.into(),
+        ok,
+        detail,
+    }
+}
+
+async fn database(config: &Config) -> Result<String, String> {
+    let store = connect(config)
+        .await
+        .map_err(|error| format!("{error:#}"))?;
+    store.migrate().await.map_err(|error| error.to_string())?;
+    let passphrase = config
+        .network_passphrase()
+        .map_err(|error| error.to_string())?;
+    store
+        .tie_to_network(passphrase)
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok("reached, and its schema is up to date".to_owned())
+}
+
+async fn chain(config: &Config) -> anyhow::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let pool = horizon(config)?;
+    let (_, accounts, fee_account) = keyring(config)?;
+    for endpoint in pool.endpoints() {
+        let status = endpoint.check_network().await;
+        findings.push(finding(
+            format!("horizon {}", endpoint.name()),
+            status
+                .map(|status| {
+                    format!(
+                        "version {}, ledger {}, history from {}",
+                        status.horizon_version, status.latest, status.elder
+                    )
+                })
+                .map_err(|error| error.to_string()),
+        ));
+        let header = endpoint.latest_ledger().await;
+        findings.push(finding("clock", match header {
+            Ok(Some(header)) => {
+                let closed = i64::try_from(header.closed_at.0).unwrap_or(i64::MAX);
+                let age = SystemClock.now().unix_timestamp() - closed;
+                if age.abs() <= CLOCK_SECONDS {
+                    Ok(format!("the newest ledger closed {age} s ago"))
+                } else {
+                    Err(format!("the newest ledger closed {age} s ago: this clock is wrong, or Horizon is behind"))
+                }
+            }
+            Ok(None) => Err("there is no ledger yet".to_owned()),
+            Err(unknown) => Err(unknown.detail),
+        }));
+    }
+    for (name, account) in [
+        ("source account", accounts.default_source),
+        ("fee account", fee_account),
+    ] {
+        let snapshot = pool.any().account(account).await;
+        findings.push(finding(
+            name,
+            match snapshot {
+                Ok(snapshot) => match snapshot.state {
+                    Some(state) => Ok(format!(
+                        "{account} has {} XLM as of ledger {}",
+                        state.native_balance, snapshot.as_of
+                    )),
+                    None => Err(format!(
+                        "{account} does not exist as of ledger {}: fund it",
+                        snapshot.as_of
+                    )),
+                },
+                Err(unknown) => Err(format!("{account}: {}", unknown.detail)),
+            },
+        ));
+    }
+    Ok(findings)
+}

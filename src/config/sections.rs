@@ -1,0 +1,231 @@
+//! The checked configuration, in types that cannot be wrong.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::error::ConfigError;
+use crate::domain::primitives::Stroops;
+use crate::horizon::{Deadlines, HorizonOptions};
+use crate::signer::{ChannelSeed, SecretKey};
+use crate::telemetry::LogFormat;
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// PostgreSQL.
+    pub database: DatabaseConfig,
+    /// The Horizons.
+    pub horizon: HorizonConfig,
+    /// Stellar RPC.
+    pub rpc: RpcConfig,
+    /// The network's passphrase, where given.
+    pub passphrase: Option<String>,
+    /// Keys and channels.
+    pub accounts: AccountsConfig,
+    /// Bids.
+    pub fees: FeesConfig,
+    /// The engine's pace.
+    pub engine: EngineConfig,
+    /// The REST API.
+    pub api: ApiConfig,
+    /// Log lines.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// The database's URL.
+    ///
+    /// # Errors
+    /// Names the key where it is not given.
+    pub fn database_url(&self) -> Result<&SecretString, ConfigError> {
+        required("database.url", self.database.url.as_ref())
+    }
+
+    /// The network's passphrase.
+    ///
+    /// # Errors
+    /// Names the key where it is not given.
+    pub fn network_passphrase(&self) -> Result<&str, ConfigError> {
+        required("network.passphrase", self.passphrase.as_deref())
+    }
+
+    /// What the pool of Horizons needs.
+    ///
+    /// # Errors
+    /// Names the key that is not given.
+    pub fn horizon_options(&self) -> Result<HorizonOptions, ConfigError> {
+        let urls = Some(&self.horizon.urls).filter(|urls| !urls.is_empty());
+        Ok(HorizonOptions {
+            urls: required("horizon.urls", urls)?.clone(),
+            passphrase: self.network_passphrase()?.to_owned(),
+            requests_per_hour: self.horizon.requests_per_hour,
+            deadlines: self.horizon.deadlines,
+        })
+    }
+
+    /// The key of the account that pays.
+    ///
+    /// # Errors
+    /// Names the key where it is not given.
+    pub fn source_secret(&self) -> Result<&SecretKey, ConfigError> {
+        required("accounts.source_secret", self.accounts.source.as_ref())
+    }
+}
+
+fn required<T>(key: &str, value: Option<T>) -> Result<T, ConfigError> {
+    value.ok_or_else(|| ConfigError::value(key, "is required and not given"))
+}
+
+/// `[database]`.
+#[derive(Clone, Debug)]
+pub struct DatabaseConfig {
+    /// Where it is, with its password; `None` where not given.
+    pub url: Option<SecretString>,
+    /// Connections at most.
+    pub max_connections: u32,
+    /// How long a connection may take to open, or to become free.
+    pub connect_timeout: Duration,
+}
+
+/// How envelopes are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubmitMode {
+    /// `POST /transactions_async`.
+    Async,
+    /// `POST /transactions`.
+    Sync,
+}
+
+/// `[horizon]`.
+#[derive(Clone)]
+pub struct HorizonConfig {
+    /// Base URLs; empty where not given.
+    pub urls: Vec<Url>,
+    /// Requests an hour to each; 0: any number.
+    pub requests_per_hour: u32,
+    /// How envelopes are sent.
+    pub submit: SubmitMode,
+    /// How long a request may take.
+    pub deadlines: Deadlines,
+}
+
+/// `[rpc]`.
+#[derive(Clone)]
+pub struct RpcConfig {
+    /// Base URL; `None` where not given.
+    pub url: Option<Url>,
+    /// How long a call may take.
+    pub request_timeout: Duration,
+}
+
+/// `[accounts]`.
+#[derive(Clone, Debug)]
+pub struct AccountsConfig {
+    /// The account that pays; `None` where not given.
+    pub source: Option<SecretKey>,
+    /// What channels are derived from; always there where `channels` is not 0.
+    pub channel_seed: Option<ChannelSeed>,
+    /// Channels to keep open.
+    pub channels: u32,
+    /// What a new channel holds.
+    pub channel_starting_balance: Stroops,
+    /// Below this a channel is filled up to its starting balance, which is more.
+    pub channel_top_up_below: Stroops,
+    /// The account that pays for fee bumps; `None`: the source.
+    pub fee: Option<SecretKey>,
+}
+
+/// Who pays the fee of an ordinary transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeePayer {
+    /// The channel, by a plain envelope.
+    Channel,
+    /// The fee account, by a fee bump around each.
+    FeeAccount,
+}
+
+/// `[fees]`.
+#[derive(Clone, Copy, Debug)]
+pub struct FeesConfig {
+    /// Who pays.
+    pub payer: FeePayer,
+    /// The highest bid for one operation.
+    pub max_fee_per_operation: Stroops,
+    /// Percent of recent bids that the first bid should beat: 50, 80 or 95.
+    pub percentile: u8,
+}
+
+/// `[engine]`.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineConfig {
+    /// Ledgers for which an envelope is valid.
+    pub validity_ledgers: u32,
+    /// How long a claim lasts without being renewed.
+    pub lease: Duration,
+    /// Intents claimed at once.
+    pub batch_size: u32,
+    /// Attempts in flight at most.
+    pub max_in_flight: u32,
+    /// Ledgers without a trace after which the same bytes go out again.
+    pub resubmit_after_ledgers: u32,
+    /// How often to look where nothing announces work.
+    pub poll: Duration,
+    /// How long work may take to end after SIGTERM.
+    pub drain: Duration,
+}
+
+/// `[api]`.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Where to serve.
+    pub listen: SocketAddr,
+    /// A key to store at start.
+    pub bootstrap_key: Option<SecretString>,
+    /// Whether `Idempotency-Key` is needed.
+    pub idempotency_key_required: bool,
+    /// How long stored answers live.
+    pub idempotency_ttl: Duration,
+    /// The largest body of one request, in bytes.
+    pub max_body_bytes: usize,
+    /// The largest body of a bulk request, in bytes.
+    pub bulk_max_body_bytes: usize,
+    /// The longest `Prefer: wait`.
+    pub max_wait: Duration,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// How lines look.
+    pub format: LogFormat,
+    /// Which lines.
+    pub filter: String,
+}
+
+/// Hosts only: a provider's key may be in the rest.
+fn hosts(urls: &[Url]) -> Vec<&str> {
+    urls.iter().filter_map(Url::host_str).collect()
+}
+
+impl std::fmt::Debug for HorizonConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HorizonConfig")
+            .field("hosts", &hosts(&self.urls))
+            .field("requests_per_hour", &self.requests_per_hour)
+            .field("submit", &self.submit)
+            .field("deadlines", &self.deadlines)
+            .finish()
+    }
+}
+
+impl std::fmt::Debug for RpcConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RpcConfig")
+            .field("host", &hosts(self.url.as_slice()))
+            .field("request_timeout", &self.request_timeout)
+            .finish()
+    }
+}

@@ -1,0 +1,334 @@
+//! A transaction as it was sent: parsed, hashed, and with what the ledger asks of it at hand.
+
+use std::sync::Mutex;
+
+use sha2::{Digest, Sha256};
+use stellar_xdr::{
+    DecoratedSignature, FeeBumpTransactionEnvelope, FeeBumpTransactionInnerTx, LedgerBounds,
+    Limits, Memo, MuxedAccount, Operation, OperationBody, Preconditions, ReadXdr, SignerKey,
+    TimeBounds, Transaction, TransactionEnvelope, TransactionExt, TransactionV0Envelope,
+    TransactionV1Envelope, Uint256, WriteXdr,
+};
+use thiserror::Error;
+
+use super::account::AccountKey;
+use super::signature::Verdicts;
+
+/// The largest envelope that is read, in bytes of XDR (Horizon's own limit).
+pub const MAX_ENVELOPE_BYTES: usize = 1_000_000;
+/// How deep an envelope may nest.
+const MAX_ENVELOPE_DEPTH: u32 = 500;
+
+/// Why bytes are no transaction.
+#[derive(Debug, Error)]
+pub enum FrameError {
+    /// Not an envelope, or cut short, or too long.
+    #[error("the envelope's XDR does not decode")]
+    Xdr(#[from] stellar_xdr::Error),
+}
+
+/// A transaction or a fee bump, as sent.
+pub struct Frame {
+    envelope: TransactionEnvelope,
+    bytes: Box<[u8]>,
+    hash: [u8; 32],
+    inner_hash: Option<[u8; 32]>,
+    full_hash: [u8; 32],
+    inner_full_hash: Option<[u8; 32]>,
+    verdicts: Mutex<Verdicts>,
+}
+
+impl Frame {
+    /// Reads an envelope. The old `TransactionV0` is turned into its modern twin, as stellar-core does.
+    pub fn parse(bytes: &[u8], network_id: [u8; 32]) -> Result<Self, FrameError> {
+        let limits = Limits {
+            depth: MAX_ENVELOPE_DEPTH,
+            len: MAX_ENVELOPE_BYTES,
+        };
+        let envelope = modern(TransactionEnvelope::from_xdr(bytes, limits)?)?;
+        let bytes = envelope.to_xdr(Limits::none())?.into_boxed_slice();
+        let hash = envelope.hash(network_id)?;
+        let inner_hash = match &envelope {
+            TransactionEnvelope::TxFeeBump(bump) => Some(inner(bump).hash(network_id)?),
+            TransactionEnvelope::Tx(_) | TransactionEnvelope::TxV0(_) => None,
+        };
+        let full_hash = Sha256::digest(&bytes).into();
+        let inner_full_hash = match &envelope {
+            TransactionEnvelope::TxFeeBump(bump) => {
+                let alone = TransactionEnvelope::Tx(inner(bump).clone());
+                Some(Sha256::digest(alone.to_xdr(Limits::none())?).into())
+            }
+            TransactionEnvelope::Tx(_) | TransactionEnvelope::TxV0(_) => None,
+        };
+        Ok(Self {
+            envelope,
+            bytes,
+            hash,
+            inner_hash,
+            full_hash,
+            inner_full_hash,
+            verdicts: Mutex::default(),
+        })
+    }
+
+    /// The envelope's XDR.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The hash that the outermost signatures sign.
+    pub fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
+
+    /// The inner transaction's hash, for a fee bump.
+    pub fn inner_hash(&self) -> Option<[u8; 32]> {
+        self.inner_hash
+    }
+
+    /// The hash that the transaction's own signatures sign: the inner one's, for a fee bump.
+    pub fn contents_hash(&self) -> [u8; 32] {
+        self.inner_hash.unwrap_or(self.hash)
+    }
+
+    /// The hash of the whole envelope, signatures included: what stellar-core bans by.
+    pub fn full_hash(&self) -> [u8; 32] {
+        self.full_hash
+    }
+
+    /// The same of the envelope in a fee bump.
+    pub fn inner_full_hash(&self) -> Option<[u8; 32]> {
+        self.inner_full_hash
+    }
+
+    /// The fee bump around the transaction, if there is one.
+    pub fn fee_bump(&self) -> Option<&FeeBumpTransactionEnvelope> {
+        match &self.envelope {
+            TransactionEnvelope::TxFeeBump(bump) => Some(bump),
+            TransactionEnvelope::Tx(_) | TransactionEnvelope::TxV0(_) => None,
+        }
+    }
+
+    /// The transaction itself with its signatures.
+    pub fn inner(&self) -> &TransactionV1Envelope {
+        match &self.envelope {
+            TransactionEnvelope::TxFeeBump(bump) => inner(bump),
+            TransactionEnvelope::Tx(envelope) => envelope,
+            TransactionEnvelope::TxV0(_) => unreachable!("parse() turns V0 into V1"),
+        }
+    }
+
+    /// The transaction itself.
+    pub fn tx(&self) -> &Transaction {
+        &self.inner().tx
+    }
+
+    /// Its operations.
+    pub fn operations(&self) -> &[Operation] {
+        &self.tx().operations
+    }
+
+    /// The account whose sequence number is used.
+    pub fn source(&self) -> AccountKey {
+        AccountKey::of(&self.tx().source_account)
+    }
+
+    /// The account that acts in an operation.
+    pub fn operation_source(&self, operation: &Operation) -> AccountKey {
+        operation
+            .source_account
+            .as_ref()
+            .map_or_else(|| self.source(), AccountKey::of)
+    }
+
+    /// The address of the account that pays.
+    pub fn fee_address(&self) -> &MuxedAccount {
+        self.fee_bump()
+            .map_or(&self.tx().source_account, |bump| &bump.tx.fee_source)
+    }
+
+    /// The account that pays.
+    pub fn fee_source(&self) -> AccountKey {
+        AccountKey::of(self.fee_address())
+    }
+
+    /// The sequence number.
+    pub fn sequence(&self) -> i64 {
+        self.tx().seq_num.0
+    }
+
+    /// The most that may be charged, in stroops.
+    pub fn fee_bid(&self) -> i64 {
+        self.fee_bump()
+            .map_or_else(|| self.inner_fee_bid(), |bump| bump.tx.fee)
+    }
+
+    /// The bid of the transaction itself, in stroops.
+    pub fn inner_fee_bid(&self) -> i64 {
+        i64::from(self.tx().fee)
+    }
+
+    /// What it counts for against the ledger's size: a fee bump is one operation more.
+    pub fn operation_count(&self) -> i64 {
+        self.inner_operation_count() + i64::from(self.fee_bump().is_some())
+    }
+
+    /// The number of operations.
+    pub fn inner_operation_count(&self) -> i64 {
+        i64::try_from(self.operations().len()).expect("XDR holds at most 100 operations")
+    }
+
+    /// The bound on the close time, if there is one.
+    pub fn time_bounds(&self) -> Option<&TimeBounds> {
+        match &self.tx().cond {
+            Preconditions::None => None,
+            Preconditions::Time(bounds) => Some(bounds),
+            Preconditions::V2(conditions) => conditions.time_bounds.as_ref(),
+        }
+    }
+
+    /// The bound on the ledger's number, if there is one.
+    pub fn ledger_bounds(&self) -> Option<&LedgerBounds> {
+        match &self.tx().cond {
+            Preconditions::None | Preconditions::Time(_) => None,
+            Preconditions::V2(conditions) => conditions.ledger_bounds.as_ref(),
+        }
+    }
+
+    /// The lowest sequence number the account may have, when gaps are allowed.
+    pub fn min_sequence(&self) -> Option<i64> {
+        match &self.tx().cond {
+            Preconditions::None | Preconditions::Time(_) => None,
+            Preconditions::V2(conditions) => conditions.min_seq_num.as_ref().map(|n| n.0),
+        }
+    }
+
+    /// How long (seconds, ledgers) the account's sequence number must have rested.
+    pub fn min_sequence_rest(&self) -> (u64, u32) {
+        match &self.tx().cond {
+            Preconditions::None | Preconditions::Time(_) => (0, 0),
+            Preconditions::V2(conditions) => {
+                (conditions.min_seq_age.0, conditions.min_seq_ledger_gap)
+            }
+        }
+    }
+
+    /// Signers besides the accounts' own.
+    pub fn extra_signers(&self) -> &[SignerKey] {
+        match &self.tx().cond {
+            Preconditions::None | Preconditions::Time(_) => &[],
+            Preconditions::V2(conditions) => &conditions.extra_signers,
+        }
+    }
+
+    /// The memo.
+    pub fn memo(&self) -> &Memo {
+        &self.tx().memo
+    }
+
+    /// Signatures of the transaction itself.
+    pub fn inner_signatures(&self) -> &[DecoratedSignature] {
+        &self.inner().signatures
+    }
+
+    /// Signatures of the outermost layer.
+    pub fn signatures(&self) -> &[DecoratedSignature] {
+        self.fee_bump()
+            .map_or_else(|| self.inner_signatures(), |bump| &bump.signatures)
+    }
+
+    /// The name of what the sandbox cannot do with this transaction, if there is something.
+    pub fn unsupported(&self) -> Option<&'static str> {
+        if matches!(self.tx().ext, TransactionExt::V1(_)) {
+            return Some("a contract transaction (Soroban data)");
+        }
+        self.operations()
+            .iter()
+            .find_map(|operation| unsupported_operation(&operation.body))
+    }
+
+    /// What is known of its signatures; shared by every check, so that each is verified once.
+    pub fn verdicts(&self) -> &Mutex<Verdicts> {
+        &self.verdicts
+    }
+
+    /// Verifies ahead, and outside every lock, what an ordinary transaction is signed with: the keys of the accounts it names.
+    pub fn verify_ahead(&self) {
+        let mut keys = vec![self.source()];
+        keys.extend(
+            self.operations()
+                .iter()
+                .filter_map(|op| op.source_account.as_ref())
+                .map(AccountKey::of),
+        );
+        keys.sort_unstable();
+        keys.dedup();
+        let mut verdicts = Verdicts::default();
+        verdicts.verify_all(self.inner_signatures(), &self.contents_hash(), &keys);
+        if let Some(bump) = self.fee_bump() {
+            verdicts.verify_all(&bump.signatures, &self.hash, &[self.fee_source()]);
+        }
+        *self.verdicts.lock().expect("no holder of this lock panics") = verdicts;
+    }
+}
+
+fn inner(bump: &FeeBumpTransactionEnvelope) -> &TransactionV1Envelope {
+    let FeeBumpTransactionInnerTx::Tx(envelope) = &bump.tx.inner_tx;
+    envelope
+}
+
+fn modern(envelope: TransactionEnvelope) -> Result<TransactionEnvelope, FrameError> {
+    let TransactionEnvelope::TxV0(TransactionV0Envelope { tx, signatures }) = envelope else {
+        return Ok(envelope);
+    };
+    let cond = tx
+        .time_bounds
+        .map_or(Preconditions::None, Preconditions::Time);
+    let tx = Transaction {
+        source_account: MuxedAccount::Ed25519(Uint256(tx.source_account_ed25519.0)),
+        fee: tx.fee,
+        seq_num: tx.seq_num,
+        cond,
+        memo: tx.memo,
+        operations: tx.operations,
+        ext: TransactionExt::V0,
+    };
+    Ok(TransactionEnvelope::Tx(TransactionV1Envelope {
+        tx,
+        signatures,
+    }))
+}
+
+fn unsupported_operation(body: &OperationBody) -> Option<&'static str> {
+    match body {
+        OperationBody::CreateAccount(_)
+        | OperationBody::Payment(_)
+        | OperationBody::PathPaymentStrictReceive(_)
+        | OperationBody::PathPaymentStrictSend(_)
+        | OperationBody::SetOptions(_)
+        | OperationBody::AccountMerge(_)
+        | OperationBody::ManageData(_)
+        | OperationBody::BumpSequence(_)
+        | OperationBody::CreateClaimableBalance(_)
+        | OperationBody::ClaimClaimableBalance(_)
+        | OperationBody::Clawback(_)
+        | OperationBody::ClawbackClaimableBalance(_)
+        | OperationBody::SetTrustLineFlags(_) => None,
+        OperationBody::ChangeTrust(op) => super::asset::of_trust(&op.line)
+            .is_none()
+            .then_some("change_trust of a liquidity pool's share"),
+        OperationBody::ManageSellOffer(_) => Some("manage_sell_offer"),
+        OperationBody::CreatePassiveSellOffer(_) => Some("create_passive_sell_offer"),
+        OperationBody::AllowTrust(_) => Some("allow_trust"),
+        OperationBody::Inflation => Some("inflation"),
+        OperationBody::ManageBuyOffer(_) => Some("manage_buy_offer"),
+        OperationBody::BeginSponsoringFutureReserves(_) => Some("begin_sponsoring_future_reserves"),
+        OperationBody::EndSponsoringFutureReserves => Some("end_sponsoring_future_reserves"),
+        OperationBody::RevokeSponsorship(_) => Some("revoke_sponsorship"),
+        OperationBody::LiquidityPoolDeposit(_) => Some("liquidity_pool_deposit"),
+        OperationBody::LiquidityPoolWithdraw(_) => Some("liquidity_pool_withdraw"),
+        OperationBody::InvokeHostFunction(_) => Some("invoke_host_function"),
+        OperationBody::ExtendFootprintTtl(_) => Some("extend_footprint_ttl"),
+        OperationBody::RestoreFootprint(_) => Some("restore_footprint"),
+    }
+}

@@ -1,0 +1,232 @@
+//! Closed ledgers and their transactions, with the indexes that Horizon's routes need.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::account::AccountKey;
+
+/// Bits of a paging token below the ledger's number.
+const LEDGER_SHIFT: u32 = 32;
+/// Bits of a paging token below the transaction's place.
+const TRANSACTION_SHIFT: u32 = 12;
+
+/// The number by which Horizon orders ledgers, transactions and operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Toid(pub u64);
+
+impl Toid {
+    /// Of a ledger.
+    pub fn ledger(ledger: u32) -> Self {
+        Self(u64::from(ledger) << LEDGER_SHIFT)
+    }
+
+    /// Of a transaction, by its place in the ledger from 1.
+    pub fn transaction(ledger: u32, place: u32) -> Self {
+        Self(Self::ledger(ledger).0 | (u64::from(place) << TRANSACTION_SHIFT))
+    }
+
+    /// Of an operation, by its place in the transaction from 1.
+    pub fn operation(self, place: u32) -> Self {
+        Self(self.transaction_part().0 | u64::from(place))
+    }
+
+    /// The ledger it lies in.
+    pub fn ledger_number(self) -> u32 {
+        u32::try_from(self.0 >> LEDGER_SHIFT).unwrap_or(u32::MAX)
+    }
+
+    /// The transaction's place in the ledger, from 1; 0 for the ledger itself.
+    pub fn transaction_place(self) -> u32 {
+        u32::try_from((self.0 >> TRANSACTION_SHIFT) & 0xf_ffff).expect("20 bits fit 32")
+    }
+
+    /// The operation's place in the transaction, from 1; 0 for the transaction itself.
+    pub fn operation_place(self) -> u32 {
+        u32::try_from(self.0 & 0xfff).expect("12 bits fit 32")
+    }
+
+    /// The transaction that an operation belongs to.
+    pub fn transaction_part(self) -> Self {
+        Self(self.0 & !0xfff)
+    }
+}
+
+/// A transaction that a ledger took, successful or failed.
+#[derive(Debug)]
+pub struct TxRecord {
+    /// Its place.
+    pub toid: Toid,
+    /// The outermost hash.
+    pub hash: [u8; 32],
+    /// The inner hash of a fee bump.
+    pub inner_hash: Option<[u8; 32]>,
+    /// XDR of the envelope.
+    pub envelope: Box<[u8]>,
+    /// XDR of the result.
+    pub result: Box<[u8]>,
+    /// Stroops taken.
+    pub fee_charged: i64,
+    /// Whether its operations were done.
+    pub successful: bool,
+}
+
+/// How often each fee an operation occurs, in stroops.
+pub type FeeCounts = BTreeMap<i64, u64>;
+
+/// A closed ledger. Amounts in stroops.
+#[derive(Debug)]
+pub struct LedgerRecord {
+    /// Its number.
+    pub sequence: u32,
+    /// Hash of its header.
+    pub hash: [u8; 32],
+    /// Hash of the header before.
+    pub previous_hash: [u8; 32],
+    /// Unix seconds; grows by one at least from ledger to ledger.
+    pub close_time: u64,
+    /// Successful transactions.
+    pub successful: u32,
+    /// Failed transactions.
+    pub failed: u32,
+    /// Operations of the successful ones.
+    pub operations: u32,
+    /// Operations of all of them.
+    pub set_operations: u32,
+    /// Lumens in existence.
+    pub total_coins: i64,
+    /// Fees taken since the beginning.
+    pub fee_pool: i64,
+    /// The minimum an operation.
+    pub base_fee: i64,
+    /// The reserve a subentry.
+    pub base_reserve: i64,
+    /// The most operations that the ledger takes.
+    pub max_tx_set_size: u32,
+    /// Version of the protocol.
+    pub protocol: u32,
+    /// XDR of the header.
+    pub header: Box<[u8]>,
+    /// In the order in which they were applied.
+    pub transactions: Vec<Arc<TxRecord>>,
+    /// Charged, an operation.
+    pub fees_charged: FeeCounts,
+    /// Bid, an operation.
+    pub fees_bid: FeeCounts,
+}
+
+/// What names an account in history.
+#[derive(Default)]
+struct Mentions {
+    transactions: VecDeque<Toid>,
+    payments: VecDeque<Toid>,
+}
+
+/// Every ledger since the elder one. It grows without end unless a retention is set.
+#[derive(Default)]
+pub struct History {
+    ledgers: VecDeque<LedgerRecord>,
+    by_hash: HashMap<[u8; 32], Toid>,
+    by_account: HashMap<AccountKey, Mentions>,
+}
+
+impl History {
+    /// The newest ledger.
+    pub fn latest(&self) -> Option<&LedgerRecord> {
+        self.ledgers.back()
+    }
+
+    /// The oldest ledger still here; 0 when there is none.
+    pub fn elder(&self) -> u32 {
+        self.ledgers.front().map_or(0, |ledger| ledger.sequence)
+    }
+
+    /// A ledger by its number.
+    pub fn ledger(&self, sequence: u32) -> Option<&LedgerRecord> {
+        self.ledgers
+            .get(usize::try_from(sequence.checked_sub(self.elder())?).ok()?)
+    }
+
+    /// A transaction by its outer or inner hash.
+    pub fn by_hash(&self, hash: &[u8; 32]) -> Option<&Arc<TxRecord>> {
+        self.by_hash
+            .get(hash)
+            .and_then(|toid| self.transaction(*toid))
+    }
+
+    /// A transaction by its place.
+    pub fn transaction(&self, toid: Toid) -> Option<&Arc<TxRecord>> {
+        let place = usize::try_from(toid.transaction_place().checked_sub(1)?).ok()?;
+        self.ledger(toid.ledger_number())?.transactions.get(place)
+    }
+
+    /// The transactions that name an account, oldest first; none if it was never named.
+    pub fn transactions_of(&self, account: AccountKey) -> Option<&VecDeque<Toid>> {
+        self.by_account
+            .get(&account)
+            .map(|mentions| &mentions.transactions)
+    }
+
+    /// The payment operations that name an account, oldest first; none if it was never named.
+    pub fn payments_of(&self, account: AccountKey) -> Option<&VecDeque<Toid>> {
+        self.by_account
+            .get(&account)
+            .map(|mentions| &mentions.payments)
+    }
+
+    /// Adds a ledger, which must be the next.
+    pub(super) fn push(&mut self, ledger: LedgerRecord) {
+        for tx in &ledger.transactions {
+            self.by_hash.insert(tx.hash, tx.toid);
+            if let Some(inner) = tx.inner_hash {
+                self.by_hash.insert(inner, tx.toid);
+            }
+        }
+        self.ledgers.push_back(ledger);
+    }
+
+    /// Notes that a transaction names an account.
+    pub(super) fn mention(&mut self, account: AccountKey, toid: Toid) {
+        self.by_account
+            .entry(account)
+            .or_default()
+            .transactions
+            .push_back(toid);
+    }
+
+    /// Notes that a payment names an account.
+    pub(super) fn mention_payment(&mut self, account: AccountKey, toid: Toid) {
+        self.by_account
+            .entry(account)
+            .or_default()
+            .payments
+            .push_back(toid);
+    }
+
+    /// Forgets every ledger before this one, as a Horizon with a retention does.
+    pub(super) fn reap(&mut self, elder: u32) {
+        while self.ledgers.len() > 1 && self.elder() < elder {
+            let Some(ledger) = self.ledgers.pop_front() else {
+                return;
+            };
+            for tx in &ledger.transactions {
+                self.by_hash.remove(&tx.hash);
+                if let Some(inner) = tx.inner_hash {
+                    self.by_hash.remove(&inner);
+                }
+            }
+            if !ledger.transactions.is_empty() {
+                self.reap_mentions(Toid::ledger(self.elder()));
+            }
+        }
+    }
+
+    fn reap_mentions(&mut self, first: Toid) {
+        self.by_account.retain(|_, mentions| {
+            for list in [&mut mentions.transactions, &mut mentions.payments] {
+                let gone = list.partition_point(|toid| *toid < first);
+                list.drain(..gone);
+            }
+            !mentions.transactions.is_empty()
+        });
+    }
+}

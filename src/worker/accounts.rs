@@ -1,0 +1,303 @@
+//! The accounts: the source must exist, and everything of ours that the chain has and the records have not is explained
+//! before anything is signed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::engine::Engine;
+use super::engine::start::Start;
+use crate::domain::envelope::{decode, tag_of};
+use crate::domain::observation::{AccountSnapshot, Cursor, Landed, Unknown};
+use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
+use crate::domain::tag::Tag;
+use crate::horizon::{Horizon, Order};
+use crate::store::StoreError;
+
+/// Accounts that are looked at at once.
+const CONCURRENT_READS: usize = 16;
+/// Indexes in a row that must never have existed before the search for channels ends.
+const GAP: u32 = 20;
+/// Channels that are looked for at most.
+const MAX_CHANNELS: u32 = 10_000;
+/// Records of a page of history.
+const PAGE_RECORDS: u8 = 200;
+/// Why a channel is paused whose key is not held.
+const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
+/// Ledgers before the head that are read again: another Horizon may lag.
+const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
+
+impl Engine {
+    /// Makes sure that the source exists, and that everything of ours on the chain is explained.
+    pub(super) async fn open_accounts(&mut self) -> Result<(), Start> {
+        let source = self.settings.source;
+        let wait = |what: String| Start::Wait(what);
+        let store = |error: StoreError| Start::Wait(error.to_string());
+        let snapshot = self.account(source).await.map_err(wait)?;
+        let Some(state) = snapshot.state else {
+            return Err(Start::Wait(format!(
+                "the source account {source} does not exist on this network (ledger {}): fund it",
+                snapshot.as_of
+            )));
+        };
+        self.derive_keys().await.map_err(store)?;
+        let head = self.head.map_or(LedgerSeq(0), |header| header.sequence);
+        let quarantined = self
+            .store
+            .history_mark()
+            .await
+            .map_err(store)?
+            .quarantine_until;
+        if quarantined.is_none() {
+            self.look_for_earlier_life(state.sequence, head).await?;
+        }
+        self.wait_out_quarantine(head).await?;
+        // Everything up to here is explained: a later reading of the history need not begin before it.
+        let explained = i64::from(head.0.saturating_sub(EXPLAINED_MARGIN_LEDGERS)) << 32;
+        self.store
+            .record_landings(&[], Some(explained))
+            .await
+            .map_err(store)?;
+        self.has_channels = self.count_channels().await.map_err(store)? > 0;
+        Ok(())
+    }
+
+    /// Where the chain has something of ours that the records do not explain, its history is read, and nothing is signed
+    /// until every envelope of that earlier life is past its bounds.
+    async fn look_for_earlier_life(
+        &self,
+        source_sequence: Sequence,
+        head: LedgerSeq,
+    ) -> Result<(), Start> {
+        let store = |error: StoreError| Start::Wait(error.to_string());
+        let until = head.plus(self.settings.validity_ledgers + 1);
+        if !self.store.channels().await.map_err(store)?.is_empty() {
+            let drifted = self.drifted().await.map_err(Start::Wait)?;
+            if !drifted.is_empty() {
+                tracing::warn!(
+                    channels = drifted.len(),
+                    "the chain is ahead of the records: its history is read before anything is signed"
+                );
+                self.store.quarantine(Some(until)).await.map_err(store)?;
+            }
+            return Ok(());
+        }
+        let found = self.find_channels().await?;
+        self.read_history().await.map_err(Start::Wait)?;
+        let landings = self.store.count_landings().await.map_err(store)?;
+        if !found.is_empty() || landings > 0 {
+            tracing::warn!(
+                channels = found.len(),
+                landings,
+                "the records are empty, but the chain has transactions of an earlier life"
+            );
+            // Before any row that makes the records look complete: a crash in between must not lose this.
+            self.store.quarantine(Some(until)).await.map_err(store)?;
+        }
+        for (account, index, sequence) in &found {
+            let index = i32::try_from(*index).unwrap_or(i32::MAX);
+            self.store
+                .add_channel(*account, Some(index), *sequence)
+                .await
+                .map_err(store)?;
+        }
+        self.store
+            .add_channel(self.settings.source, None, source_sequence)
+            .await
+            .map_err(store)
+    }
+
+    /// Envelopes that a submitter signed whose records are lost may land until their bounds have passed.
+    async fn wait_out_quarantine(&mut self, head: LedgerSeq) -> Result<(), Start> {
+        let store = |error: StoreError| Start::Wait(error.to_string());
+        let mark = self.store.history_mark().await.map_err(store)?;
+        let Some(until) = mark.quarantine_until else {
+            return Ok(());
+        };
+        if head < until {
+            return Err(Start::Wait(format!(
+                "the records do not explain what is on the chain: nothing is signed before ledger {until} (now {head}), since envelopes of an earlier life may still land"
+            )));
+        }
+        self.read_history().await.map_err(Start::Wait)?;
+        for (account, sequence) in self.drifted().await.map_err(Start::Wait)? {
+            self.store
+                .raise_sequence(account, sequence)
+                .await
+                .map_err(store)?;
+        }
+        self.store.quarantine(None).await.map_err(store)?;
+        Ok(())
+    }
+
+    /// Makes the keys of all channels on record ready; one whose account the seed does not give is paused.
+    pub(super) async fn derive_keys(&self) -> Result<(), StoreError> {
+        for row in self.store.channels().await? {
+            let Some(index) = row.sep5_index.and_then(|index| u32::try_from(index).ok()) else {
+                continue;
+            };
+            let account = row.account_id()?;
+            let held = self.keys.channel(index) == Some(account);
+            if !held && row.state == "open" {
+                tracing::error!(channel = %account, index, "no key is held for a channel: is it the same accounts.channel_seed?");
+                self.store.pause_channel(account, Some(NO_KEY)).await?;
+            } else if held && row.reason.as_deref() == Some(NO_KEY) {
+                self.store.pause_channel(account, None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn account(&self, account: AccountId) -> Result<AccountSnapshot, String> {
+        look(Arc::clone(&self.horizon), account).await
+    }
+
+    /// The states of accounts, in their order, a few asked for at once.
+    pub(super) async fn look_at(
+        &self,
+        accounts: &[AccountId],
+    ) -> Vec<Result<AccountSnapshot, String>> {
+        let mut snapshots = Vec::with_capacity(accounts.len());
+        for chunk in accounts.chunks(CONCURRENT_READS) {
+            let asked: Vec<_> = chunk
+                .iter()
+                .map(|account| tokio::spawn(look(Arc::clone(&self.horizon), *account)))
+                .collect();
+            for answer in asked {
+                let answer = answer.await;
+                snapshots.push(answer.unwrap_or_else(|error| Err(error.to_string())));
+            }
+        }
+        snapshots
+    }
+
+    async fn count_channels(&self) -> Result<usize, StoreError> {
+        let rows = self.store.channels().await?;
+        Ok(rows
+            .iter()
+            .filter(|row| row.kind == "channel" && row.state == "open")
+            .count())
+    }
+
+    /// Finds channels of an earlier life by their SEP-5 indexes.
+    async fn find_channels(&self) -> Result<Vec<(AccountId, u32, Sequence)>, Start> {
+        let mut found = Vec::new();
+        let mut missing = 0;
+        for first in (0..MAX_CHANNELS).step_by(CONCURRENT_READS) {
+            let indexes = first..first.saturating_add(CONCURRENT_READS as u32);
+            let accounts: Vec<AccountId> = indexes
+                .clone()
+                .map_while(|index| self.keys.channel(index))
+                .collect();
+            for (index, snapshot) in indexes.zip(self.look_at(&accounts).await) {
+                let snapshot = snapshot.map_err(Start::Wait)?;
+                match snapshot.state {
+                    Some(state) => {
+                        missing = 0;
+                        found.push((snapshot.account, index, state.sequence));
+                    }
+                    None => missing += 1,
+                }
+            }
+            if missing >= GAP || accounts.len() < CONCURRENT_READS {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Idle channels whose sequence number on the chain is beyond the records, and busy ones beyond their attempt.
+    ///
+    /// The chain is read before the records: what another daemon does meanwhile is on record before it is on the chain.
+    async fn drifted(&self) -> Result<Vec<(AccountId, Sequence)>, String> {
+        let failed = |error: StoreError| error.to_string();
+        let mut accounts = Vec::new();
+        for row in self.store.channels().await.map_err(failed)? {
+            accounts.push(row.account_id().map_err(failed)?);
+        }
+        let mut chain = HashMap::new();
+        for snapshot in self.look_at(&accounts).await {
+            let snapshot = snapshot?;
+            if let Some(state) = snapshot.state {
+                chain.insert(snapshot.account, state.sequence);
+            }
+        }
+        let mut drifted = Vec::new();
+        for row in self.store.channels().await.map_err(failed)? {
+            let account = row.account_id().map_err(failed)?;
+            let explained = row.sequence + i64::from(row.busy_with.is_some());
+            if let Some(sequence) = chain
+                .get(&account)
+                .filter(|sequence| sequence.0 > explained)
+            {
+                drifted.push((account, *sequence));
+            }
+        }
+        Ok(drifted)
+    }
+
+    /// Reads the source account's history behind what was read before: every transaction that moves its funds stands
+    /// there, whichever channel it used. Returns how many of ours the records did not know.
+    pub(super) async fn read_history(&self) -> Result<u64, String> {
+        let mark = self
+            .store
+            .history_mark()
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut cursor = (mark.cursor > 0).then_some(Cursor(mark.cursor));
+        let mut unknown = 0;
+        let mut read: u64 = 0;
+        loop {
+            let endpoint = self.horizon.any();
+            let page = endpoint
+                .account_transactions(self.settings.source, cursor, Order::Ascending, PAGE_RECORDS)
+                .await
+                .map_err(|error| format!("Horizon {}: {}", endpoint.name(), error.detail))?;
+            let Some(page) = page else { return Ok(unknown) };
+            read += page.transactions.len() as u64;
+            let ours: Vec<(Tag, Landed)> = page
+                .transactions
+                .into_iter()
+                .filter_map(|landed| self.tagged(landed))
+                .collect();
+            cursor = page.last.or(cursor);
+            unknown += self
+                .store
+                .record_landings(&ours, cursor.map(|cursor| cursor.0))
+                .await
+                .map_err(|error| error.to_string())?;
+            if read.is_multiple_of(10_000) && read > 0 {
+                tracing::info!(read, unknown, "the source account's history is read");
+            }
+            if page.is_last {
+                return Ok(unknown);
+            }
+        }
+    }
+
+    /// A successful transaction with a tag that moves the source's funds, or that we sponsored: nobody else can have made
+    /// it.
+    fn tagged(&self, landed: Landed) -> Option<(Tag, Landed)> {
+        if !landed.successful {
+            return None;
+        }
+        let (inner, bump) = decode(&landed.envelope_xdr).ok()?;
+        let tag = tag_of(&inner.tx, bump.as_ref())?;
+        let moves_funds = inner.tx.operations.iter().any(|operation| {
+            let account = operation
+                .source_account
+                .as_ref()
+                .unwrap_or(&inner.tx.source_account);
+            AccountId::of_muxed(account) == self.settings.source
+        });
+        let sponsored = bump
+            .is_some_and(|bump| AccountId::of_muxed(&bump.fee_source) == self.settings.fee_account);
+        let ours = moves_funds || sponsored;
+        ours.then_some((tag, landed))
+    }
+}
+
+async fn look(horizon: Arc<Horizon>, account: AccountId) -> Result<AccountSnapshot, String> {
+    let endpoint = horizon.any();
+    let failed = |unknown: Unknown| format!("Horizon {}: {}", endpoint.name(), unknown.detail);
+    endpoint.account(account).await.map_err(failed)
+}

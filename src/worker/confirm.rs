@@ -1,0 +1,184 @@
+//! Following the ledger: each closed ledger is read once and settles everything in flight that it holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::engine::Input;
+use super::flight::Watched;
+use crate::domain::observation::{Landed, LedgerHeader, Unknown};
+use crate::domain::primitives::LedgerSeq;
+use crate::horizon::{Endpoint, Horizon};
+
+/// Records that Horizon gives in one page.
+const PAGE_RECORDS: u32 = 200;
+/// Pages that are read of one ledger at most: beyond any ledger there is.
+const MAX_PAGES: u32 = 1_000;
+/// Tries to read a page before its ledger counts as not read; then hashes are looked up instead.
+const PAGE_TRIES: u32 = 3;
+/// Ledgers behind the newest from which on we jump to it: what landed between is found by look-ups.
+const CATCH_UP_LEDGERS: u32 = 50;
+/// Misses of a due ledger after which we ask for the newest.
+const MISSES_BEFORE_JUMP: u32 = 20;
+
+/// Share of a ledger's time after which the next one is first asked for.
+const EARLY_SHARE: f64 = 0.6;
+/// Seconds that are waited at most before a ledger is asked for.
+const MAX_WAIT_SECONDS: f64 = 5.0;
+
+/// A ledger that has closed.
+#[derive(Debug)]
+pub struct ClosedLedger {
+    /// Its header.
+    pub header: LedgerHeader,
+    /// What it holds of what is in flight. `None`: it was not read, because looking hashes up costs less, or it failed.
+    pub landed: Option<Vec<(Uuid, Landed)>>,
+}
+
+/// Follows the ledger from `from` on, until the engine is gone.
+pub(super) async fn follow(
+    horizon: Arc<Horizon>,
+    watched: Watched,
+    from: LedgerHeader,
+    poll: Duration,
+    engine: mpsc::Sender<Input>,
+) {
+    let mut last = from;
+    let mut misses = 0;
+    let mut pace = LedgerPace::default();
+    loop {
+        tokio::time::sleep_until(pace.due).await;
+        let endpoint = horizon.any();
+        match next_header(endpoint, last.sequence, &mut misses).await {
+            Ok(Some(header)) => {
+                // Only who has waited for a ledger knows that it is the newest.
+                let at_tip = std::mem::take(&mut misses) > 0;
+                let follows = header.sequence == last.sequence.plus(1);
+                if follows && header.previous != last.hash {
+                    let why = format!(
+                        "ledger {} does not follow on the ledger {} that was seen before: the network was reset, or {} serves another",
+                        header.sequence,
+                        last.sequence,
+                        endpoint.name()
+                    );
+                    let _ = engine.send(Input::NetworkReset(why)).await;
+                    return;
+                }
+                if at_tip {
+                    pace.closed(&last, &header);
+                }
+                last = header;
+                let landed = read(endpoint, &header, &watched).await;
+                if engine
+                    .send(Input::Ledger(ClosedLedger { header, landed }))
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+            }
+            Ok(None) => tokio::time::sleep(poll).await,
+            Err(unknown) => {
+                tracing::debug!(endpoint = endpoint.name(), detail = %unknown.detail, "no ledger header");
+                let pause = unknown.retry_after.unwrap_or(poll).max(poll);
+                tokio::time::sleep(pause).await;
+            }
+        }
+        if engine.is_closed() {
+            return;
+        }
+    }
+}
+
+/// When the next ledger is due: asking much earlier only costs requests.
+struct LedgerPace {
+    due: Instant,
+}
+
+impl Default for LedgerPace {
+    fn default() -> Self {
+        Self {
+            due: Instant::now(),
+        }
+    }
+}
+
+impl LedgerPace {
+    /// Waits for the larger part of the time that the last ledger took, by the chain's own clock.
+    fn closed(&mut self, before: &LedgerHeader, header: &LedgerHeader) {
+        let ledgers = u64::from(header.sequence.0.saturating_sub(before.sequence.0)).max(1);
+        let seconds = header.closed_at.0.saturating_sub(before.closed_at.0) / ledgers;
+        // Close times are whole seconds: below two they say little, and the poll alone sets the pace.
+        let wait = if seconds < 2 {
+            0.0
+        } else {
+            (seconds as f64 * EARLY_SHARE).min(MAX_WAIT_SECONDS)
+        };
+        self.due = Instant::now() + Duration::from_secs_f64(wait);
+    }
+}
+
+/// The ledger after `last`, or the newest where we are far behind.
+async fn next_header(
+    endpoint: &Endpoint,
+    last: LedgerSeq,
+    misses: &mut u32,
+) -> Result<Option<LedgerHeader>, Unknown> {
+    if *misses >= MISSES_BEFORE_JUMP {
+        *misses = 0;
+        let newest = endpoint.latest_ledger().await?;
+        if let Some(newest) = newest.filter(|newest| newest.sequence > last.plus(CATCH_UP_LEDGERS))
+        {
+            return Ok(Some(newest));
+        }
+    }
+    let header = endpoint.ledger(last.plus(1)).await;
+    if !matches!(header, Ok(Some(_))) {
+        *misses += 1;
+    }
+    header
+}
+
+async fn read(
+    endpoint: &Endpoint,
+    header: &LedgerHeader,
+    watched: &Watched,
+) -> Option<Vec<(Uuid, Landed)>> {
+    let waiting = u32::try_from(watched.len()).unwrap_or(u32::MAX);
+    let pages = header.transactions.div_ceil(PAGE_RECORDS);
+    if waiting == 0 || pages == 0 {
+        return Some(Vec::new());
+    }
+    if waiting < pages {
+        return None;
+    }
+    let mut found = Vec::new();
+    let mut cursor = None;
+    for _ in 0..MAX_PAGES {
+        let mut tries = 0;
+        let page = loop {
+            match endpoint.ledger_transactions(header.sequence, cursor).await {
+                Ok(Some(page)) => break page,
+                Ok(None) | Err(_) if tries < PAGE_TRIES => tries += 1,
+                Ok(None) | Err(_) => return None,
+            }
+        };
+        for landed in page.transactions {
+            if let Some(intent) = watched.intent(&landed.inner_hash) {
+                found.push((intent, landed));
+            }
+        }
+        // A record that could not be read may be one of ours: then each is looked up.
+        if !page.unreadable.is_empty() {
+            return None;
+        }
+        if page.is_last {
+            return Some(found);
+        }
+        cursor = page.last;
+    }
+    None
+}

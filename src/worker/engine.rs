@@ -1,0 +1,327 @@
+//! The one task that decides: it owns what is in flight, takes observations in, puts changes on record, then acts.
+
+mod act;
+mod record;
+pub(super) mod start;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+use uuid::Uuid;
+
+use super::channels::Ensure;
+use super::confirm::ClosedLedger;
+use super::flight::{Flight, Watched};
+use super::settings::Settings;
+use super::status::{Phase, Status};
+use super::submit::Answered;
+use crate::domain::attempt::Head;
+use crate::domain::intent::Accounts;
+use crate::domain::observation::{FeeStats, LedgerHeader, LookUp, Unknown};
+use crate::domain::primitives::{AccountId, NetworkId, Sequence};
+use crate::domain::transition::{Evidence, Pace};
+use crate::horizon::Horizon;
+use crate::signer::Keyring;
+use crate::store::attempts::NewSubmission;
+use crate::store::{Store, StoreError};
+
+/// Messages that wait for the engine at once.
+const INBOX: usize = 65_536;
+/// Messages that are taken in one turn, and so put on record together.
+const TURN: usize = 1_024;
+/// Ledgers between two moves of the anchor.
+const ANCHOR_EVERY: u32 = 10;
+/// Ledgers between two looks at the fee statistics.
+const FEES_EVERY: u32 = 5;
+
+/// Why the engine could not start or go on.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The records.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What reaches the engine.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// A POST was answered.
+    Answered(Uuid, u32, Box<Answered>),
+    /// A hash was looked up.
+    LookedUp(Uuid, u32, Box<LookUp>),
+    /// Evidence was gathered.
+    Proved(Uuid, u32, Box<Result<Evidence, Unknown>>),
+    /// A ledger has closed.
+    Ledger(ClosedLedger),
+    /// New work was announced.
+    Wake,
+    /// Fee statistics.
+    Fees(FeeStats),
+    /// A channel has less than it should.
+    Short(AccountId, Sequence),
+    /// The lease is lost.
+    LeaseLost(Uuid),
+    /// The chain is not the one that it was.
+    NetworkReset(String),
+}
+
+/// The engine.
+pub struct Engine {
+    pub(super) store: Store,
+    pub(super) horizon: Arc<Horizon>,
+    pub(super) keys: Arc<Keyring>,
+    pub(super) network: NetworkId,
+    pub(super) passphrase: String,
+    pub(super) accounts: Accounts,
+    pub(super) settings: Settings,
+    pub(super) status: Status,
+    pub(super) worker: Uuid,
+    pub(super) flights: HashMap<Uuid, Flight>,
+    pub(super) watched: Watched,
+    pub(super) head: Option<LedgerHeader>,
+    pub(super) fees: Option<FeeStats>,
+    pub(super) submissions: Vec<NewSubmission>,
+    /// Intents whose settlement is still to be put on record.
+    pub(super) settled: Vec<Uuid>,
+    /// The records may hold attempts of ours that are not in flight here.
+    pub(super) out_of_step: bool,
+    /// Whether user intents have channels of their own.
+    pub(super) has_channels: bool,
+    pub(super) inbox: mpsc::Receiver<Input>,
+    pub(super) mailbox: mpsc::Sender<Input>,
+    pub(super) posts: Arc<Semaphore>,
+    pub(super) reads: Arc<Semaphore>,
+    pub(super) draining: bool,
+    /// Channels that could not pay their fee.
+    pub(super) short: Vec<(AccountId, Sequence)>,
+    /// When orphans are looked for again.
+    pub(super) next_orphans: Instant,
+    /// The channels that are still to be made.
+    pub(super) ensure: Ensure,
+}
+
+impl Engine {
+    /// An engine that has done nothing yet.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        horizon: Arc<Horizon>,
+        keys: Arc<Keyring>,
+        passphrase: &str,
+        accounts: Accounts,
+        settings: Settings,
+        status: Status,
+    ) -> Self {
+        let (mailbox, inbox) = mpsc::channel(INBOX);
+        Self {
+            store,
+            horizon,
+            keys,
+            network: NetworkId::of(passphrase),
+            passphrase: passphrase.to_owned(),
+            accounts,
+            posts: Arc::new(Semaphore::new(settings.concurrent_posts)),
+            reads: Arc::new(Semaphore::new(settings.concurrent_reads)),
+            settings,
+            status,
+            worker: Uuid::nil(),
+            flights: HashMap::new(),
+            watched: Watched::default(),
+            head: None,
+            fees: None,
+            submissions: Vec::new(),
+            settled: Vec::new(),
+            out_of_step: true,
+            has_channels: false,
+            inbox,
+            mailbox,
+            draining: false,
+            short: Vec::new(),
+            next_orphans: Instant::now(),
+            ensure: Ensure::default(),
+        }
+    }
+
+    /// Something that wakes the engine when new work is announced.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker(self.mailbox.clone())
+    }
+
+    /// The newest ledger, as decisions see it.
+    pub(super) fn head_now(&self) -> Option<Head> {
+        self.head.map(|header| Head {
+            ledger: header.sequence,
+            closed_at: header.closed_at,
+        })
+    }
+
+    pub(super) const fn pace(&self) -> Pace {
+        Pace {
+            resubmit_after: self.settings.resubmit_after,
+        }
+    }
+
+    /// Works until `stop` says so, then drains: nothing new is taken up, and answers to what was sent are waited for.
+    ///
+    /// # Errors
+    /// [`EngineError`] where it cannot work at all.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), EngineError> {
+        if !self.start(&mut stop).await? {
+            return Ok(());
+        }
+        let mut ticks = tokio::time::interval(self.settings.poll);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(TURN);
+        let mut deadline: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                count = self.inbox.recv_many(&mut batch, TURN) => {
+                    debug_assert!(count > 0, "the engine holds a sender itself, so its inbox never closes");
+                    self.turn(&mut batch).await;
+                }
+                _ = ticks.tick() => self.tick().await,
+                changed = stop.changed(), if !self.draining => {
+                    if changed.is_err() || *stop.borrow() {
+                        self.draining = true;
+                        deadline = Some(Instant::now() + self.settings.drain);
+                        self.status.set_phase(Phase::Draining);
+                    }
+                }
+            }
+            if self.draining && (self.is_quiet() || deadline.is_some_and(|at| Instant::now() >= at))
+            {
+                self.record().await;
+                if let Err(error) = self.store.end_lease(self.worker).await {
+                    tracing::warn!(%error, "the lease could not be ended; others take over when it runs out");
+                }
+                return Ok(());
+            }
+        }
+    }
+
+    /// Nothing is asked or sent, and nothing is left to be put on record.
+    fn is_quiet(&self) -> bool {
+        self.flights
+            .values()
+            .all(|flight| !flight.busy && flight.settled.is_none())
+            && self.submissions.is_empty()
+    }
+
+    /// Takes messages in, puts what changed on record, then acts.
+    async fn turn(&mut self, batch: &mut Vec<Input>) {
+        let mut touched = Vec::new();
+        let mut take_up = false;
+        for input in batch.drain(..) {
+            match input {
+                Input::Answered(intent, number, answered) => {
+                    self.answered(intent, number, *answered);
+                    touched.push(intent);
+                }
+                Input::LookedUp(intent, number, found) => {
+                    self.looked_up(intent, number, *found);
+                    touched.push(intent);
+                }
+                Input::Proved(intent, number, evidence) => {
+                    self.proved(intent, number, *evidence).await;
+                    touched.push(intent);
+                }
+                Input::Ledger(closed) => {
+                    self.ledger_closed(closed, &mut touched).await;
+                    take_up = true;
+                }
+                Input::Wake => take_up = true,
+                Input::Fees(stats) => self.fees = Some(stats),
+                Input::Short(channel, sequence) => self.short.push((channel, sequence)),
+                Input::LeaseLost(worker) => self.lease_lost(worker).await,
+                Input::NetworkReset(why) => self.halt(why),
+            }
+        }
+        let freed = self.record().await;
+        if take_up || freed {
+            self.take_up(false).await;
+        }
+        self.act_on(&touched).await;
+        self.status.set_in_flight(self.flights.len());
+    }
+
+    /// What is done from time to time whatever is announced.
+    async fn tick(&mut self) {
+        if self.worker.is_nil() {
+            self.begin_again().await;
+        }
+        self.record().await;
+        self.top_up_short().await;
+        if self.out_of_step || self.orphans_due() {
+            self.catch_up().await;
+        }
+        self.take_up(true).await;
+        self.status.set_in_flight(self.flights.len());
+    }
+
+    async fn ledger_closed(&mut self, closed: ClosedLedger, touched: &mut Vec<Uuid>) {
+        let header = closed.header;
+        if self
+            .head
+            .is_some_and(|head| head.sequence >= header.sequence)
+        {
+            return;
+        }
+        self.head = Some(header);
+        let head = Head {
+            ledger: header.sequence,
+            closed_at: header.closed_at,
+        };
+        self.status.set_head(head);
+        if header.sequence.0.is_multiple_of(ANCHOR_EVERY)
+            && let Err(error) = self.store.move_anchor(&header).await
+        {
+            tracing::warn!(%error, "the anchor could not be moved");
+        }
+        if header.sequence.0.is_multiple_of(FEES_EVERY) && !self.flights.is_empty() {
+            self.ask_fees();
+        }
+        match closed.landed {
+            Some(landed) => {
+                for (intent, landed) in landed {
+                    self.in_ledger(intent, landed);
+                }
+            }
+            // Few in flight: looking each up costs less than reading the ledger.
+            None => self.look_all_up(),
+        }
+        self.note_cancellations().await;
+        touched.extend(self.flights.keys().copied());
+    }
+
+    fn halt(&mut self, why: String) {
+        self.forget_flights();
+        self.status.set_phase(Phase::Halted(why));
+    }
+
+    /// Forgets everything in flight: the records have it.
+    pub(super) fn forget_flights(&mut self) {
+        self.flights.clear();
+        self.watched.clear();
+        self.settled.clear();
+        self.submissions.clear();
+    }
+
+    pub(super) fn is_halted(&self) -> bool {
+        matches!(self.status.phase(), Phase::Halted(_))
+    }
+}
+
+/// Wakes the engine.
+#[derive(Clone, Debug)]
+pub struct Waker(mpsc::Sender<Input>);
+
+impl Waker {
+    /// New work was announced. Where the engine has much to do already, it will find it anyway.
+    pub fn wake(&self) {
+        let _ = self.0.try_send(Input::Wake);
+    }
+}

@@ -1,0 +1,294 @@
+//! Starting, and starting again: the same way after a crash, a lost lease or an unclear commit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::super::flight::Flight;
+use super::super::lease;
+use super::super::status::Phase;
+use super::super::{channels, confirm};
+use super::{Engine, EngineError};
+use crate::domain::attempt::{Head, Progress, Snapshot, Terms};
+use crate::domain::fee::FeeCap;
+use crate::domain::intent::{self, Request};
+use crate::domain::observation::LedgerHeader;
+use crate::store::StoreError;
+use crate::store::attempts::BumpRow;
+use crate::store::network::Anchor;
+
+/// Between two tries to start.
+const START_RETRY: Duration = Duration::from_millis(500);
+/// The longest time between two tries: whoever waits asks public Horizons too.
+const MAX_START_RETRY: Duration = Duration::from_secs(3);
+/// Intents that are taken over or loaded in one statement.
+const LOAD_BATCH: i64 = 1_000;
+
+impl Engine {
+    /// Waits for everything that is needed; `false` where it was stopped meanwhile.
+    pub(super) async fn start(
+        &mut self,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<bool, EngineError> {
+        let mut pause = START_RETRY;
+        loop {
+            match self.try_start().await {
+                Ok(()) => break,
+                Err(Start::Wait(what)) => self.status.set_phase(Phase::Starting(what)),
+                Err(Start::Halt(why)) => {
+                    self.status.set_phase(Phase::Halted(why));
+                    // The process lives on, so that people can ask it what is wrong.
+                    let _ = stop.wait_for(|stop| *stop).await;
+                    return Ok(false);
+                }
+                Err(Start::Fatal(error)) => return Err(error),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 3 / 2).min(MAX_START_RETRY),
+                changed = stop.changed() => if changed.is_err() || *stop.borrow() { return Ok(false) },
+            }
+        }
+        self.begin_again().await;
+        tokio::spawn(channels::watch_balances(
+            self.store.clone(),
+            Arc::clone(&self.horizon),
+            self.settings.channel_top_up_below,
+            self.mailbox.clone(),
+        ));
+        self.status.set_phase(Phase::Running);
+        Ok(true)
+    }
+
+    async fn try_start(&mut self) -> Result<(), Start> {
+        let anchor = match self.store.tie_to_network(&self.passphrase).await {
+            Ok(anchor) => anchor,
+            Err(error @ StoreError::OtherNetwork { .. }) => return Err(Start::Fatal(error.into())),
+            Err(error) => return Err(Start::Wait(error.to_string())),
+        };
+        let header = self.newest_ledger(anchor).await?;
+        self.head = Some(header);
+        self.status.set_head(Head {
+            ledger: header.sequence,
+            closed_at: header.closed_at,
+        });
+        self.fees = self.horizon.any().fee_stats().await.ok();
+        self.open_accounts().await?;
+        if let Err(error) = self.store.move_anchor(&header).await {
+            return Err(Start::Wait(error.to_string()));
+        }
+        tokio::spawn(confirm::follow(
+            Arc::clone(&self.horizon),
+            self.watched.clone(),
+            header,
+            self.settings.ledger_poll,
+            self.mailbox.clone(),
+        ));
+        Ok(())
+    }
+
+    /// The newest ledger of a Horizon that serves our chain and has come as far as we had.
+    async fn newest_ledger(&self, anchor: Option<Anchor>) -> Result<LedgerHeader, Start> {
+        let endpoint = self.horizon.any();
+        let wait = |detail: String| Start::Wait(format!("Horizon {}: {detail}", endpoint.name()));
+        match endpoint.check_network().await {
+            Ok(_) => {}
+            Err(error @ crate::horizon::NetworkError::Other { .. }) => {
+                return Err(Start::Halt(error.to_string()));
+            }
+            Err(error) => return Err(Start::Wait(error.to_string())),
+        }
+        let newest = endpoint
+            .latest_ledger()
+            .await
+            .map_err(|unknown| wait(unknown.detail))?;
+        let newest = newest.ok_or_else(|| wait("it has no ledger yet".to_owned()))?;
+        let Some(anchor) = anchor else {
+            return Ok(newest);
+        };
+        if newest.sequence < anchor.ledger {
+            // A replica that lags, or a network that was reset: an old ledger tells them apart.
+            return Err(wait(format!(
+                "its newest ledger is {}, but ledger {} was seen before",
+                newest.sequence, anchor.ledger
+            )));
+        }
+        match endpoint.ledger(anchor.ledger).await {
+            Ok(Some(header)) if header.hash == anchor.hash => Ok(newest),
+            Ok(Some(_)) => Err(Start::Halt(format!(
+                "ledger {} is not the one that was seen before: the network was reset, and no proof about it is good any more",
+                anchor.ledger
+            ))),
+            Ok(None) => Err(wait(format!(
+                "it does not show ledger {} any more",
+                anchor.ledger
+            ))),
+            // Reaped: the outage was longer than its history. The sequence numbers still prove.
+            Err(unknown) if unknown.kind == crate::domain::observation::UnknownKind::Gone => {
+                Ok(newest)
+            }
+            Err(unknown) => Err(wait(unknown.detail)),
+        }
+    }
+
+    /// Begins a life of this worker: a lease of its own, and nothing in flight.
+    async fn begin_life(&mut self) -> Result<(), EngineError> {
+        self.forget_flights();
+        self.worker = Uuid::nil();
+        let worker = Uuid::now_v7();
+        let seconds = self.settings.lease.as_secs_f64();
+        self.store
+            .begin_lease(worker, &self.settings.name, seconds)
+            .await?;
+        self.worker = worker;
+        self.out_of_step = true;
+        tokio::spawn(lease::keep(
+            self.store.clone(),
+            self.worker,
+            self.settings.lease,
+            self.mailbox.clone(),
+        ));
+        Ok(())
+    }
+
+    /// Somebody else may have our work now: forget it, and begin again.
+    pub(in crate::worker) async fn lease_lost(&mut self, worker: Uuid) {
+        if worker != self.worker {
+            return;
+        }
+        tracing::warn!(%worker, "the lease is lost; a new life begins");
+        self.begin_again().await;
+    }
+
+    /// Tries to begin a new life; where the database is away, the next tick tries again.
+    pub(super) async fn begin_again(&mut self) {
+        if let Err(error) = self.begin_life().await {
+            tracing::warn!(%error, "no new lease yet");
+        }
+    }
+
+    /// Whether it is time to look for work that nobody drives any more.
+    pub(super) fn orphans_due(&mut self) -> bool {
+        let now = tokio::time::Instant::now();
+        if now < self.next_orphans {
+            return false;
+        }
+        self.next_orphans = now + self.settings.lease / 3;
+        true
+    }
+
+    /// Takes over what nobody drives, and loads what the records say is ours.
+    pub(super) async fn catch_up(&mut self) {
+        if self.worker.is_nil() || self.is_halted() {
+            return;
+        }
+        let room = self
+            .settings
+            .max_in_flight
+            .saturating_sub(self.flights.len());
+        let limit = i64::try_from(room).unwrap_or(LOAD_BATCH).min(LOAD_BATCH);
+        let mut ids = match self.store.take_over(self.worker, limit).await {
+            Ok(ids) => ids,
+            Err(error) => {
+                tracing::warn!(%error, "orphans could not be taken over");
+                return;
+            }
+        };
+        let more = limit > 0 && i64::try_from(ids.len()) == Ok(limit);
+        if !ids.is_empty() {
+            tracing::info!(count = ids.len(), "intents in flight are taken over");
+        }
+        if self.out_of_step {
+            match self.store.owned_ids(self.worker).await {
+                Ok(owned) => ids = owned,
+                Err(error) => {
+                    tracing::warn!(%error, "what is in flight could not be read");
+                    return;
+                }
+            }
+        }
+        ids.retain(|id| !self.flights.contains_key(id));
+        match self.load(&ids).await {
+            Ok(()) => self.out_of_step = more,
+            Err(error) => {
+                self.out_of_step = true;
+                tracing::warn!(%error, "what is in flight could not be loaded");
+                return;
+            }
+        }
+        self.act_on(&ids).await;
+    }
+
+    /// Loads attempts that may have been sent.
+    async fn load(&mut self, ids: &[Uuid]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let intents = self.store.owned_intents(self.worker, ids).await?;
+        let attempts = self.store.open_attempts(ids).await?;
+        let bumps = self.store.fee_bumps(ids).await?;
+        for owned in intents {
+            let Some(row) = attempts.iter().find(|row| row.intent_id == owned.id) else {
+                tracing::error!(intent = %owned.id, "an intent in flight has no open attempt");
+                continue;
+            };
+            let request = owned.request.as_ref().map(intent::read_stored);
+            let Some(Ok(request)) = request else {
+                tracing::error!(intent = %owned.id, "an intent in flight cannot be read");
+                continue;
+            };
+            let own: Vec<BumpRow> = bumps
+                .iter()
+                .filter(|bump| bump.intent_id == owned.id && bump.number == row.number)
+                .cloned()
+                .collect();
+            let attempt = row.to_attempt(&own)?;
+            let parked = u32::try_from(owned.parked_times).unwrap_or(0);
+            let mut terms = self.terms(&request, parked);
+            terms.cancel_requested = owned.cancel_requested;
+            self.watched.add(attempt.inner_hash, owned.id);
+            self.flights.insert(
+                owned.id,
+                Flight {
+                    key: request.key(&owned.tenant),
+                    request: Arc::new(request),
+                    snapshot: Snapshot {
+                        terms,
+                        attempt,
+                        progress: Progress::recovered(),
+                    },
+                    plain: Arc::new(row.envelope.clone()),
+                    bumped: own.last().map(|bump| Arc::new(bump.envelope.clone())),
+                    busy: false,
+                    settled: None,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// How an intent's attempt is driven.
+    pub(in crate::worker) fn terms(&self, request: &Request, parked_times: u32) -> Terms {
+        let cap = request
+            .max_fee_per_operation
+            .unwrap_or(self.settings.fee_cap);
+        Terms {
+            cancel_requested: false,
+            valid_until: request.valid_until,
+            on_state_error: request.on_state_error,
+            cap: FeeCap(cap),
+            parked_times,
+        }
+    }
+}
+
+/// Why the engine has not started.
+pub(in crate::worker) enum Start {
+    /// Something is missing that may come.
+    Wait(String),
+    /// The chain is not ours: a person must look.
+    Halt(String),
+    /// It can never work like this.
+    Fatal(EngineError),
+}

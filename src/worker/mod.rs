@@ -1,0 +1,21 @@
+//! The engine: takes intents up, sends what is on record, follows the ledger, and proves what it cannot see.
+//!
+//! One task owns what is in flight and decides ([`engine`]); everything that waits for a network or a disk runs beside
+//! it and answers by message. What it knows beyond the records may be lost at any moment: then it asks again.
+
+mod accounts;
+mod channels;
+mod confirm;
+mod engine;
+mod flight;
+mod lease;
+mod prepare;
+mod reconcile;
+mod settings;
+mod status;
+mod submit;
+
+pub use channels::{EnsureReport, SYSTEM_TENANT, ensure_report};
+pub use engine::{Engine, EngineError, Waker};
+pub use settings::{FeePayer, Settings, SubmitMode};
+pub use status::{Phase, Status};

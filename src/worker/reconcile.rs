@@ -1,0 +1,125 @@
+//! Gathering the evidence about a sequence number, all of it from one Horizon, the account's state first.
+
+use super::flight::Flight;
+use crate::domain::envelope::{decode, recognise, tag_of};
+use crate::domain::intent::{IntentKey, Request};
+use crate::domain::observation::{Landed, LookUp, Unknown};
+use crate::domain::primitives::{AccountId, NetworkId, Sequence, TxHash};
+use crate::domain::transition::{Evidence, SequenceUse};
+use crate::horizon::{Endpoint, Horizon, Order};
+
+/// Pages of a channel's history that are read to find who used a sequence number, 200 records each.
+const MAX_HISTORY_PAGES: u32 = 100;
+/// Records of a page.
+const PAGE_RECORDS: u8 = 200;
+
+/// What is needed to gather: taken out of a flight, so that the engine goes on meanwhile.
+pub(super) struct Question {
+    key: IntentKey,
+    request: std::sync::Arc<Request>,
+    channel: AccountId,
+    sequence: Sequence,
+    hashes: Vec<TxHash>,
+}
+
+impl Question {
+    pub(super) fn of(flight: &Flight) -> Self {
+        let attempt = &flight.snapshot.attempt;
+        let bumps = attempt.bumps.iter().map(|bump| bump.hash);
+        Self {
+            key: flight.key.clone(),
+            request: std::sync::Arc::clone(&flight.request),
+            channel: attempt.plan.channel,
+            sequence: attempt.plan.sequence,
+            hashes: std::iter::once(attempt.inner_hash).chain(bumps).collect(),
+        }
+    }
+}
+
+/// Gathers the evidence.
+///
+/// # Errors
+/// [`Unknown`] where any part of it got no answer: half of the evidence proves nothing.
+pub(super) async fn gather(
+    horizon: &Horizon,
+    network: NetworkId,
+    question: &Question,
+) -> Result<Evidence, Unknown> {
+    let endpoint = horizon.any();
+    let snapshot = endpoint.account(question.channel).await?;
+    let used = snapshot
+        .state
+        .as_ref()
+        .is_some_and(|state| state.sequence >= question.sequence);
+    if !used {
+        return Ok(Evidence {
+            snapshot,
+            found: None,
+            used_by: None,
+        });
+    }
+    for hash in &question.hashes {
+        match endpoint.transaction(*hash).await {
+            LookUp::Landed(found) => {
+                return Ok(Evidence {
+                    snapshot,
+                    found: Some(found),
+                    used_by: None,
+                });
+            }
+            LookUp::Absent => {}
+            LookUp::Unknown(unknown) => return Err(unknown),
+        }
+    }
+    let user = who_used(endpoint, question.channel, question.sequence).await?;
+    let used_by = user.map(|landed| SequenceUse {
+        hash: landed.inner_hash,
+        ledger: landed.ledger,
+        own: is_own(network, question, &landed).then(|| Box::new(landed)),
+    });
+    Ok(Evidence {
+        snapshot,
+        found: None,
+        used_by,
+    })
+}
+
+/// Whether a landed transaction is this intent's: its tag, and then its rebuilt hash, must agree.
+fn is_own(network: NetworkId, question: &Question, landed: &Landed) -> bool {
+    let Ok((inner, bump)) = decode(&landed.envelope_xdr) else {
+        return false;
+    };
+    tag_of(&inner.tx, bump.as_ref()) == Some(question.key.tag(network))
+        && recognise(network, &question.key, &question.request, &inner.tx)
+}
+
+/// The transaction in an account's history that used a sequence number; `None` where none is shown.
+async fn who_used(
+    endpoint: &Endpoint,
+    account: AccountId,
+    sequence: Sequence,
+) -> Result<Option<Landed>, Unknown> {
+    let mut cursor = None;
+    for _ in 0..MAX_HISTORY_PAGES {
+        let page = endpoint
+            .account_transactions(account, cursor, Order::Descending, PAGE_RECORDS)
+            .await?;
+        let Some(page) = page else { return Ok(None) };
+        for landed in page.transactions {
+            if landed.source_account != account {
+                continue;
+            }
+            if landed.sequence == sequence {
+                return Ok(Some(landed));
+            }
+            if landed.sequence < sequence {
+                return Ok(None);
+            }
+        }
+        if page.is_last {
+            return Ok(None);
+        }
+        cursor = page.last;
+    }
+    Ok(None)
+}
