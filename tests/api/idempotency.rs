@@ -134,28 +134,57 @@ async fn crowds_of_several_workflows_in_any_order_are_all_accepted_once() {
     assert_eq!(server.count("intents").await, WORKFLOWS as i64);
 }
 
-/// What a daemon that crashed while it waited has left: the intent, and its key STARTED.
-async fn crashed(server: &Server, workflow: &str, locked_for: Duration) -> Uuid {
+#[tokio::test]
+async fn two_batches_with_the_same_workflows_in_another_order_are_both_answered() {
+    const BATCH: usize = 2000;
+    let server = Server::start().await;
+    for round in 0..3 {
+        let batch = |backwards: bool| {
+            let mut intents: Vec<NewIntent> = (0..BATCH)
+                .map(|number| new_intent(&format!("w-{round}-{number}")))
+                .collect();
+            if backwards {
+                intents.reverse();
+            }
+            intents
+        };
+        let (one, other) = (batch(false), batch(true));
+        let (one, other) = tokio::join!(server.store.accept(&one), server.store.accept(&other));
+        let both = one.unwrap().into_iter().chain(other.unwrap());
+        let new = both.filter(|accepted| matches!(accepted, Accepted::New(_)));
+        assert_eq!(new.count(), BATCH);
+    }
+}
+
+/// An intent of tenant `acme` without a key.
+fn new_intent(workflow: &str) -> NewIntent {
     let accounts = Accounts {
         default_source: AccountId([SOURCE; 32]),
         other_sources: vec![AccountId([OTHER_SOURCE; 32])],
     };
     let request = read(&payment(workflow, "1"), &accounts).unwrap();
     let network = NetworkId::of("Standalone Network ; February 2017");
-    let id = Uuid::now_v7();
-    let intent = NewIntent {
-        id,
+    NewIntent {
+        id: Uuid::now_v7(),
         tenant: "acme".to_owned(),
         tag: request.key("acme").tag(network),
         lane: Lane::User,
-        key: Some(NewKey {
-            key: workflow.to_owned(),
-            fingerprint: Sha256::digest(request.to_json().to_string().as_bytes()).into(),
-            keep_for: Duration::from_secs(3600),
-            answered_within: Some(locked_for),
-        }),
+        key: None,
         request,
-    };
+    }
+}
+
+/// What a daemon that crashed while it waited has left: the intent, and its key STARTED.
+async fn crashed(server: &Server, workflow: &str, locked_for: Duration) -> Uuid {
+    let mut intent = new_intent(workflow);
+    let id = intent.id;
+    let form = intent.request.to_json().to_string();
+    intent.key = Some(NewKey {
+        key: workflow.to_owned(),
+        fingerprint: Sha256::digest(form.as_bytes()).into(),
+        keep_for: Duration::from_secs(3600),
+        answered_within: Some(locked_for),
+    });
     let accepted = server.store.accept(&[intent]).await.unwrap();
     assert!(matches!(accepted[0], Accepted::New(_)));
     id

@@ -379,6 +379,26 @@ async fn bodies_beyond_the_limit_are_refused_with_an_answer_that_arrives() {
         body["metadata"] = json!({"a": "x".repeat(size)});
         server.post("k", &body).await.problem(413, "body-too-large");
     }
+    // A client that writes all of it before it reads, as many do, hears the answer as well.
+    let (address, length) = (server.address, 5_000_000);
+    let spoken = tokio::task::spawn_blocking(move || {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let head = format!(
+            "POST /v1/intents HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ACME}\r\nidempotency-key: k\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&vec![b'x'; length]).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    });
+    let text = spoken.await.unwrap();
+    assert!(
+        text.starts_with("HTTP/1.1 413") && text.contains("body-too-large"),
+        "{text}"
+    );
     // Without a length beforehand, too.
     let chunks = (0..64).map(|_| Ok::<_, std::io::Error>("x".repeat(64 * 1024)));
     let stream = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));

@@ -229,6 +229,12 @@ async fn bad_parameters_are_named() {
         cases.push((format!("/v1/events?{query}"), name));
     }
     cases.push(("/v1/channels?limit=1".to_owned(), "limit"));
+    let posting = server.request(Method::POST, "/v1/intents?dry_run=true");
+    let posting = posting
+        .header("idempotency-key", "k")
+        .json(&payment("x", "1"));
+    let problem = send(posting).await.problem(400, "invalid-request");
+    assert_eq!(problem["errors"][0]["parameter"], "dry_run");
     for (path, name) in cases {
         let problem = server.get(&path).await.problem(400, "invalid-request");
         let errors = problem["errors"].as_array().unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -18,6 +18,7 @@ use super::view::{IntentBody, normal_form};
 use super::wait::until_final;
 use crate::api::auth::{Caller, Write};
 use crate::api::problem::{PROBLEM_JSON, Problem, ProblemBody, Violation, to_text};
+use crate::api::query::Query;
 use crate::api::{Shared, body, idempotency_key, prefer};
 use crate::domain::intent::{Request, first_difference_of_forms, read};
 use crate::store::accept::{Accepted, Lane, NewIntent, NewKey};
@@ -118,9 +119,11 @@ impl IntoResponse for Reply {
 pub async fn post(
     caller: Caller<Write>,
     State(shared): State<Arc<Shared>>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Reply, Problem> {
+    Query::read(uri.query(), &[]).end()?;
     shared.posts.count(&caller.tenant)?;
     let key = idempotency_key::read(&headers)?;
     if key.is_none() && shared.settings.idempotency_key_required {
