@@ -157,7 +157,8 @@ impl<'de> Visitor<'de> for Unambiguous<'_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
+        // PostgreSQL's numbers have no -0: it would come back as another text than was answered at first.
+        Ok(if value == 0.0 { 0.0 } else { value }.into())
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

@@ -1,7 +1,7 @@
 //! One inner transaction and its life: what is on record of it, and what this process has learned since.
 
 use super::envelope::Plan;
-use super::fee::{Bid, FeeCap};
+use super::fee::{Bid, FeeCap, first_fee_bump, next_fee_bump};
 use super::intent::OnStateError;
 use super::primitives::{ChainTime, LedgerSeq, Stroops, TxHash};
 use super::reason::Reason;
@@ -48,6 +48,15 @@ pub struct Bump {
 }
 
 impl Attempt {
+    /// What the plain envelope bids.
+    #[must_use]
+    pub const fn plain_bid(&self) -> Bid {
+        Bid {
+            fee: self.plain_fee,
+            operations: self.operations,
+        }
+    }
+
     /// The highest bid so far.
     #[must_use]
     pub fn newest_bid(&self) -> Bid {
@@ -56,10 +65,7 @@ impl Attempt {
                 fee: bump.fee,
                 operations: self.operations + 1,
             },
-            None => Bid {
-                fee: self.plain_fee,
-                operations: self.operations,
-            },
+            None => self.plain_bid(),
         }
     }
 
@@ -179,4 +185,24 @@ pub struct Snapshot {
     pub attempt: Attempt,
     /// What is known beyond the record.
     pub progress: Progress,
+}
+
+impl Snapshot {
+    /// Whether the first envelope that can be sent at all is still to be made: somebody else must pay.
+    #[must_use]
+    pub const fn lacks_envelope(&self) -> bool {
+        self.attempt.sponsored && self.attempt.bumps.is_empty()
+    }
+
+    /// The fee of the fee bump that is due: the first where somebody else must pay, or one above a bid that proved too
+    /// low. `None` where none is due, or the cap allows none.
+    #[must_use]
+    pub fn due_bump(&self) -> Option<Stroops> {
+        let (attempt, cap) = (&self.attempt, self.terms.cap);
+        if self.lacks_envelope() {
+            return first_fee_bump(attempt.plain_bid(), cap);
+        }
+        let hint = self.progress.fee_too_low?;
+        next_fee_bump(attempt.newest_bid(), hint, attempt.plain_bid(), cap)
+    }
 }

@@ -67,12 +67,12 @@ impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
         const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-        let ours = "a path of ours and a number are visible ASCII";
         let mut response = (self.status, self.body).into_response();
         let headers = response.headers_mut();
         let media = if self.status.is_success() {
             let location = HeaderValue::try_from(format!("{PATH}/{}", self.intent_id));
-            headers.insert(header::LOCATION, location.expect(ours));
+            let location = location.expect("a path of ours and a UUID are visible ASCII");
+            headers.insert(header::LOCATION, location);
             "application/json"
         } else {
             PROBLEM_JSON
@@ -83,7 +83,8 @@ impl IntoResponse for Reply {
         }
         if let Some(seconds) = self.waited {
             let applied = HeaderValue::try_from(format!("wait={seconds}"));
-            headers.insert(PREFERENCE_APPLIED, applied.expect(ours));
+            let applied = applied.expect("a word and a number are visible ASCII");
+            headers.insert(PREFERENCE_APPLIED, applied);
         }
         response
     }
@@ -93,7 +94,7 @@ impl IntoResponse for Reply {
 ///
 /// On record once it is answered 2xx, and on the ledger at most once, however often it is posted.
 #[utoipa::path(
-    post, path = PATH, tag = "intents",
+    post, path = PATH, operation_id = "createIntent", tag = "intents",
     security(("api_key" = ["intents:write"])),
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, in double quotes or not; the same again gets the same answer. X-Idempotency-Key is an alias. Needed unless the configuration says otherwise."),

@@ -1,6 +1,6 @@
 //! Where two requests differ.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::Request;
 use crate::domain::fields::join;
@@ -42,6 +42,12 @@ fn difference(left: &Value, right: &Value, pointer: String) -> Option<String> {
             };
             inner.or_else(longer)
         }
+        (Value::Number(a), Value::Number(b)) => (!same_number(a, b)).then_some(pointer),
         _ => (left != right).then_some(pointer),
     }
+}
+
+/// `1e2` comes back from the records as `100`: the same number, which serde_json holds in another way.
+fn same_number(left: &Number, right: &Number) -> bool {
+    left == right || ((left.is_f64() || right.is_f64()) && left.as_f64() == right.as_f64())
 }
