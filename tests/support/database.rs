@@ -2,7 +2,6 @@
 //!
 //! The server is `DATABASE_URL`'s where that is set (its role must be allowed to make databases), else one that we start and that ends with this process.
 
-use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -28,8 +27,9 @@ pub async fn database() -> TestDatabase {
     static SCHEMA: OnceCell<Template> = OnceCell::const_new();
     SCHEMA
         .get_or_init(|| async {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-            Template::new(&Migrator::new(folder).await.unwrap()).await
+            let mut migrations = stellar_submitter::store::migrator();
+            migrations.create_schema("submitter");
+            Template::new(&migrations).await
         })
         .await
         .database()
