@@ -138,7 +138,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Migrate`].
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        sqlx::migrate!("./migrations").run(&self.pool).await?;
+        // Only where it is missing: whoever made it for us need not let us make others.
+        sqlx::raw_sql(
+            "do $$ begin
+               if to_regnamespace('submitter') is null then create schema submitter; end if;
+             exception when duplicate_schema or unique_violation then null; end $$",
+        )
+        .execute(&self.pool)
+        .await?;
+        migrator().run(&self.pool).await?;
         Ok(())
     }
 
@@ -168,6 +176,15 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+/// The migrations, with their table inside our schema, which must exist: without a schema its place would follow the
+/// search path, and that changes where a role has the schema's name.
+#[must_use]
+pub fn migrator() -> sqlx::migrate::Migrator {
+    let mut migrator = sqlx::migrate!("./migrations");
+    migrator.dangerous_set_table_name("submitter.migrations");
+    migrator
 }
 
 /// A 32-byte column.
