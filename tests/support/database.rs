@@ -142,9 +142,15 @@ impl TestDatabase {
     /// A copy as of now; nobody may be connected, so everybody is cut off first.
     pub async fn copy(&self) -> String {
         let copy = format!("{}_copy", self.name);
-        let mut admin = PgConnection::connect_with(&server().await.options).await.unwrap();
+        let mut admin = PgConnection::connect_with(&server().await.options)
+            .await
+            .unwrap();
         self.cut_off(&mut admin).await;
-        run(&mut admin, format!("CREATE DATABASE {copy} TEMPLATE {}", self.name)).await;
+        run(
+            &mut admin,
+            format!("CREATE DATABASE {copy} TEMPLATE {}", self.name),
+        )
+        .await;
         copy
     }
 
@@ -155,7 +161,9 @@ impl TestDatabase {
 
     async fn replace(&self, template: &str) {
         let name = &self.name;
-        let mut admin = PgConnection::connect_with(&server().await.options).await.unwrap();
+        let mut admin = PgConnection::connect_with(&server().await.options)
+            .await
+            .unwrap();
         run(&mut admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
         run(&mut admin, format!("CREATE DATABASE {name} {template}")).await;
     }

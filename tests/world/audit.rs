@@ -68,7 +68,10 @@ impl<'a> Audit<'a> {
 /// The intent names the transaction that stands in the ledger, with its tag and its only operation.
 pub fn says_the_truth(intent: &Value, landed: &Value) {
     assert_eq!(intent["tag"], landed["tag"], "{intent}\n{landed}");
-    assert_eq!(landed["operations"].as_array().unwrap().len(), intent["operations"].as_array().unwrap().len());
+    assert_eq!(
+        landed["operations"].as_array().unwrap().len(),
+        intent["operations"].as_array().unwrap().len()
+    );
     let said = &intent["transaction"];
     // A fee bump's item has the outer hash, and the inner one beside it.
     let inner = match &landed["inner_hash"] {
@@ -79,7 +82,10 @@ pub fn says_the_truth(intent: &Value, landed: &Value) {
     for name in ["ledger", "successful", "fee_charged", "sequence"] {
         assert_eq!(said[name], landed[name], "{name}: {intent}\n{landed}");
     }
-    assert_eq!(said["channel"], landed["source_account"], "{intent}\n{landed}");
+    assert_eq!(
+        said["channel"], landed["source_account"],
+        "{intent}\n{landed}"
+    );
 }
 
 fn payment_of(operation: &Value) -> Paid {

@@ -28,7 +28,10 @@ impl Setup {
             .set("DATABASE__URL", database)
             .set("HORIZON__URLS", &ledger.url)
             .set("NETWORK__PASSPHRASE", ledger::PASSPHRASE)
-            .set("ACCOUNTS__SOURCE_SECRET", key("source").written().expose_secret())
+            .set(
+                "ACCOUNTS__SOURCE_SECRET",
+                key("source").written().expose_secret(),
+            )
             .set("API__LISTEN", "127.0.0.1:0")
             .set("API__BOOTSTRAP_KEY", API_KEY)
             .set("ENGINE__VALIDITY_LEDGERS", "12")
@@ -75,7 +78,11 @@ impl Daemon {
     pub async fn start(setup: &Setup) -> Self {
         let mut process = setup.spawn(&["run"]);
         let api = eventually("the daemon listens", START_LIMIT, async || {
-            assert!(process.ended().is_none(), "the daemon ended: {}", process.log());
+            assert!(
+                process.ended().is_none(),
+                "the daemon ended: {}",
+                process.log()
+            );
             let log = process.log();
             let line = log.lines().find(|line| line.contains("the daemon runs"))?;
             let line: Value = serde_json::from_str(line).unwrap();
@@ -109,7 +116,11 @@ impl Daemon {
     pub async fn wait_until_ready(&mut self) {
         let client = self.client.clone();
         eventually("the daemon is ready", PATIENCE, async || {
-            assert!(self.process.ended().is_none(), "the daemon ended: {}", self.process.log());
+            assert!(
+                self.process.ended().is_none(),
+                "the daemon ended: {}",
+                self.process.log()
+            );
             (client.readiness().await.0 == 200).then_some(())
         })
         .await;
@@ -158,13 +169,17 @@ impl Client {
         let answer = request.bearer_auth(API_KEY).send().await?;
         let status = answer.status().as_u16();
         let text = answer.text().await?;
-        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+        Ok((
+            status,
+            serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        ))
     }
 
     /// Posts an intent once.
     pub async fn try_post(&self, key: &str, body: &Value) -> reqwest::Result<(u16, Value)> {
         let request = self.http.post(format!("{}/v1/intents", self.api));
-        self.send(request.header("Idempotency-Key", key).json(body)).await
+        self.send(request.header("Idempotency-Key", key).json(body))
+            .await
     }
 
     /// Posts an intent, its workflow being its key; returns its id.
@@ -177,12 +192,16 @@ impl Client {
 
     /// A change of an intent: `cancel` or `retry`.
     pub async fn change(&self, id: &str, what: &str) -> (u16, Value) {
-        let request = self.http.post(format!("{}/v1/intents/{id}/{what}", self.api));
+        let request = self
+            .http
+            .post(format!("{}/v1/intents/{id}/{what}", self.api));
         self.send(request).await.unwrap()
     }
 
     pub async fn get(&self, path: &str) -> (u16, Value) {
-        self.send(self.http.get(format!("{}{path}", self.api))).await.unwrap()
+        self.send(self.http.get(format!("{}{path}", self.api)))
+            .await
+            .unwrap()
     }
 
     pub async fn intent(&self, id: &str) -> Value {
@@ -192,7 +211,9 @@ impl Client {
     }
 
     pub async fn attempts(&self, id: &str) -> Vec<Value> {
-        let (status, body) = self.get(&format!("/v1/intents/{id}/attempts?limit=200")).await;
+        let (status, body) = self
+            .get(&format!("/v1/intents/{id}/attempts?limit=200"))
+            .await;
         assert_eq!(status, 200, "{body}");
         body["items"].as_array().unwrap().clone()
     }
@@ -204,7 +225,10 @@ impl Client {
             if intent["status"] == status {
                 return Some(intent);
             }
-            assert!(intent["finished_at"].is_null(), "it should be {status}: {intent}");
+            assert!(
+                intent["finished_at"].is_null(),
+                "it should be {status}: {intent}"
+            );
             None
         })
         .await
@@ -242,7 +266,9 @@ impl Client {
         let (_, body) = self.readiness().await;
         let checks = body["checks"].as_array().cloned().unwrap_or_default();
         let found = checks.iter().find(|check| check["name"] == name);
-        found.map_or_else(String::new, |check| check["detail"].as_str().unwrap().to_owned())
+        found.map_or_else(String::new, |check| {
+            check["detail"].as_str().unwrap().to_owned()
+        })
     }
 
     pub async fn channels(&self) -> Vec<Value> {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stellar_submitter::domain::primitives::AccountId;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::eventually;
 use crate::support::Process;
@@ -32,7 +34,11 @@ impl Ledger {
         let args = [&["sandbox", "--listen", address], flags].concat();
         let mut process = Process::spawn(&args, &[]);
         let url = eventually("the ledger listens", START_LIMIT, async || {
-            assert!(process.ended().is_none(), "the ledger ended: {}", process.log());
+            assert!(
+                process.ended().is_none(),
+                "the ledger ended: {}",
+                process.log()
+            );
             let log = process.log();
             let line = log.lines().find(|line| line.starts_with("Horizon "))?;
             Some(line.split_whitespace().last()?.to_owned())
@@ -47,7 +53,10 @@ impl Ledger {
 
     /// 10,000 lumens for a new account.
     pub async fn fund(&self, account: AccountId) {
-        let answer = self.ask(self.client.get(format!("{}/friendbot?addr={account}", self.url)));
+        let answer = self.ask(
+            self.client
+                .get(format!("{}/friendbot?addr={account}", self.url)),
+        );
         let (status, body) = answer.await;
         assert_eq!(status, 200, "friendbot: {body}");
     }
@@ -114,7 +123,9 @@ impl Ledger {
         let mut cursor = String::new();
         loop {
             let page = self
-                .control(&format!("truth?account={account}&limit={TRUTH_PAGE}&cursor={cursor}"))
+                .control(&format!(
+                    "truth?account={account}&limit={TRUTH_PAGE}&cursor={cursor}"
+                ))
                 .await;
             all.extend(page["items"].as_array().unwrap().iter().cloned());
             match page["next"].as_str() {
@@ -126,7 +137,28 @@ impl Ledger {
 
     /// A page of Horizon's, which may lag or fail while faults are on.
     pub async fn horizon(&self, path: &str) -> (u16, Value) {
-        self.ask(self.client.get(format!("{}{path}", self.url))).await
+        self.ask(self.client.get(format!("{}{path}", self.url)))
+            .await
+    }
+
+    /// The chain's clock: when the newest ledger closed, in Unix seconds.
+    pub async fn clock(&self) -> i64 {
+        let (_, page) = self.horizon("/ledgers?order=desc&limit=1").await;
+        let closed_at = page["_embedded"]["records"][0]["closed_at"]
+            .as_str()
+            .unwrap();
+        OffsetDateTime::parse(closed_at, &Rfc3339)
+            .unwrap()
+            .unix_timestamp()
+    }
+
+    /// A time of the chain's clock from now, as bodies have it.
+    pub async fn in_seconds(&self, seconds: i64) -> String {
+        let at = self.clock().await + seconds;
+        OffsetDateTime::from_unix_timestamp(at)
+            .unwrap()
+            .format(&Rfc3339)
+            .unwrap()
     }
 
     /// An account's newest used sequence number.
@@ -139,13 +171,15 @@ impl Ledger {
     /// Sends an envelope (base64) and waits for its ledger.
     pub async fn submit(&self, envelope: &str) -> (u16, Value) {
         let url = format!("{}/transactions", self.url);
-        self.ask(self.client.post(url).form(&[("tx", envelope)])).await
+        self.ask(self.client.post(url).form(&[("tx", envelope)]))
+            .await
     }
 
     /// Puts an envelope (base64) into the queue.
     pub async fn queue(&self, envelope: &str) -> (u16, Value) {
         let url = format!("{}/transactions_async", self.url);
-        self.ask(self.client.post(url).form(&[("tx", envelope)])).await
+        self.ask(self.client.post(url).form(&[("tx", envelope)]))
+            .await
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
