@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Subcommand, ValueEnum};
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::Global;
@@ -118,7 +119,7 @@ impl ApiKeys {
                         .iter()
                         .map(|key| serde_json::json!({
                             "id": key.id, "tenant": key.tenant, "name": key.name, "hint": key.hint,
-                            "scopes": key.scopes, "created_at": key.created_at.to_string(),
+                            "scopes": key.scopes, "created_at": key.created_at.format(&Rfc3339).ok(),
                             "revoked": key.revoked_at.is_some(),
                         }))
                         .collect();
