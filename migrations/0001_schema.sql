@@ -1,7 +1,5 @@
 -- The submitter's records. Each invariant that the engine relies on stands here as a constraint as well.
 
-create schema if not exists submitter;
-
 -- Which chain these records are about. One row; a ledger that we have seen proves that it is still that chain.
 create table submitter.network (
     one           boolean primary key default true check (one),

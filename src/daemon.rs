@@ -1,5 +1,9 @@
 //! Wires the rooms together, runs their tasks, and drains them when told to stop.
 
+mod readiness;
+mod tasks;
+mod wiring;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +17,16 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::api;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::SystemClock;
 use crate::config::{self, Config};
-use crate::domain::intent::Accounts;
 use crate::domain::primitives::NetworkId;
-use crate::horizon::Horizon;
-use crate::signer::Keyring;
-use crate::store::{Store, StoreError};
-use crate::worker::{self, Engine, Phase, Status, Waker};
+use crate::store::Store;
+use crate::worker::{self, Engine, Status};
+use readiness::Readiness;
+use tasks::{gauges, listen, purge, until};
 
-/// Between two tries to reach the database at start.
-const CONNECT_RETRY: Duration = Duration::from_millis(500);
-/// Between two purges of expired idempotency keys.
-const PURGE_EVERY: Duration = Duration::from_secs(3600);
-/// Between two updates of the gauges.
-const GAUGES_EVERY: Duration = Duration::from_secs(5);
-/// Seconds without a new ledger after which the daemon is not ready.
-const STALE_LEDGER_SECONDS: i64 = 60;
+pub use wiring::{connect, engine_settings, horizon, keyring};
+
 /// How long the API may take to answer what it has begun, beyond the engine's own drain.
 const API_DRAIN: Duration = Duration::from_secs(10);
 /// The tenant of keys that are configured and not made.
@@ -56,108 +53,6 @@ pub struct Daemon {
     engine: JoinHandle<Result<(), worker::EngineError>>,
     server: JoinHandle<std::io::Result<()>>,
     others: Vec<JoinHandle<()>>,
-}
-
-/// Every key that is configured.
-///
-/// # Errors
-/// Names the key of the configuration that is missing.
-pub fn keyring(
-    config: &Config,
-) -> anyhow::Result<(Arc<Keyring>, Accounts, crate::domain::primitives::AccountId)> {
-    let ring = Keyring::new(config.accounts.channel_seed.clone());
-    let source = ring.add(config.source_secret()?);
-    let fee_account = config
-        .accounts
-        .fee
-        .as_ref()
-        .map_or(source, |key| ring.add(key));
-    let accounts = Accounts {
-        default_source: source,
-        other_sources: Vec::new(),
-    };
-    Ok((Arc::new(ring), accounts, fee_account))
-}
-
-/// Connects to the database; waits a little for one that is still starting.
-///
-/// # Errors
-/// Names `database.url` where it is wrong or nothing answers.
-pub async fn connect(config: &Config) -> anyhow::Result<Store> {
-    let url = config.database_url()?.expose_secret();
-    let named = || {
-        let variable = config::variable("database.url");
-        format!("database.url ({variable})")
-    };
-    let clock = tokio::time::Instant::now();
-    loop {
-        match Store::connect(url, config.database.max_connections).await {
-            Ok(store) => return Ok(store),
-            Err(error @ StoreError::Away(_))
-                if clock.elapsed() < config.database.connect_timeout =>
-            {
-                tracing::info!(%error, "waiting for the database");
-                tokio::time::sleep(CONNECT_RETRY).await;
-            }
-            Err(error) => return Err(error).with_context(named),
-        }
-    }
-}
-
-/// The pool of Horizons.
-///
-/// # Errors
-/// Names the key of the configuration that is missing or wrong.
-pub fn horizon(config: &Config) -> anyhow::Result<Arc<Horizon>> {
-    Ok(Arc::new(Horizon::new(&config.horizon_options()?)?))
-}
-
-/// How the engine works, out of the configuration.
-///
-/// # Errors
-/// Names the key of the configuration that is missing.
-pub fn engine_settings(
-    config: &Config,
-    fee_account: crate::domain::primitives::AccountId,
-) -> anyhow::Result<worker::Settings> {
-    let engine = &config.engine;
-    Ok(worker::Settings {
-        name: format!("{}:{}", hostname(), std::process::id()),
-        source: config.source_secret()?.account(),
-        fee_account,
-        payer: match config.fees.payer {
-            config::FeePayer::Channel => worker::FeePayer::Channel,
-            config::FeePayer::FeeAccount => worker::FeePayer::FeeAccount,
-        },
-        submit: match config.horizon.submit {
-            config::SubmitMode::Async => worker::SubmitMode::Async,
-            config::SubmitMode::Sync => worker::SubmitMode::Sync,
-        },
-        validity_ledgers: engine.validity_ledgers,
-        resubmit_after: engine.resubmit_after_ledgers,
-        batch: engine.batch_size,
-        max_in_flight: usize::try_from(engine.max_in_flight)?,
-        concurrent_posts: CONCURRENT_POSTS,
-        concurrent_reads: CONCURRENT_READS,
-        lease: engine.lease,
-        poll: engine.poll,
-        ledger_poll: engine.poll.min(Duration::from_secs(1)),
-        drain: engine.drain,
-        fee_cap: config.fees.max_fee_per_operation,
-        channels: config.accounts.channels,
-        channel_starting_balance: config.accounts.channel_starting_balance,
-        channel_top_up_below: config.accounts.channel_top_up_below,
-    })
-}
-
-/// POSTs to Horizon at once: a synchronous one waits for a ledger.
-const CONCURRENT_POSTS: usize = 256;
-/// Look-ups and proofs at once.
-const CONCURRENT_READS: usize = 32;
-
-fn hostname() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
 }
 
 impl Daemon {
@@ -287,116 +182,5 @@ fn api_settings(config: &Config, dev_key: Option<String>) -> api::Settings {
         max_body_bytes: config.api.max_body_bytes,
         max_posts_per_second: None,
         dev_key,
-    }
-}
-
-async fn until(mut stopped: watch::Receiver<bool>) {
-    let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-/// Wakes the engine when new work is announced; polling finds it as well, only later.
-async fn listen(store: Store, waker: Waker, stopped: watch::Receiver<bool>) {
-    let stop = until(stopped);
-    tokio::pin!(stop);
-    loop {
-        let mut wakes = match store.listen().await {
-            Ok(wakes) => wakes,
-            Err(error) => {
-                tracing::warn!(%error, "announcements cannot be heard; new work is found by polling");
-                tokio::select! {
-                    () = tokio::time::sleep(CONNECT_RETRY * 4) => continue,
-                    () = &mut stop => return,
-                }
-            }
-        };
-        loop {
-            tokio::select! {
-                heard = wakes.next() => match heard {
-                    Ok(()) => waker.wake(),
-                    Err(error) => {
-                        tracing::warn!(%error, "announcements are not heard any more");
-                        tokio::time::sleep(CONNECT_RETRY).await;
-                        break;
-                    }
-                },
-                () = &mut stop => return,
-            }
-        }
-    }
-}
-
-async fn purge(store: Store, stopped: watch::Receiver<bool>) {
-    let mut ticks = tokio::time::interval(PURGE_EVERY);
-    let stop = until(stopped);
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = &mut stop => return,
-        }
-        match api::purge_expired_keys(&store).await {
-            Ok(purged) => tracing::debug!(?purged, "expired idempotency keys are purged"),
-            Err(error) => tracing::warn!(%error, "expired idempotency keys could not be purged"),
-        }
-        if let Err(error) = store.forget_workers().await {
-            tracing::warn!(%error, "old workers could not be forgotten");
-        }
-    }
-}
-
-async fn gauges(store: Store, stopped: watch::Receiver<bool>) {
-    let mut ticks = tokio::time::interval(GAUGES_EVERY);
-    let stop = until(stopped);
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = &mut stop => return,
-        }
-        if let Ok(counts) = store.open_counts().await {
-            for (status, count) in counts {
-                metrics::gauge!("submitter_open_intents", "status" => status).set(count as f64);
-            }
-        }
-    }
-}
-
-/// What readiness is made of, besides the database.
-#[derive(Debug)]
-struct Readiness {
-    status: Status,
-    clock: Arc<dyn Clock>,
-}
-
-impl api::Probe for Readiness {
-    fn readiness(&self) -> Vec<api::Check> {
-        let (ok, detail) = match self.status.phase() {
-            Phase::Running => (true, "running".to_owned()),
-            Phase::Starting(what) => (false, what),
-            Phase::Draining => (false, "draining".to_owned()),
-            Phase::Halted(why) => (false, why),
-        };
-        let engine = api::Check {
-            name: "engine".to_owned(),
-            ok,
-            detail,
-        };
-        let age = self.status.head().map(|head| {
-            let closed_at = i64::try_from(head.closed_at.0).unwrap_or(i64::MAX);
-            (head.ledger, self.clock.now().unix_timestamp() - closed_at)
-        });
-        let horizon = match age {
-            None => api::Check {
-                name: "horizon".to_owned(),
-                ok: false,
-                detail: "no ledger is known yet".to_owned(),
-            },
-            Some((ledger, age)) => api::Check {
-                name: "horizon".to_owned(),
-                ok: age <= STALE_LEDGER_SECONDS,
-                detail: format!("ledger {ledger}, closed {age} s ago"),
-            },
-        };
-        vec![engine, horizon]
     }
 }

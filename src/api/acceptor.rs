@@ -1,8 +1,10 @@
 //! Puts new intents on record in batches: many requests at once share one commit, and each gets its own answer.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::problem::Problem;
@@ -67,7 +69,12 @@ async fn write(store: Store, receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
             .drain(..)
             .map(|one| (one.intent, one.answer))
             .unzip();
-        let all = accept(&store, &intents).await;
+        // A panic must not take the writer with it: the others would go on without one, and then without any.
+        let accepting = AssertUnwindSafe(accept(&store, &intents)).catch_unwind();
+        let all = accepting.await.unwrap_or_else(|_| {
+            tracing::error!(batch = intents.len(), "accepting a batch panicked");
+            intents.iter().map(|_| Err(Problem::internal())).collect()
+        });
         for (answer, accepted) in answers.into_iter().zip(all) {
             // Whoever does not wait any more asks again.
             let _ = answer.send(accepted);

@@ -28,7 +28,7 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Value
     if !is_json(headers) {
         return Err(Problem::not_json());
     }
-    let bytes = bytes(headers, body, limit).await?;
+    let bytes = bytes(headers, body, limit, ARRIVAL).await?;
     parse(&bytes)
 }
 
@@ -39,7 +39,7 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Value
 pub async fn none(headers: &HeaderMap, body: Body) -> Result<(), Problem> {
     /// Enough for an empty object, however it is written.
     const LIMIT: usize = 1024;
-    let bytes = bytes(headers, body, LIMIT).await?;
+    let bytes = bytes(headers, body, LIMIT, ARRIVAL).await?;
     if bytes.iter().all(u8::is_ascii_whitespace) || parse(&bytes)? == Value::Object(Map::new()) {
         return Ok(());
     }
@@ -55,7 +55,12 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
 }
 
-async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
+async fn bytes(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    arrival: Duration,
+) -> Result<Vec<u8>, Problem> {
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
@@ -63,13 +68,13 @@ async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>,
     if declared.is_some_and(|length| length > limit) {
         // One who asks first has not begun to send.
         if !headers.contains_key(header::EXPECT) {
-            let _ = tokio::time::timeout(ARRIVAL, discard(body)).await;
+            let _ = tokio::time::timeout(arrival, discard(body)).await;
         }
         return Err(Problem::too_large(limit));
     }
-    let collected = tokio::time::timeout(ARRIVAL, Limited::new(body, limit).collect());
+    let collected = tokio::time::timeout(arrival, Limited::new(body, limit).collect());
     match collected.await {
-        Err(_) => Err(Problem::too_slow(ARRIVAL.as_secs())),
+        Err(_) => Err(Problem::too_slow(arrival.as_secs())),
         Ok(Ok(whole)) => Ok(whole.to_bytes().into()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(limit)),
         Ok(Err(_)) => Err(Problem::invalid(vec![Violation::body(
@@ -157,7 +162,8 @@ impl<'de> Visitor<'de> for Unambiguous<'_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
+        // PostgreSQL's numbers have no -0: it would come back as another text than was answered at first.
+        Ok(if value == 0.0 { 0.0 } else { value }.into())
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -192,7 +198,21 @@ impl<'de> Visitor<'de> for Unambiguous<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use std::time::Duration;
+
+    use axum::body::{Body, Bytes};
+    use axum::http::HeaderMap;
+
+    use super::{bytes, parse};
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_not_waited_for() {
+        let begun = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from("{"))]);
+        let never = futures_util::StreamExt::chain(begun, futures_util::stream::pending());
+        let arrival = Duration::from_millis(50);
+        let read = bytes(&HeaderMap::new(), Body::from_stream(never), 100, arrival).await;
+        assert_eq!(read.unwrap_err().status(), 408);
+    }
 
     #[test]
     fn what_serde_json_reads_is_read_alike() {

@@ -43,7 +43,7 @@ pub struct ChannelBody {
 ///
 /// All of them, the source accounts first: as many as the configuration keeps.
 #[utoipa::path(
-    get, path = "/v1/channels", tag = "operation",
+    get, path = "/v1/channels", operation_id = "listChannels", tag = "operation",
     security(("api_key" = ["admin"])),
     responses(
         (status = 200, description = "Every channel.", body = Page<ChannelBody>),

@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Content, Ref, ResponseBuilder};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -66,12 +66,26 @@ pub fn routes() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
     let components = description.components.get_or_insert_default();
     let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     components.add_security_scheme("api_key", key);
+    for (name, schema) in &mut components.schemas {
+        if !MAY_LACK_FIELDS.contains(&name.as_str()) {
+            require_all(schema);
+        }
+    }
     for item in description.paths.paths.values_mut() {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
             describe_problems(operation);
         }
     }
     (router, description)
+}
+
+/// What we answer has every field, null or not; only these may lack some: what is posted (and comes back), and problems.
+const MAY_LACK_FIELDS: [&str; 5] = ["NewIntent", "Memo", "Claimant", "Problem", "Violation"];
+
+fn require_all(schema: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Object(object)) = schema {
+        object.required = object.properties.keys().cloned().collect();
+    }
 }
 
 fn describe_problems(operation: &mut Operation) {
@@ -99,7 +113,7 @@ pub fn page() -> Router<Arc<Shared>> {
 
 /// This description
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "operation",
+    get, path = "/openapi.json", operation_id = "getDescription", tag = "operation",
     responses((status = 200, description = "The API in OpenAPI 3.1.", body = Object)),
 )]
 pub async fn openapi(State(shared): State<Arc<Shared>>) -> Response {
@@ -109,7 +123,7 @@ pub async fn openapi(State(shared): State<Arc<Shared>>) -> Response {
 
 /// What this is
 #[utoipa::path(
-    get, path = "/", tag = "operation",
+    get, path = "/", operation_id = "getHome", tag = "operation",
     responses((status = 200, description = "A page for people.", body = String, content_type = "text/html")),
 )]
 pub async fn home() -> Html<&'static str> {

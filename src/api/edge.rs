@@ -12,7 +12,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::prefer::MAX_WAIT;
-use super::problem::Problem;
+use super::problem::{Problem, redact_seeds};
 
 /// A request's id, taken from the client or given by us.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -89,6 +89,7 @@ fn request_id(request: &Request) -> String {
                 && id
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+                && redact_seeds(id) == **id
         })
         .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }

@@ -60,7 +60,7 @@ impl From<EventRow> for EventBody {
 /// A reader who always goes on after the last event that it saw misses none and sees none twice. `next` is null where there
 /// is nothing more now.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "events",
+    get, path = "/v1/events", operation_id = "listEvents", tag = "events",
     security(("api_key" = ["intents:read"])),
     params(
         ("after" = Option<String>, Query, description = "The id of the last event that was seen."),

@@ -34,7 +34,7 @@ pub struct Readiness {
 
 /// Whether the process answers
 #[utoipa::path(
-    get, path = "/healthz", tag = "operation",
+    get, path = "/healthz", operation_id = "getHealth", tag = "operation",
     responses((status = 200, description = "It does.", body = Health)),
 )]
 pub async fn healthz() -> Json<Health> {
@@ -43,7 +43,7 @@ pub async fn healthz() -> Json<Health> {
 
 /// Whether intents can be accepted and landed
 #[utoipa::path(
-    get, path = "/readyz", tag = "operation",
+    get, path = "/readyz", operation_id = "getReadiness", tag = "operation",
     responses(
         (status = 200, description = "Ready.", body = Readiness),
         (status = 503, description = "Not ready; the checks say why.", body = Readiness),
@@ -73,7 +73,7 @@ async fn database(shared: &Shared) -> Check {
 
 /// Metrics for Prometheus
 #[utoipa::path(
-    get, path = "/metrics", tag = "operation",
+    get, path = "/metrics", operation_id = "getMetrics", tag = "operation",
     security(("api_key" = ["admin"])),
     responses((status = 200, description = "The metrics as text.", body = String, content_type = "text/plain")),
 )]

@@ -1,10 +1,14 @@
 //! One inner transaction and its life: what is on record of it, and what this process has learned since.
 
 use super::envelope::Plan;
-use super::fee::{Bid, FeeCap};
+use super::fee::{Bid, FeeCap, first_fee_bump, next_fee_bump};
 use super::intent::OnStateError;
 use super::primitives::{ChainTime, LedgerSeq, Stroops, TxHash};
 use super::reason::Reason;
+
+/// Ledgers between the two sights of a missing account: one alone can be a Horizon that rebuilds its state. A Horizon
+/// that lags by less also shows, after them, everything that could land before the first.
+pub const MISSING_LEDGERS: u32 = 10;
 
 /// The newest ledger that is known to have closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,15 @@ pub struct Bump {
 }
 
 impl Attempt {
+    /// What the plain envelope bids.
+    #[must_use]
+    pub const fn plain_bid(&self) -> Bid {
+        Bid {
+            fee: self.plain_fee,
+            operations: self.operations,
+        }
+    }
+
     /// The highest bid so far.
     #[must_use]
     pub fn newest_bid(&self) -> Bid {
@@ -56,10 +69,7 @@ impl Attempt {
                 fee: bump.fee,
                 operations: self.operations + 1,
             },
-            None => Bid {
-                fee: self.plain_fee,
-                operations: self.operations,
-            },
+            None => self.plain_bid(),
         }
     }
 
@@ -168,6 +178,20 @@ impl Progress {
         progress.maybe_sent = true;
         progress
     }
+
+    /// Whether the account is missing for so long that its second sight would prove the attempt dead.
+    #[must_use]
+    pub fn is_long_missing(&self, now: LedgerSeq) -> bool {
+        self.missing_since
+            .is_some_and(|first| now >= first.plus(MISSING_LEDGERS))
+    }
+
+    /// Whether the hash was looked up, and absent, that long after the first sight. A missing account has no sequence
+    /// number that proves anything: the transaction may have landed before the account was merged away.
+    #[must_use]
+    pub fn is_absent_long_after_missing(&self) -> bool {
+        self.absent_at.is_some_and(|at| self.is_long_missing(at))
+    }
 }
 
 /// Everything that decides what happens to an intent in flight.
@@ -179,4 +203,24 @@ pub struct Snapshot {
     pub attempt: Attempt,
     /// What is known beyond the record.
     pub progress: Progress,
+}
+
+impl Snapshot {
+    /// Whether the first envelope that can be sent at all is still to be made: somebody else must pay.
+    #[must_use]
+    pub const fn lacks_envelope(&self) -> bool {
+        self.attempt.sponsored && self.attempt.bumps.is_empty()
+    }
+
+    /// The fee of the fee bump that is due: the first where somebody else must pay, or one above a bid that proved too
+    /// low. `None` where none is due, or the cap allows none.
+    #[must_use]
+    pub fn due_bump(&self) -> Option<Stroops> {
+        let (attempt, cap) = (&self.attempt, self.terms.cap);
+        if self.lacks_envelope() {
+            return first_fee_bump(attempt.plain_bid(), cap);
+        }
+        let hint = self.progress.fee_too_low?;
+        next_fee_bump(attempt.newest_bid(), hint, attempt.plain_bid(), cap)
+    }
 }

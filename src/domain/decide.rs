@@ -1,8 +1,10 @@
 //! `next`: what to do about an intent in flight. Pure: the same snapshot always gives the same action.
 
 use super::attempt::{Head, Snapshot};
-use super::fee::next_fee_bump;
 use super::primitives::Stroops;
+
+/// Ledgers for which a look-up that found nothing is good enough to send again.
+const ABSENCE_GOOD_FOR: u32 = 1;
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,16 +35,26 @@ pub fn next(snapshot: &Snapshot, head: Head) -> Action {
         return Action::Wait;
     }
     if attempt.is_overdue(head) || progress.check_account {
-        return Action::Prove;
+        let look_first =
+            progress.is_long_missing(head.ledger) && !progress.is_absent_long_after_missing();
+        return if look_first {
+            Action::LookUp
+        } else {
+            Action::Prove
+        };
     }
-    let unsure = progress.maybe_sent && progress.absent_at.is_none();
     if terms.cancel_requested || progress.verdict.is_some() {
         // Never sent and no longer wanted still needs its proof: the fence comes by itself. A landing shows in a ledger.
+        let unsure = progress.maybe_sent && progress.absent_at.is_none();
         return if unsure && head.ledger >= progress.resend_at {
             Action::LookUp
         } else {
             Action::Wait
         };
+    }
+    if head.closed_at < attempt.plan.min_time {
+        // Core refuses it until then.
+        return Action::Wait;
     }
     if progress.maybe_sent {
         if head.ledger < progress.resend_at {
@@ -50,45 +62,15 @@ pub fn next(snapshot: &Snapshot, head: Head) -> Action {
         }
         let absent_now = progress
             .absent_at
-            .is_some_and(|at| at >= progress.resend_at);
+            .is_some_and(|at| at >= progress.resend_at && at.plus(ABSENCE_GOOD_FOR) >= head.ledger);
         if !absent_now {
             return Action::LookUp;
         }
     }
-    send(snapshot)
-}
-
-fn send(snapshot: &Snapshot) -> Action {
-    let Snapshot {
-        terms,
-        attempt,
-        progress,
-    } = snapshot;
-    let must_bump = attempt.sponsored && attempt.bumps.is_empty();
-    let hint = match (must_bump, progress.fee_too_low) {
-        (false, None) => return Action::Submit,
-        (_, Some(hint)) => hint,
-        (true, None) => None,
-    };
-    let inner_rate = attempt.plain_fee.get() / i64::from(attempt.operations.max(1));
-    if must_bump {
-        // The first envelope that pays at all: as much as the plain one would have bid.
-        let counted = i64::from(attempt.operations) + 1;
-        let rate = inner_rate.clamp(
-            super::fee::MIN_BASE_FEE,
-            terms.cap.0.get().max(super::fee::MIN_BASE_FEE),
-        );
-        let needed = rate.max(inner_rate).saturating_mul(counted);
-        return Stroops::new(needed).map_or(Action::Wait, Action::Bump);
-    }
-    match next_fee_bump(
-        attempt.newest_bid(),
-        hint,
-        inner_rate,
-        attempt.operations,
-        terms.cap,
-    ) {
+    match snapshot.due_bump() {
         Some(fee) => Action::Bump(fee),
+        // Nothing that may be sent: the cap is below what its signers bid, and no other envelope exists.
+        None if snapshot.lacks_envelope() => Action::Wait,
         // At the cap: the same bytes again, until the surge is over or the fence is reached.
         None => Action::Submit,
     }

@@ -47,8 +47,11 @@ pub fn build(request: &Request, tag: Tag, plan: &Plan) -> xdr::Transaction {
             body: operation.to_xdr(),
         })
         .collect();
-    let count = i64::try_from(operations.len()).expect("at most 100 operations");
-    let fee = u32::try_from(plan.base_fee.get().saturating_mul(count)).unwrap_or(u32::MAX);
+    let count = u32::try_from(operations.len()).expect("at most 100 operations");
+    // The largest bid that the field holds is still the same for each operation, or the plan could not be read back
+    // from the chain and the transaction would not be recognised.
+    let rate = u32::try_from(plan.base_fee.get()).unwrap_or(u32::MAX);
+    let fee = rate.min(u32::MAX / count.max(1)) * count;
     xdr::Transaction {
         source_account: plan.channel.muxed(tag.get()),
         fee,

@@ -5,8 +5,9 @@ use super::primitives::Stroops;
 
 /// The least that the network asks for an operation, in stroops.
 pub const MIN_BASE_FEE: i64 = 100;
-/// What a fee bump must bid at least, as a multiple, to replace a transaction that waits in core's queue.
-pub const REPLACE_FACTOR: i64 = 10;
+/// What a fee bump bids at least, as a multiple of the bid before it. A hint may be one stroop above what was refused:
+/// followed to the letter it would make a new signed envelope for each stroop up to the cap.
+const RAISE_FACTOR: i64 = 2;
 /// Capacity usage, in thousandths, from which ledgers count as full.
 const FULL_PERMILLE: u32 = 900;
 
@@ -28,7 +29,7 @@ pub fn opening_bid(stats: Option<&FeeStats>, base_fee: i64, cap: FeeCap) -> Stro
             if stats.capacity_usage_permille >= FULL_PERMILLE {
                 high.max(minimum)
             } else {
-                median.clamp(minimum, minimum * 10)
+                median.clamp(minimum, minimum.saturating_mul(10))
             }
         }
     };
@@ -50,30 +51,57 @@ impl Bid {
     pub fn rate(self) -> i64 {
         self.fee.get() / i64::from(self.operations.max(1))
     }
+
+    /// Stroops an operation, rounded up: what a fee bump around it must bid at least.
+    #[must_use]
+    pub fn rate_rounded_up(self) -> i64 {
+        per_operation(self.fee.get(), self.operations)
+    }
 }
 
-/// The fee of the next fee bump around an inner transaction of `operations`, or `None` where the cap allows no more.
-///
-/// `needed` is core's hint (the whole fee that the refused envelope would have needed); without one the bid doubles.
+/// A fee's stroops an operation, rounded up.
+fn per_operation(fee: i64, operations: u32) -> i64 {
+    let operations = i64::from(operations.max(1));
+    fee / operations + i64::from(fee % operations > 0)
+}
+
+/// The fee of the first envelope where somebody else pays: as much an operation as the plain one bids, for core takes no
+/// fee bump below its inner transaction. `None` where that is more than the cap.
 #[must_use]
-pub fn next_fee_bump(
-    newest: Bid,
-    needed: Option<i64>,
-    inner_rate: i64,
-    operations: u32,
-    cap: FeeCap,
-) -> Option<Stroops> {
-    let counted = i64::from(operations) + 1;
-    let refused = i64::from(newest.operations.max(1));
-    // A hint at or below what was bid says nothing new (an older answer, or another node's): then the bid doubles too.
-    let hinted = needed
-        .map(|fee| fee.saturating_add(refused - 1) / refused)
-        .filter(|rate| *rate > newest.rate());
-    let rate = hinted.unwrap_or_else(|| newest.rate().saturating_mul(2));
-    let rate = rate.max(inner_rate).max(MIN_BASE_FEE);
-    let capped = rate.min(cap.0.get());
-    if capped <= newest.rate() || hinted.is_some_and(|needed| needed > cap.0.get()) {
+pub fn first_fee_bump(plain: Bid, cap: FeeCap) -> Option<Stroops> {
+    let rate = plain.rate_rounded_up().max(MIN_BASE_FEE);
+    if rate > cap.0.get() {
         return None;
     }
-    Stroops::new(capped.checked_mul(counted)?).ok()
+    whole_fee(rate, plain.operations)
+}
+
+/// The whole fee of a fee bump around so many operations: it counts as one more.
+fn whole_fee(rate: i64, operations: u32) -> Option<Stroops> {
+    Stroops::new(rate.checked_mul(i64::from(operations) + 1)?).ok()
+}
+
+/// The fee of the next fee bump around `plain`, or `None` where the cap allows no more.
+///
+/// `needed` is core's hint: the whole fee that the refused envelope, the `newest`, would have needed. The bid doubles at
+/// least, so that few envelopes lead to any cap.
+#[must_use]
+pub fn next_fee_bump(newest: Bid, needed: Option<i64>, plain: Bid, cap: FeeCap) -> Option<Stroops> {
+    // A hint at or below what was bid says nothing new: an older answer, or another node's.
+    let hinted = needed
+        .map(|fee| per_operation(fee, newest.operations))
+        .filter(|rate| *rate > newest.rate());
+    if hinted.is_some_and(|needed| needed > cap.0.get()) {
+        return None;
+    }
+    let doubled = newest.rate().saturating_mul(RAISE_FACTOR);
+    let rate = hinted
+        .map_or(doubled, |hint| hint.max(doubled))
+        .max(plain.rate_rounded_up())
+        .max(MIN_BASE_FEE)
+        .min(cap.0.get());
+    if rate <= newest.rate() || rate < plain.rate_rounded_up() {
+        return None;
+    }
+    whole_fee(rate, plain.operations)
 }

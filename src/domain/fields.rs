@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::seed::{holds_seed, looks_like_seed};
+
 /// One mistake: where (RFC 6901) and what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
@@ -52,9 +54,12 @@ pub struct Fields<'a> {
     asked: Vec<&'static str>,
 }
 
-/// `parent/name`, escaped as RFC 6901 says.
+/// `parent/name`, escaped as RFC 6901 says. A seed that somebody gave as a field's name is not repeated.
 #[must_use]
 pub fn join(parent: &str, name: &str) -> String {
+    if looks_like_seed(name) || holds_seed(name) {
+        return format!("{parent}/(a secret key)");
+    }
     format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 

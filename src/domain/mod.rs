@@ -14,5 +14,6 @@ pub mod operation;
 pub mod primitives;
 pub mod reason;
 pub mod result_code;
+pub mod seed;
 pub mod tag;
 pub mod transition;

@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 use stellar_xdr as xdr;
 use thiserror::Error;
 
+use super::seed::{holds_seed, looks_like_seed};
+
 /// One lumen, or one unit of any other asset, in stroops: amounts have seven decimal places.
 pub const STROOPS_PER_UNIT: i64 = 10_000_000;
 /// The number of decimal places of an amount.
@@ -81,13 +83,14 @@ impl FromStr for Stroops {
         };
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         if whole.is_empty() || !digits(whole) || !digits(fraction) {
-            return Err(
-                if text.starts_with('-') && digits(&whole[1..]) && digits(fraction) {
-                    AmountError::Negative
-                } else {
-                    AmountError::NotDecimal
-                },
-            );
+            let negative = whole
+                .strip_prefix('-')
+                .is_some_and(|whole| !whole.is_empty() && digits(whole) && digits(fraction));
+            return Err(if negative {
+                AmountError::Negative
+            } else {
+                AmountError::NotDecimal
+            });
         }
         if fraction.len() > AMOUNT_DECIMALS {
             return Err(AmountError::TooPrecise);
@@ -153,10 +156,7 @@ pub enum AddressError {
 /// Explains why `text` is not the address that was wanted, without repeating it.
 #[must_use]
 pub fn explain_address(text: &str) -> AddressError {
-    let looks_secret = text.len() == 56
-        && text.starts_with('S')
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if looks_secret {
+    if looks_like_seed(text) || holds_seed(text) {
         return AddressError::SecretKey;
     }
     match text.parse::<stellar_strkey::Strkey>() {

@@ -111,6 +111,50 @@ pub const fn transaction_meaning(code: TransactionCode) -> TransactionMeaning {
     }
 }
 
+/// What a recorded failure did to the sequence number of its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SequenceEffect {
+    /// Consumed: the transaction can never be applied again.
+    Consumed,
+    /// Left as it was: the record is no end.
+    Unused,
+    /// Either, as far as the code tells.
+    Unsure,
+}
+
+/// What a recorded failure with this code did to the sequence number.
+///
+/// Core's `TransactionFrame::commonValid` takes the sequence number only after the checks that give the codes under
+/// `Unused`; those under `Consumed` come from what follows.
+#[must_use]
+pub const fn sequence_effect(code: TransactionCode) -> SequenceEffect {
+    let TransactionCode::Known(code) = code else {
+        return SequenceEffect::Unsure;
+    };
+    match code {
+        Code::TxFailed
+        | Code::TxBadMinSeqAgeOrGap
+        | Code::TxBadAuth
+        | Code::TxBadAuthExtra
+        | Code::TxBadSponsorship => SequenceEffect::Consumed,
+        Code::TxTooEarly
+        | Code::TxTooLate
+        | Code::TxMissingOperation
+        | Code::TxBadSeq
+        | Code::TxNoAccount
+        | Code::TxInsufficientFee
+        | Code::TxNotSupported
+        | Code::TxMalformed
+        | Code::TxSorobanInvalid => SequenceEffect::Unused,
+        Code::TxSuccess
+        | Code::TxFeeBumpInnerSuccess
+        | Code::TxFeeBumpInnerFailed
+        | Code::TxInsufficientBalance
+        | Code::TxInternalError
+        | Code::TxFrozenKeyAccessed => SequenceEffect::Unsure,
+    }
+}
+
 /// The code as Horizon spells it.
 #[must_use]
 pub const fn transaction_code_name(code: TransactionCode) -> &'static str {
@@ -194,6 +238,12 @@ impl TransactionOutcome {
     #[must_use]
     pub const fn meaning(&self) -> TransactionMeaning {
         transaction_meaning(self.effective())
+    }
+
+    /// What a recorded failure with this result did to the sequence number.
+    #[must_use]
+    pub const fn sequence_effect(&self) -> SequenceEffect {
+        sequence_effect(self.effective())
     }
 
     /// The first operation that did not succeed, with its index.

@@ -182,10 +182,11 @@ pub fn absorb(
         }
         Observed::LookedUp(LookUp::Absent) => {
             snapshot.progress.absent_at = Some(head.ledger);
-            // Absent after a dispute about the sequence number: now the account is asked.
             Ok(Transition::Learned)
         }
         Observed::LookedUp(LookUp::Unknown(_)) => {
+            // The newest word counts: what was absent before may be there now.
+            snapshot.progress.absent_at = None;
             snapshot.progress.idle_until = head.ledger.plus(1);
             Ok(Transition::Learned)
         }
@@ -201,7 +202,7 @@ pub fn sent(snapshot: &mut Snapshot, head: Head, pace: Pace) {
     progress.first_sent.get_or_insert(head.ledger);
     progress.absent_at = None;
     progress.fee_too_low = None;
-    progress.resend_at = head.ledger.plus(pace.resubmit_after);
+    progress.resend_at = head.ledger.plus(pace.resubmit_after.max(1));
 }
 
 fn landed_transition(

@@ -4,6 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::time::Instant;
+
+/// Now, for measuring how long something takes; no time of day.
+pub fn monotonic() -> Instant {
+    Instant::now()
+}
+
 /// Where the time of day comes from.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {

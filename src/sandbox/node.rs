@@ -9,14 +9,14 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::config::{Config, Pace};
 use super::core::Core;
 use super::faults::{Draw, Faults, Injector};
 use super::friendbot::Ask;
 use super::ledger::Ledger;
 use super::ledger::frame::Frame;
-use super::ledger::genesis::Genesis;
+use super::ledger::genesis::{Genesis, network_id};
 use super::queue::{Answer, Fate};
 use super::rate_limit::RateLimiter;
 
@@ -53,6 +53,7 @@ pub struct Node {
     rhythm: watch::Sender<Rhythm>,
     closed: watch::Sender<u64>,
     chain: AtomicU64,
+    network_id: [u8; 32],
     genesis: Genesis,
     config: Config,
     pub(super) capacity: Arc<Semaphore>,
@@ -82,6 +83,7 @@ impl Node {
             }),
             closed: watch::Sender::new(0),
             chain: AtomicU64::new(genesis.chain),
+            network_id: network_id(&genesis.passphrase),
             genesis,
             capacity: Arc::new(Semaphore::new(config.max_concurrent_requests)),
             config,
@@ -98,6 +100,11 @@ impl Node {
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.config.clock
+    }
+
+    /// The network's id.
+    pub fn network_id(&self) -> [u8; 32] {
+        self.network_id
     }
 
     /// Core, for a short look or change.
@@ -168,6 +175,16 @@ impl Node {
         core.submit(frame, now, fate)
     }
 
+    /// Closes a ledger because it is time, unless ledgers have just been told not to.
+    pub fn tick(&self) {
+        let mut core = self.core();
+        if self.rhythm.borrow().interval().is_some() {
+            core.close(self.clock().now());
+            drop(core);
+            self.closed.send_modify(|closes| *closes += 1);
+        }
+    }
+
     /// Closes so many ledgers and says the newest one's number.
     pub fn close(&self, count: u32) -> u32 {
         let mut newest = 0;
@@ -211,14 +228,15 @@ impl Node {
         self.rhythm.subscribe()
     }
 
-    /// Changes the rhythm.
+    /// Changes the rhythm: when this returns, no ledger closes at the old one any more.
     pub fn set_rhythm(&self, change: impl FnOnce(&mut Rhythm)) {
+        let _core = self.core();
         self.rhythm.send_modify(change);
     }
 
     /// Until when a POST of this hash waits: the time runs from the first one that is still open.
     pub fn deadline(&self, hash: [u8; 32]) -> Instant {
-        let now = Instant::now();
+        let now = clock::monotonic();
         let mut open = self.open.lock().expect("no holder of this lock panics");
         if open.len() >= OPEN_SUBMISSIONS_CHECK {
             open.retain(|_, deadline| *deadline > now);

@@ -7,8 +7,8 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
+use super::clock::monotonic;
 use super::config::Config;
 use super::faults::FaultsError;
 use super::http::connection::{Link, Severable};
@@ -99,22 +99,22 @@ impl Drop for Sandbox {
 /// Closes ledgers at the rhythm that is set. A ledger that took long does not make the next ones hurry.
 async fn keep_pace(node: Arc<Node>) {
     let mut rhythm = node.rhythm();
-    let mut last = Instant::now();
+    let mut last = monotonic();
     loop {
         let interval = rhythm.borrow_and_update().interval();
         let Some(interval) = interval else {
             if rhythm.changed().await.is_err() {
                 return;
             }
-            last = Instant::now();
+            last = monotonic();
             continue;
         };
         tokio::select! {
             () = tokio::time::sleep_until(last + interval) => {
-                last = (last + interval).max(Instant::now() - interval);
+                last = (last + interval).max(monotonic() - interval);
                 let closing = Arc::clone(&node);
                 // Applying a full ledger takes a while, which the tasks that serve requests should not feel.
-                if tokio::task::spawn_blocking(move || closing.close(1)).await.is_err() {
+                if tokio::task::spawn_blocking(move || closing.tick()).await.is_err() {
                     tracing::error!("closing a ledger panicked; no more ledgers close by themselves");
                     return;
                 }

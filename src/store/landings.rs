@@ -77,6 +77,17 @@ impl Store {
         Ok(done.rows_affected())
     }
 
+    /// How many landings are on record that no attempt explains.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_landings(&self) -> Result<i64, StoreError> {
+        let (count,): (i64,) = sqlx::query_as("select count(*) from submitter.landings")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(count)
+    }
+
     /// Lets nothing be signed before a ledger, or (with `None`) lifts that.
     ///
     /// # Errors

@@ -15,8 +15,8 @@ pub mod settle;
 
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, PgPool};
 use thiserror::Error;
 
 /// Seconds that a caller waits for a connection before the database counts as away.
@@ -30,10 +30,10 @@ pub const WAKE_CHANNEL: &str = "submitter_intents";
 pub enum StoreError {
     /// The database cannot be reached, or ended the connection. Whether the change was made is not known.
     #[error("the database is away: {0}")]
-    Away(#[source] sqlx::Error),
+    Away(sqlx::Error),
     /// The database answered with an error.
     #[error("the database refused: {0}")]
-    Refused(#[source] sqlx::Error),
+    Refused(sqlx::Error),
     /// A migration failed.
     #[error("the schema could not be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -119,6 +119,12 @@ impl Store {
         let options = options
             .application_name("stellar-submitter")
             .options([("synchronous_commit", "on")]);
+        // One connection outside of the pool, whose errors say only that it ran out of time.
+        let probe = tokio::time::timeout(ACQUIRE_TIMEOUT, async {
+            let connection = sqlx::PgConnection::connect_with(&options).await?;
+            connection.close().await
+        });
+        probe.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -132,7 +138,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Migrate`].
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        sqlx::migrate!("./migrations").run(&self.pool).await?;
+        // Only where it is missing: whoever made it for us need not let us make others.
+        sqlx::raw_sql(
+            "do $$ begin
+               if to_regnamespace('submitter') is null then create schema submitter; end if;
+             exception when duplicate_schema or unique_violation then null; end $$",
+        )
+        .execute(&self.pool)
+        .await?;
+        migrator().run(&self.pool).await?;
         Ok(())
     }
 
@@ -162,6 +176,15 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+/// The migrations, with their table inside our schema, which must exist: without a schema its place would follow the
+/// search path, and that changes where a role has the schema's name.
+#[must_use]
+pub fn migrator() -> sqlx::migrate::Migrator {
+    let mut migrator = sqlx::migrate!("./migrations");
+    migrator.dangerous_set_table_name("submitter.migrations");
+    migrator
 }
 
 /// A 32-byte column.

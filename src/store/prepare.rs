@@ -30,6 +30,8 @@ pub struct Claimed {
     pub sequence: i64,
     /// Envelopes with this intent's tag that landed without the records knowing.
     pub landings: Vec<Vec<u8>>,
+    /// Of a presigned transaction: whether its account is a channel of ours, whose numbers nobody else may use.
+    pub on_our_channel: bool,
 }
 
 /// What was claimed, in an open transaction that holds the rows.
@@ -64,7 +66,8 @@ pub struct Unread {
 impl Store {
     /// Pairs due intents of a lane with idle channels of a kind, at most `limit`, and holds them.
     ///
-    /// `now` is the chain's time. Of one ordering key only the oldest that is not final is taken.
+    /// `now` is the chain's time: what is over by it is left alone. What is due is decided by the later of it and the
+    /// database's clock, which only schedules: a transaction that comes early is refused and sent again. Of one ordering key only the oldest that is not final is taken.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], or another [`StoreError`].
@@ -87,7 +90,7 @@ impl Store {
              due as (
                select id, row_number() over (order by due_at, seq) as n from (
                  select i.id, i.due_at, i.seq from submitter.intents i
-                 where i.status = 'queued' and i.due_at <= $3 and i.lane = $4
+                 where i.status = 'queued' and i.due_at <= greatest($3, now()) and i.lane = $4
                    and i.request is not null and not i.presigned
                    and (i.valid_until is null or i.valid_until >= $3)
                    and (i.ordering_key is null or not exists (
@@ -96,7 +99,8 @@ impl Store {
                  order by i.due_at, i.seq limit (select count(*) from idle)
                  for update of i skip locked) d)
              select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, idle.account as channel, idle.sequence,
-                    array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings
+                    array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings,
+                    false as on_our_channel
              from due join idle using (n) join submitter.intents i on i.id = due.id",
         )
         .bind(channel_kind)
@@ -126,9 +130,10 @@ impl Store {
         hold_lease(&mut tx, worker).await?;
         let claimed = sqlx::query_as(
             "select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, '' as channel, 0::bigint as sequence,
-                    array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings
+                    array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings,
+                    exists (select from submitter.channels c where c.account = i.source) as on_our_channel
              from submitter.intents i
-             where i.status = 'queued' and i.presigned and i.due_at <= $1 and i.request is not null
+             where i.status = 'queued' and i.presigned and i.due_at <= greatest($1, now()) and i.request is not null
                and (i.valid_until is null or i.valid_until >= $1)
                and not exists (select from submitter.attempts a where a.channel = i.source and a.ended_at is null)
                and not exists (
@@ -147,6 +152,19 @@ impl Store {
             worker,
             claimed,
         })
+    }
+
+    /// Whether an attempt has this inner hash already.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_attempted(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
+        let (known,): (bool,) =
+            sqlx::query_as("select exists (select from submitter.attempts where hash = $1)")
+                .bind(hash.to_vec())
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(known)
     }
 
     /// Intents that were enqueued in SQL and not yet read, at most `limit`.

@@ -1,27 +1,20 @@
-//! The accounts: the source must exist, channels are made and topped up by intents of our own, and everything of ours
-//! that the chain has and the records have not is explained before anything is signed.
+//! The accounts: the source must exist, and everything of ours that the chain has and the records have not is explained
+//! before anything is signed.
 
-use std::collections::{HashMap, HashSet};
-
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::engine::Engine;
 use super::engine::start::Start;
-use crate::domain::asset::{Asset, Destination};
 use crate::domain::envelope::{decode, tag_of};
-use crate::domain::intent::{Content, OnStateError, Request};
-use crate::domain::memo::Memo;
 use crate::domain::observation::{AccountSnapshot, Cursor, Landed, Unknown};
-use crate::domain::operation::{MAX_OPERATIONS, Operation};
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::domain::tag::Tag;
-use crate::horizon::Order;
-use crate::store::accept::{Accepted, Lane, NewIntent};
-use crate::store::{Store, StoreError};
+use crate::horizon::{Horizon, Order};
+use crate::store::StoreError;
 
-/// The tenant of our own intents. Users' tenants come from API keys and never have this name.
-pub const SYSTEM_TENANT: &str = "system";
+/// Accounts that are looked at at once.
+const CONCURRENT_READS: usize = 16;
 /// Indexes in a row that must never have existed before the search for channels ends.
 const GAP: u32 = 20;
 /// Channels that are looked for at most.
@@ -30,27 +23,8 @@ const MAX_CHANNELS: u32 = 10_000;
 const PAGE_RECORDS: u8 = 200;
 /// Why a channel is paused whose key is not held.
 const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
-/// Tries of one batch of new channels, each with a workflow of its own.
-const MAX_ENSURE_TRIES: u32 = 100;
-/// An account's first sequence number is the ledger of its creation times this.
-const SEQUENCES_PER_LEDGER: i64 = 1 << 32;
-
-/// What became of making channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EnsureReport {
-    /// Channels that are wanted.
-    pub wanted: u32,
-    /// Channels that can be used.
-    pub open: u32,
-}
-
-/// The channels that are still to be made.
-#[derive(Debug, Default)]
-pub(super) struct Ensure {
-    done: bool,
-    /// Batches that were asked for: their intent, and the channels it makes.
-    pending: Vec<(Uuid, Vec<u32>)>,
-}
+/// Ledgers before the head that are read again: another Horizon may lag.
+const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
 
 impl Engine {
     /// Makes sure that the source exists, and that everything of ours on the chain is explained.
@@ -66,60 +40,77 @@ impl Engine {
             )));
         };
         self.derive_keys().await.map_err(store)?;
-        let rows = self.store.channels().await.map_err(store)?;
-        let earlier_life = if rows.is_empty() {
-            let found = self.find_channels().await?;
-            let read = self.read_history().await.map_err(wait)?;
-            for (account, index, sequence) in &found {
-                let index = i32::try_from(*index).unwrap_or(i32::MAX);
-                self.store
-                    .add_channel(*account, Some(index), *sequence)
-                    .await
-                    .map_err(store)?;
-            }
-            self.store
-                .add_channel(source, None, state.sequence)
-                .await
-                .map_err(store)?;
-            !found.is_empty() || read > 0
-        } else {
-            let drifted = self.drifted().await.map_err(wait)?;
+        let head = self.head.map_or(LedgerSeq(0), |header| header.sequence);
+        let quarantined = self
+            .store
+            .history_mark()
+            .await
+            .map_err(store)?
+            .quarantine_until;
+        if quarantined.is_none() {
+            self.look_for_earlier_life(state.sequence, head).await?;
+        }
+        self.wait_out_quarantine(head).await?;
+        // Everything up to here is explained: a later reading of the history need not begin before it.
+        let explained = i64::from(head.0.saturating_sub(EXPLAINED_MARGIN_LEDGERS)) << 32;
+        self.store
+            .record_landings(&[], Some(explained))
+            .await
+            .map_err(store)?;
+        self.has_channels = self.count_channels().await.map_err(store)? > 0;
+        Ok(())
+    }
+
+    /// Where the chain has something of ours that the records do not explain, its history is read, and nothing is signed
+    /// until every envelope of that earlier life is past its bounds.
+    async fn look_for_earlier_life(
+        &self,
+        source_sequence: Sequence,
+        head: LedgerSeq,
+    ) -> Result<(), Start> {
+        let store = |error: StoreError| Start::Wait(error.to_string());
+        let until = head.plus(self.settings.validity_ledgers + 1);
+        if !self.store.channels().await.map_err(store)?.is_empty() {
+            let drifted = self.drifted().await.map_err(Start::Wait)?;
             if !drifted.is_empty() {
                 tracing::warn!(
                     channels = drifted.len(),
                     "the chain is ahead of the records: its history is read before anything is signed"
                 );
-                self.read_history().await.map_err(wait)?;
-                for (account, sequence) in &drifted {
-                    self.store
-                        .raise_sequence(*account, *sequence)
-                        .await
-                        .map_err(store)?;
-                }
+                self.store.quarantine(Some(until)).await.map_err(store)?;
             }
-            !drifted.is_empty()
-        };
-        let head = self.head.map_or(LedgerSeq(0), |header| header.sequence);
-        if earlier_life {
-            let until = head.plus(self.settings.validity_ledgers + 1);
+            return Ok(());
+        }
+        let found = self.find_channels().await?;
+        self.read_history().await.map_err(Start::Wait)?;
+        let landings = self.store.count_landings().await.map_err(store)?;
+        if !found.is_empty() || landings > 0 {
+            tracing::warn!(
+                channels = found.len(),
+                landings,
+                "the records are empty, but the chain has transactions of an earlier life"
+            );
+            // Before any row that makes the records look complete: a crash in between must not lose this.
             self.store.quarantine(Some(until)).await.map_err(store)?;
         }
-        self.wait_out_quarantine(head).await
+        for (account, index, sequence) in &found {
+            let index = i32::try_from(*index).unwrap_or(i32::MAX);
+            self.store
+                .add_channel(*account, Some(index), *sequence)
+                .await
+                .map_err(store)?;
+        }
+        self.store
+            .add_channel(self.settings.source, None, source_sequence)
+            .await
+            .map_err(store)
     }
 
     /// Envelopes that a submitter signed whose records are lost may land until their bounds have passed.
     async fn wait_out_quarantine(&mut self, head: LedgerSeq) -> Result<(), Start> {
-        let mark = self
-            .store
-            .history_mark()
-            .await
-            .map_err(|error| Start::Wait(error.to_string()))?;
+        let store = |error: StoreError| Start::Wait(error.to_string());
+        let mark = self.store.history_mark().await.map_err(store)?;
         let Some(until) = mark.quarantine_until else {
-            self.has_channels = self
-                .count_channels()
-                .await
-                .map_err(|e| Start::Wait(e.to_string()))?
-                > 0;
             return Ok(());
         };
         if head < until {
@@ -132,17 +123,9 @@ impl Engine {
             self.store
                 .raise_sequence(account, sequence)
                 .await
-                .map_err(|error| Start::Wait(error.to_string()))?;
+                .map_err(store)?;
         }
-        self.store
-            .quarantine(None)
-            .await
-            .map_err(|error| Start::Wait(error.to_string()))?;
-        self.has_channels = self
-            .count_channels()
-            .await
-            .map_err(|e| Start::Wait(e.to_string()))?
-            > 0;
+        self.store.quarantine(None).await.map_err(store)?;
         Ok(())
     }
 
@@ -165,9 +148,26 @@ impl Engine {
     }
 
     async fn account(&self, account: AccountId) -> Result<AccountSnapshot, String> {
-        let endpoint = self.horizon.any();
-        let failed = |unknown: Unknown| format!("Horizon {}: {}", endpoint.name(), unknown.detail);
-        endpoint.account(account).await.map_err(failed)
+        look(Arc::clone(&self.horizon), account).await
+    }
+
+    /// The states of accounts, in their order, a few asked for at once.
+    pub(super) async fn look_at(
+        &self,
+        accounts: &[AccountId],
+    ) -> Vec<Result<AccountSnapshot, String>> {
+        let mut snapshots = Vec::with_capacity(accounts.len());
+        for chunk in accounts.chunks(CONCURRENT_READS) {
+            let asked: Vec<_> = chunk
+                .iter()
+                .map(|account| tokio::spawn(look(Arc::clone(&self.horizon), *account)))
+                .collect();
+            for answer in asked {
+                let answer = answer.await;
+                snapshots.push(answer.unwrap_or_else(|error| Err(error.to_string())));
+            }
+        }
+        snapshots
     }
 
     async fn count_channels(&self) -> Result<usize, StoreError> {
@@ -182,19 +182,23 @@ impl Engine {
     async fn find_channels(&self) -> Result<Vec<(AccountId, u32, Sequence)>, Start> {
         let mut found = Vec::new();
         let mut missing = 0;
-        for index in 0..MAX_CHANNELS {
-            let Some(account) = self.keys.channel(index) else {
-                break;
-            };
-            let snapshot = self.account(account).await.map_err(Start::Wait)?;
-            match snapshot.state {
-                Some(state) => {
-                    missing = 0;
-                    found.push((account, index, state.sequence));
+        for first in (0..MAX_CHANNELS).step_by(CONCURRENT_READS) {
+            let indexes = first..first.saturating_add(CONCURRENT_READS as u32);
+            let accounts: Vec<AccountId> = indexes
+                .clone()
+                .map_while(|index| self.keys.channel(index))
+                .collect();
+            for (index, snapshot) in indexes.zip(self.look_at(&accounts).await) {
+                let snapshot = snapshot.map_err(Start::Wait)?;
+                match snapshot.state {
+                    Some(state) => {
+                        missing = 0;
+                        found.push((snapshot.account, index, state.sequence));
+                    }
+                    None => missing += 1,
                 }
-                None => missing += 1,
             }
-            if missing >= GAP {
+            if missing >= GAP || accounts.len() < CONCURRENT_READS {
                 break;
             }
         }
@@ -206,11 +210,15 @@ impl Engine {
     /// The chain is read before the records: what another daemon does meanwhile is on record before it is on the chain.
     async fn drifted(&self) -> Result<Vec<(AccountId, Sequence)>, String> {
         let failed = |error: StoreError| error.to_string();
-        let mut chain = HashMap::new();
+        let mut accounts = Vec::new();
         for row in self.store.channels().await.map_err(failed)? {
-            let account = row.account_id().map_err(failed)?;
-            if let Some(state) = self.account(account).await?.state {
-                chain.insert(account, state.sequence);
+            accounts.push(row.account_id().map_err(failed)?);
+        }
+        let mut chain = HashMap::new();
+        for snapshot in self.look_at(&accounts).await {
+            let snapshot = snapshot?;
+            if let Some(state) = snapshot.state {
+                chain.insert(snapshot.account, state.sequence);
             }
         }
         let mut drifted = Vec::new();
@@ -266,207 +274,30 @@ impl Engine {
         }
     }
 
-    /// A successful transaction with a tag that moves the source's funds, so that nobody else can have made it.
+    /// A successful transaction with a tag that moves the source's funds, or that we sponsored: nobody else can have made
+    /// it.
     fn tagged(&self, landed: Landed) -> Option<(Tag, Landed)> {
         if !landed.successful {
             return None;
         }
         let (inner, bump) = decode(&landed.envelope_xdr).ok()?;
         let tag = tag_of(&inner.tx, bump.as_ref())?;
-        let ours = inner.tx.operations.iter().any(|operation| {
+        let moves_funds = inner.tx.operations.iter().any(|operation| {
             let account = operation
                 .source_account
                 .as_ref()
                 .unwrap_or(&inner.tx.source_account);
             AccountId::of_muxed(account) == self.settings.source
         });
+        let sponsored = bump
+            .is_some_and(|bump| AccountId::of_muxed(&bump.fee_source) == self.settings.fee_account);
+        let ours = moves_funds || sponsored;
         ours.then_some((tag, landed))
-    }
-
-    /// Makes the channels that are wanted, by intents of our own: they land exactly once like any other.
-    pub(super) async fn ensure_channels(&mut self) -> Result<(), StoreError> {
-        if self.ensure.done {
-            return Ok(());
-        }
-        self.settle_pending().await?;
-        if !self.ensure.pending.is_empty() {
-            return Ok(());
-        }
-        let rows = self.store.channels().await?;
-        self.has_channels = rows
-            .iter()
-            .any(|row| row.kind == "channel" && row.state == "open");
-        let known: HashSet<i32> = rows.iter().filter_map(|row| row.sep5_index).collect();
-        let missing: Vec<u32> = (0..self.settings.channels)
-            .filter(|index| !known.contains(&i32::try_from(*index).unwrap_or(i32::MAX)))
-            .collect();
-        if missing.is_empty() {
-            self.ensure.done = true;
-            return Ok(());
-        }
-        for batch in missing.chunks(MAX_OPERATIONS) {
-            self.ask_for(batch).await?;
-        }
-        Ok(())
-    }
-
-    /// Asks for a batch of channels by an intent of our own.
-    async fn ask_for(&mut self, batch: &[u32]) -> Result<(), StoreError> {
-        let mut operations = Vec::with_capacity(batch.len());
-        let mut asked = Vec::with_capacity(batch.len());
-        for index in batch {
-            let Some(account) = self.keys.channel(*index) else {
-                continue;
-            };
-            // One that exists (an earlier try, another life) needs no making.
-            if let Ok(AccountSnapshot {
-                state: Some(state), ..
-            }) = self.account(account).await
-            {
-                let index = i32::try_from(*index).unwrap_or(i32::MAX);
-                self.store
-                    .add_channel(account, Some(index), state.sequence)
-                    .await?;
-                continue;
-            }
-            asked.push(*index);
-            operations.push(Operation::CreateAccount {
-                destination: account,
-                starting_balance: self.settings.channel_starting_balance,
-            });
-        }
-        if operations.is_empty() {
-            return Ok(());
-        }
-        let content: String = operations
-            .iter()
-            .map(|operation| operation.to_json().to_string())
-            .collect();
-        let digest = hex::encode(&Sha256::digest(content.as_bytes())[..8]);
-        for number in 1..=MAX_ENSURE_TRIES {
-            let workflow = format!("channels/{digest}/{number}");
-            let request = self.own_request(workflow, "create_account", operations.clone());
-            let row = self.accept_own(request).await?;
-            if matches!(row.1.as_str(), "failed" | "expired" | "canceled") {
-                continue;
-            }
-            self.ensure.pending.push((row.0, asked));
-            return Ok(());
-        }
-        tracing::error!("channels could not be made in {MAX_ENSURE_TRIES} tries");
-        self.ensure.done = true;
-        Ok(())
-    }
-
-    /// Takes over channels whose making has ended.
-    async fn settle_pending(&mut self) -> Result<(), StoreError> {
-        let mut still = Vec::new();
-        for (intent, batch) in std::mem::take(&mut self.ensure.pending) {
-            let row = self.store.intent(SYSTEM_TENANT, intent).await?;
-            let Some(row) = row else { continue };
-            match row.status.as_str() {
-                "succeeded" => {
-                    let ledger = row.transaction.as_ref().and_then(|t| t["ledger"].as_i64());
-                    for index in batch {
-                        let (Some(account), Some(ledger)) = (self.keys.channel(index), ledger)
-                        else {
-                            continue;
-                        };
-                        let index = i32::try_from(index).unwrap_or(i32::MAX);
-                        let sequence = Sequence(ledger * SEQUENCES_PER_LEDGER);
-                        self.store
-                            .add_channel(account, Some(index), sequence)
-                            .await?;
-                    }
-                    tracing::info!(%intent, "channels are made");
-                    self.has_channels = true;
-                }
-                "failed" | "expired" | "canceled" => {
-                    tracing::warn!(%intent, reason = ?row.reason, "channels could not be made; it is tried again");
-                }
-                _ => still.push((intent, batch)),
-            }
-        }
-        self.ensure.pending = still;
-        Ok(())
-    }
-
-    /// Tops a channel up that cannot pay its fee, once for each sequence number.
-    pub(super) async fn top_up(
-        &self,
-        channel: AccountId,
-        sequence: Sequence,
-    ) -> Result<(), StoreError> {
-        let source = self.settings.source;
-        if channel == source {
-            return Ok(());
-        }
-        let operation = Operation::Payment {
-            destination: Destination(channel.plain()),
-            asset: Asset::NATIVE,
-            amount: self.settings.channel_starting_balance,
-        };
-        let workflow = format!("top-up/{channel}/{sequence}");
-        let request = self.own_request(workflow, "payment", vec![operation]);
-        self.accept_own(request).await?;
-        Ok(())
-    }
-
-    fn own_request(
-        &self,
-        workflow_id: String,
-        method: &str,
-        operations: Vec<Operation>,
-    ) -> Request {
-        Request {
-            workflow_id,
-            method: method.to_owned(),
-            source: self.settings.source,
-            content: Content::Operations(operations),
-            memo: Memo::None,
-            not_before: None,
-            valid_until: None,
-            ordering_key: None,
-            on_state_error: OnStateError::Fail,
-            max_fee_per_operation: None,
-            metadata: None,
-        }
-    }
-
-    /// Accepts an intent of our own; returns its id and status, new or not.
-    async fn accept_own(&self, request: Request) -> Result<(Uuid, String), StoreError> {
-        let tag = request.key(SYSTEM_TENANT).tag(self.network);
-        let new = NewIntent {
-            id: Uuid::now_v7(),
-            tenant: SYSTEM_TENANT.to_owned(),
-            tag,
-            lane: Lane::System,
-            request,
-            key: None,
-        };
-        let accepted = self.store.accept(&[new]).await?;
-        match accepted.into_iter().next() {
-            Some(Accepted::New(row) | Accepted::Existing(row)) => Ok((row.id, row.status)),
-            Some(Accepted::KeyTaken) | None => Err(StoreError::Corrupt {
-                table: "intents",
-                what: "an intent without an idempotency key was refused for its key".to_owned(),
-            }),
-        }
     }
 }
 
-/// How many channels are wanted and can be used.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn ensure_report(store: &Store, wanted: u32) -> Result<EnsureReport, StoreError> {
-    let rows = store.channels().await?;
-    let open = rows
-        .iter()
-        .filter(|row| row.kind == "channel" && row.state == "open")
-        .count();
-    Ok(EnsureReport {
-        wanted,
-        open: u32::try_from(open).unwrap_or(u32::MAX),
-    })
+async fn look(horizon: Arc<Horizon>, account: AccountId) -> Result<AccountSnapshot, String> {
+    let endpoint = horizon.any();
+    let failed = |unknown: Unknown| format!("Horizon {}: {}", endpoint.name(), unknown.detail);
+    endpoint.account(account).await.map_err(failed)
 }

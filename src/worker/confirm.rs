@@ -54,7 +54,8 @@ pub(super) async fn follow(
         let endpoint = horizon.any();
         match next_header(endpoint, last.sequence, &mut misses).await {
             Ok(Some(header)) => {
-                misses = 0;
+                // Only who has waited for a ledger knows that it is the newest.
+                let at_tip = std::mem::take(&mut misses) > 0;
                 let follows = header.sequence == last.sequence.plus(1);
                 if follows && header.previous != last.hash {
                     let why = format!(
@@ -66,7 +67,9 @@ pub(super) async fn follow(
                     let _ = engine.send(Input::NetworkReset(why)).await;
                     return;
                 }
-                pace.closed(&last, &header);
+                if at_tip {
+                    pace.closed(&last, &header);
+                }
                 last = header;
                 let landed = read(endpoint, &header, &watched).await;
                 if engine

@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
-use super::accounts::Ensure;
+use super::channels::Ensure;
 use super::confirm::ClosedLedger;
 use super::flight::{Flight, Watched};
 use super::settings::Settings;
@@ -60,6 +60,8 @@ pub(super) enum Input {
     Wake,
     /// Fee statistics.
     Fees(FeeStats),
+    /// A channel has less than it should.
+    Short(AccountId, Sequence),
     /// The lease is lost.
     LeaseLost(Uuid),
     /// The chain is not the one that it was.
@@ -82,6 +84,8 @@ pub struct Engine {
     pub(super) head: Option<LedgerHeader>,
     pub(super) fees: Option<FeeStats>,
     pub(super) submissions: Vec<NewSubmission>,
+    /// Intents whose settlement is still to be put on record.
+    pub(super) settled: Vec<Uuid>,
     /// The records may hold attempts of ours that are not in flight here.
     pub(super) out_of_step: bool,
     /// Whether user intents have channels of their own.
@@ -129,6 +133,7 @@ impl Engine {
             head: None,
             fees: None,
             submissions: Vec::new(),
+            settled: Vec::new(),
             out_of_step: true,
             has_channels: false,
             inbox,
@@ -230,13 +235,14 @@ impl Engine {
                 }
                 Input::Wake => take_up = true,
                 Input::Fees(stats) => self.fees = Some(stats),
+                Input::Short(channel, sequence) => self.short.push((channel, sequence)),
                 Input::LeaseLost(worker) => self.lease_lost(worker).await,
                 Input::NetworkReset(why) => self.halt(why),
             }
         }
         let freed = self.record().await;
         if take_up || freed {
-            self.take_up().await;
+            self.take_up(false).await;
         }
         self.act_on(&touched).await;
         self.status.set_in_flight(self.flights.len());
@@ -244,12 +250,15 @@ impl Engine {
 
     /// What is done from time to time whatever is announced.
     async fn tick(&mut self) {
+        if self.worker.is_nil() {
+            self.begin_again().await;
+        }
         self.record().await;
         self.top_up_short().await;
         if self.out_of_step || self.orphans_due() {
             self.catch_up().await;
         }
-        self.take_up().await;
+        self.take_up(true).await;
         self.status.set_in_flight(self.flights.len());
     }
 
@@ -289,10 +298,16 @@ impl Engine {
     }
 
     fn halt(&mut self, why: String) {
+        self.forget_flights();
+        self.status.set_phase(Phase::Halted(why));
+    }
+
+    /// Forgets everything in flight: the records have it.
+    pub(super) fn forget_flights(&mut self) {
         self.flights.clear();
         self.watched.clear();
+        self.settled.clear();
         self.submissions.clear();
-        self.status.set_phase(Phase::Halted(why));
     }
 
     pub(super) fn is_halted(&self) -> bool {

@@ -4,6 +4,7 @@
 //! it and answers by message. What it knows beyond the records may be lost at any moment: then it asks again.
 
 mod accounts;
+mod channels;
 mod confirm;
 mod engine;
 mod flight;
@@ -14,7 +15,7 @@ mod settings;
 mod status;
 mod submit;
 
-pub use accounts::{EnsureReport, SYSTEM_TENANT, ensure_report};
+pub use channels::{EnsureReport, SYSTEM_TENANT, ensure_report};
 pub use engine::{Engine, EngineError, Waker};
 pub use settings::{FeePayer, Settings, SubmitMode};
 pub use status::{Phase, Status};

@@ -43,12 +43,12 @@ enum Turned {
 }
 
 impl Engine {
-    /// Takes up what is due, as far as there are channels.
-    pub(super) async fn take_up(&mut self) {
-        if self.draining || self.is_halted() || self.status.phase() != Phase::Running {
+    /// Takes up what is due, as far as there are channels; `sweep` also ends what is over and resumes what was parked.
+    pub(super) async fn take_up(&mut self, sweep: bool) {
+        if self.draining || self.worker.is_nil() || self.status.phase() != Phase::Running {
             return;
         }
-        if let Err(error) = self.try_take_up().await {
+        if let Err(error) = self.try_take_up(sweep).await {
             match error {
                 StoreError::LeaseLost(worker) => self.lease_lost(worker).await,
                 error => {
@@ -60,14 +60,16 @@ impl Engine {
         }
     }
 
-    async fn try_take_up(&mut self) -> Result<(), StoreError> {
+    async fn try_take_up(&mut self, sweep: bool) -> Result<(), StoreError> {
         let Some(header) = self.head else {
             return Ok(());
         };
         self.read_enqueued().await?;
-        self.store.expire(header.closed_at, SWEEP_BATCH).await?;
-        self.store.resume_parked(SWEEP_BATCH).await?;
-        self.ensure_channels().await?;
+        if sweep {
+            self.store.expire(header.closed_at, SWEEP_BATCH).await?;
+            self.store.resume_parked(SWEEP_BATCH).await?;
+            self.ensure_channels().await?;
+        }
         let kind = if self.has_channels {
             "channel"
         } else {
@@ -131,6 +133,19 @@ impl Engine {
         let mut turned = Vec::new();
         for claimed in &claim.claimed {
             match self.sign(claimed, header) {
+                // The same signed transaction belongs to another workflow already: it lands once, and for that one.
+                Ok((attempt, _))
+                    if attempt.attempt.presigned
+                        && self
+                            .store
+                            .is_attempted(&attempt.attempt.inner_hash.0)
+                            .await? =>
+                {
+                    turned.push((
+                        claimed.id,
+                        Turned::Fail(already_used(attempt.attempt.inner_hash)),
+                    ));
+                }
                 Ok((attempt, flight)) => {
                     attempts.push(attempt);
                     flights.push((claimed.id, flight));
@@ -180,6 +195,14 @@ impl Engine {
         let parked = u32::try_from(claimed.parked_times).unwrap_or(0);
         let terms = self.terms(&request, parked);
         let (attempt, bytes) = match &request.content {
+            Content::Presigned(_) if claimed.on_our_channel => {
+                return Err(Turned::Fail(Reason::new(
+                    "channel_used",
+                    "The signed transaction uses a channel of this submitter",
+                    "its source account supplies sequence numbers here: give its operations instead",
+                    false,
+                )));
+            }
             Content::Presigned(presigned) => self.sponsor(presigned, number, header)?,
             Content::Operations(_) => {
                 self.build(claimed, &request, &key, number, terms.cap, header)?
@@ -350,6 +373,15 @@ impl Engine {
         ));
         Ok((attempt, bytes))
     }
+}
+
+fn already_used(hash: TxHash) -> Reason {
+    Reason::new(
+        "transaction_already_used",
+        "The signed transaction belongs to another workflow",
+        format!("transaction {hash} was given for another workflow before; it can land only once"),
+        false,
+    )
 }
 
 fn list(errors: &[FieldError]) -> String {

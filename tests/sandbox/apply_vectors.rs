@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
+use stellar_submitter::sandbox::horizon::result_code::result_codes;
 use stellar_submitter::sandbox::ledger::Ledger;
 use stellar_submitter::sandbox::ledger::account::{Account, AccountKey};
 use stellar_submitter::sandbox::ledger::frame::Frame;
 use stellar_submitter::sandbox::ledger::genesis::Genesis;
 use stellar_submitter::sandbox::ledger::verdict;
+use stellar_xdr::{Limits, ReadXdr, TransactionResult};
 
 use crate::support;
 
@@ -66,6 +68,13 @@ fn run(file: &Value, vector: &Value) -> Result<(), String> {
     let expected = vector["result_xdr"].as_str().unwrap();
 
     let preflight = ledger.preflight(&frame, ledger.next_target(close_time - 1));
+    let codes = |result: &TransactionResult| {
+        same(
+            "result codes",
+            &result_codes(result),
+            &vector["result_codes"],
+        )
+    };
     match (&preflight, recorded) {
         (Ok(()), true) => {
             ledger.close(close_time, vec![Arc::clone(&frame)], ledger.base_fee());
@@ -84,12 +93,18 @@ fn run(file: &Value, vector: &Value) -> Result<(), String> {
                 &tx.successful,
                 &vector["successful"].as_bool().unwrap(),
             )?;
+            if !tx.successful {
+                codes(&TransactionResult::from_xdr(&tx.result, Limits::none()).unwrap())?;
+            }
         }
-        (Err(result), false) => same(
-            "refusal",
-            base64(&verdict::to_bytes(result)).as_str(),
-            expected,
-        )?,
+        (Err(result), false) => {
+            same(
+                "refusal",
+                base64(&verdict::to_bytes(result)).as_str(),
+                expected,
+            )?;
+            codes(result)?;
+        }
         (Ok(()), false) => return Err("was let through, and should not have been".into()),
         (Err(result), true) => return Err(format!("was refused: {result:?}")),
     }

@@ -1,4 +1,16 @@
 //! The sandbox held against what a real network answered, and each of its controls by its effect.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, as it should"
+)]
 
 mod apply_vectors;
+mod captures;
+mod controls;
+mod faults;
+mod python;
+mod queue;
+mod signature;
 mod support;
+mod town;
+mod wallet;

@@ -2,7 +2,6 @@
 //!
 //! The server is `DATABASE_URL`'s where that is set (its role must be allowed to make databases), else one that we start and that ends with this process.
 
-use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -28,8 +27,9 @@ pub async fn database() -> TestDatabase {
     static SCHEMA: OnceCell<Template> = OnceCell::const_new();
     SCHEMA
         .get_or_init(|| async {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
-            Template::new(&Migrator::new(folder).await.unwrap()).await
+            let mut migrations = stellar_submitter::store::migrator();
+            migrations.create_schema("submitter");
+            Template::new(&migrations).await
         })
         .await
         .database()
@@ -87,10 +87,29 @@ impl Template {
 
     /// A copy for one test.
     pub async fn database(&self) -> TestDatabase {
-        static COPIES: AtomicU32 = AtomicU32::new(0);
+        TestDatabase::create(&format!("TEMPLATE {}", self.name)).await
+    }
+}
+
+/// A database of one test alone, with nothing in it.
+pub async fn empty_database() -> TestDatabase {
+    TestDatabase::create("").await
+}
+
+/// A test's own database. On a server of ours it goes with the server; on a given one it is dropped at the end of the test.
+pub struct TestDatabase {
+    /// For processes; treat as a secret.
+    pub url: String,
+    pub pool: PgPool,
+    name: String,
+}
+
+impl TestDatabase {
+    async fn create(template: &str) -> Self {
+        static DATABASES: AtomicU32 = AtomicU32::new(0);
         let server = server().await;
-        let copy = COPIES.fetch_add(1, Ordering::Relaxed);
-        let name = format!("submitter_test_{}_{copy}", std::process::id());
+        let number = DATABASES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("submitter_test_{}_{number}", std::process::id());
         let mut admin = PgConnection::connect_with(&server.options).await.unwrap();
         if server.ours.is_none() {
             // An earlier run with our process id may have been killed.
@@ -100,33 +119,64 @@ impl Template {
             )
             .await;
         }
-        run(
-            &mut admin,
-            format!("CREATE DATABASE {name} TEMPLATE {}", self.name),
-        )
-        .await;
+        run(&mut admin, format!("CREATE DATABASE {name} {template}")).await;
         admin.close().await.unwrap();
-        let options = server.options.clone().database(&name);
         let pool = PgPoolOptions::new()
             .max_connections(POOL)
             .acquire_timeout(ACQUIRE_LIMIT)
-            .connect_with(options.clone())
+            .connect_with(server.options.clone().database(&name))
             .await
             .unwrap();
-        TestDatabase {
+        Self {
             url: server.url_of(&name),
             pool,
             name,
         }
     }
-}
 
-/// A test's own database. On a server of ours it goes with the server; on a given one it is dropped at the end of the test.
-pub struct TestDatabase {
-    /// For processes; treat as a secret.
-    pub url: String,
-    pub pool: PgPool,
-    name: String,
+    /// Loses everything: the database is dropped, whoever uses it, and made again, empty.
+    pub async fn lose(&self) {
+        self.replace("").await;
+    }
+
+    /// A copy as of now; nobody may be connected, so everybody is cut off first.
+    pub async fn copy(&self) -> String {
+        let copy = format!("{}_copy", self.name);
+        let mut admin = PgConnection::connect_with(&server().await.options)
+            .await
+            .unwrap();
+        self.cut_off(&mut admin).await;
+        run(
+            &mut admin,
+            format!("CREATE DATABASE {copy} TEMPLATE {}", self.name),
+        )
+        .await;
+        copy
+    }
+
+    /// Puts a copy in the place of what is there now.
+    pub async fn restore(&self, copy: &str) {
+        self.replace(&format!("TEMPLATE {copy}")).await;
+    }
+
+    async fn replace(&self, template: &str) {
+        let name = &self.name;
+        let mut admin = PgConnection::connect_with(&server().await.options)
+            .await
+            .unwrap();
+        run(&mut admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        run(&mut admin, format!("CREATE DATABASE {name} {template}")).await;
+    }
+
+    async fn cut_off(&self, admin: &mut PgConnection) {
+        sqlx::query(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1",
+        )
+        .bind(&self.name)
+        .execute(admin)
+        .await
+        .unwrap();
+    }
 }
 
 impl Drop for TestDatabase {

@@ -8,7 +8,7 @@ pub mod process;
 
 use std::net::{Ipv4Addr, TcpListener};
 
-pub use database::{Template, TestDatabase, database};
+pub use database::{Template, TestDatabase, database, empty_database};
 pub use process::Process;
 use tempfile::TempDir;
 

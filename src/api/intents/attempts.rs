@@ -123,7 +123,7 @@ pub struct SubmissionBody {
 ///
 /// With every envelope that was signed, every submission with its answer, and how each ended.
 #[utoipa::path(
-    get, path = "/v1/intents/{id}/attempts", tag = "intents",
+    get, path = "/v1/intents/{id}/attempts", operation_id = "listAttempts", tag = "intents",
     security(("api_key" = ["intents:read"])),
     params(
         ("id" = String, Path, description = "The intent's id."),

@@ -20,7 +20,7 @@ use crate::store::intents::{Change, IntentRow};
 ///
 /// At once where it is queued or parked. In flight no more is sent, and it is final once it is proven whether it landed.
 #[utoipa::path(
-    post, path = "/v1/intents/{id}/cancel", tag = "intents",
+    post, path = "/v1/intents/{id}/cancel", operation_id = "cancelIntent", tag = "intents",
     security(("api_key" = ["intents:write"])),
     params(("id" = String, Path, description = "The intent's id.")),
     responses(
@@ -51,7 +51,7 @@ pub async fn cancel(
 
 /// Queue a parked intent again now
 #[utoipa::path(
-    post, path = "/v1/intents/{id}/retry", tag = "intents",
+    post, path = "/v1/intents/{id}/retry", operation_id = "retryIntent", tag = "intents",
     security(("api_key" = ["intents:write"])),
     params(("id" = String, Path, description = "The intent's id.")),
     responses(

@@ -45,7 +45,7 @@ const STATUSES: [&str; 7] = [
 
 /// Intents, the newest first
 #[utoipa::path(
-    get, path = "/v1/intents", tag = "intents",
+    get, path = "/v1/intents", operation_id = "listIntents", tag = "intents",
     security(("api_key" = ["intents:read"])),
     params(
         ("workflow_id" = Option<String>, Query, description = "Exactly this workflow."),

@@ -19,7 +19,7 @@ const ETAG_BYTES: usize = 16;
 
 /// One intent
 #[utoipa::path(
-    get, path = "/v1/intents/{id}", tag = "intents",
+    get, path = "/v1/intents/{id}", operation_id = "getIntent", tag = "intents",
     security(("api_key" = ["intents:read"])),
     params(
         ("id" = String, Path, description = "The intent's id."),

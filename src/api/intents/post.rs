@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -18,6 +18,7 @@ use super::view::{IntentBody, normal_form};
 use super::wait::until_final;
 use crate::api::auth::{Caller, Write};
 use crate::api::problem::{PROBLEM_JSON, Problem, ProblemBody, Violation, to_text};
+use crate::api::query::Query;
 use crate::api::{Shared, body, idempotency_key, prefer};
 use crate::domain::intent::{Request, first_difference_of_forms, read};
 use crate::store::accept::{Accepted, Lane, NewIntent, NewKey};
@@ -67,12 +68,12 @@ impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
         const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-        let ours = "a path of ours and a number are visible ASCII";
         let mut response = (self.status, self.body).into_response();
         let headers = response.headers_mut();
         let media = if self.status.is_success() {
             let location = HeaderValue::try_from(format!("{PATH}/{}", self.intent_id));
-            headers.insert(header::LOCATION, location.expect(ours));
+            let location = location.expect("a path of ours and a UUID are visible ASCII");
+            headers.insert(header::LOCATION, location);
             "application/json"
         } else {
             PROBLEM_JSON
@@ -83,7 +84,8 @@ impl IntoResponse for Reply {
         }
         if let Some(seconds) = self.waited {
             let applied = HeaderValue::try_from(format!("wait={seconds}"));
-            headers.insert(PREFERENCE_APPLIED, applied.expect(ours));
+            let applied = applied.expect("a word and a number are visible ASCII");
+            headers.insert(PREFERENCE_APPLIED, applied);
         }
         response
     }
@@ -93,7 +95,7 @@ impl IntoResponse for Reply {
 ///
 /// On record once it is answered 2xx, and on the ledger at most once, however often it is posted.
 #[utoipa::path(
-    post, path = PATH, tag = "intents",
+    post, path = PATH, operation_id = "createIntent", tag = "intents",
     security(("api_key" = ["intents:write"])),
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, in double quotes or not; the same again gets the same answer. X-Idempotency-Key is an alias. Needed unless the configuration says otherwise."),
@@ -117,9 +119,11 @@ impl IntoResponse for Reply {
 pub async fn post(
     caller: Caller<Write>,
     State(shared): State<Arc<Shared>>,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Reply, Problem> {
+    Query::read(uri.query(), &[]).end()?;
     shared.posts.count(&caller.tenant)?;
     let key = idempotency_key::read(&headers)?;
     if key.is_none() && shared.settings.idempotency_key_required {

@@ -16,7 +16,7 @@ use crate::api::query::Query;
 
 /// An intent's events, the oldest first
 #[utoipa::path(
-    get, path = "/v1/intents/{id}/events", tag = "intents",
+    get, path = "/v1/intents/{id}/events", operation_id = "listIntentEvents", tag = "intents",
     security(("api_key" = ["intents:read"])),
     params(
         ("id" = String, Path, description = "The intent's id."),

@@ -1,6 +1,6 @@
 //! Where two requests differ.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::Request;
 use crate::domain::fields::join;
@@ -42,6 +42,22 @@ fn difference(left: &Value, right: &Value, pointer: String) -> Option<String> {
             };
             inner.or_else(longer)
         }
+        (Value::Number(a), Value::Number(b)) => (!same_number(a, b)).then_some(pointer),
         _ => (left != right).then_some(pointer),
     }
+}
+
+/// How far apart two spellings of one number may be read, as a share of it: parsing is exact to the last bit or two.
+const SAME_FRACTION: f64 = 4.0 * f64::EPSILON;
+
+/// `1e2` comes back from the records as `100`, which is read as an integer; and a fraction that is written and read again
+/// may be off by its last bit. Two integers are compared exactly.
+fn same_number(left: &Number, right: &Number) -> bool {
+    if left == right || !(left.is_f64() || right.is_f64()) {
+        return left == right;
+    }
+    let (Some(left), Some(right)) = (left.as_f64(), right.as_f64()) else {
+        return false;
+    };
+    (left - right).abs() <= SAME_FRACTION * left.abs().max(right.abs())
 }

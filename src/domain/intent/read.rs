@@ -9,6 +9,7 @@ use crate::domain::fields::{Errors, FieldError, Fields, join};
 use crate::domain::memo::Memo;
 use crate::domain::operation::{MAX_OPERATIONS, Operation};
 use crate::domain::primitives::{AccountId, ChainTime, Stroops};
+use crate::domain::seed::holds_seed;
 
 /// The accounts whose keys this submitter holds.
 #[derive(Clone, Debug)]
@@ -99,7 +100,15 @@ fn read_fields(value: &Value, policy: Policy<'_>, errors: &mut Errors) -> Option
             }
             Some(Content::Presigned(Box::new(presigned)))
         }
-        None if fields.optional("transaction_xdr").is_some() => None,
+        None if fields.optional("transaction_xdr").is_some() => {
+            if fields.optional("operations").is_some() {
+                errors.add(
+                    fields.at("operations"),
+                    "cannot be given beside transaction_xdr, which says it already",
+                );
+            }
+            None
+        }
         None => operations(&mut fields, source, errors).map(Content::Operations),
     };
     fields.end(errors);
@@ -216,11 +225,11 @@ fn operations(
     let mut operations = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let at = join(&at, &index.to_string());
-        let Some(operation) = Operation::read(item, at.clone(), errors) else {
+        let Some(mut operation) = Operation::read(item, at.clone(), errors) else {
             continue;
         };
-        if let Operation::Xdr(given) = &operation
-            && let Some(named) = given.named_source()
+        if let Operation::Xdr(given) = &mut operation
+            && let Some(named) = given.take_named_source()
             && source.is_some_and(|source| source != named)
         {
             errors.add(
@@ -243,12 +252,15 @@ fn time(
     let parsed = OffsetDateTime::parse(text, &Rfc3339).ok();
     let seconds = parsed.and_then(|at| {
         let up = i64::from(round_up && at.nanosecond() > 0);
-        u64::try_from(at.unix_timestamp() + up).ok()
+        let seconds = at.unix_timestamp() + up;
+        // An offset, or the part of a second, can lead beyond the last year that can be written.
+        OffsetDateTime::from_unix_timestamp(seconds).ok()?;
+        u64::try_from(seconds).ok()
     });
     if seconds.is_none() {
         errors.add(
             fields.at(name),
-            "is not a time of 1970 or later in RFC 3339, such as 2026-11-22T12:00:00Z",
+            "is not a time of the years 1970 to 9999 in RFC 3339, such as 2026-11-22T12:00:00Z",
         );
     }
     seconds.map(ChainTime)
@@ -273,8 +285,10 @@ const MIN_FEE_CAP: i64 = 100;
 fn max_fee(fields: &mut Fields<'_>, errors: &mut Errors) -> Option<Stroops> {
     let text = fields.optional_text("max_fee_per_operation", errors)?;
     let stroops = text
-        .parse::<i64>()
-        .ok()
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse::<i64>().ok())
+        .flatten()
         .filter(|fee| (MIN_FEE_CAP..=MAX_FEE_CAP).contains(fee));
     let fee = stroops.and_then(|fee| Stroops::new(fee).ok());
     if fee.is_none() {
@@ -299,11 +313,23 @@ fn metadata(fields: &mut Fields<'_>, errors: &mut Errors) -> Option<Value> {
         too_large(fields.at("metadata"), bytes, errors);
         return None;
     }
-    if value.to_string().contains("\\u0000") {
+    if holds_nul(value) {
         errors.add(fields.at("metadata"), "contains a NUL character");
         return None;
     }
     Some(value.clone())
+}
+
+/// What the records cannot hold, in a text or in a field's name.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(map) => map
+            .iter()
+            .any(|(name, item)| name.contains('\0') || holds_nul(item)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn too_large(pointer: String, bytes: usize, errors: &mut Errors) {
@@ -323,10 +349,10 @@ fn refuse_secrets(value: &Value, pointer: &str, depth: usize, errors: &mut Error
         return;
     }
     match value {
-        Value::String(text) if text.parse::<stellar_strkey::ed25519::PrivateKey>().is_ok() => {
+        Value::String(text) if holds_seed(text) => {
             errors.add(
                 pointer,
-                "is a secret key: it must never be sent; treat it as exposed",
+                "holds a secret key: it must never be sent; treat it as exposed",
             );
         }
         Value::Array(items) => {
@@ -336,6 +362,12 @@ fn refuse_secrets(value: &Value, pointer: &str, depth: usize, errors: &mut Error
         }
         Value::Object(map) => {
             for (name, item) in map {
+                if holds_seed(name) {
+                    errors.add(
+                        pointer,
+                        "has a field that is named by a secret key: it must never be sent; treat it as exposed",
+                    );
+                }
                 refuse_secrets(item, &join(pointer, name), depth + 1, errors);
             }
         }

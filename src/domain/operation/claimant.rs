@@ -160,8 +160,8 @@ impl Predicate {
 fn seconds(value: &Value, pointer: String, errors: &mut Errors) -> Option<i64> {
     let number = value
         .as_str()
-        .and_then(|text| text.parse::<i64>().ok())
-        .filter(|n| *n >= 0);
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+        .and_then(|text| text.parse::<i64>().ok());
     if number.is_none() {
         errors.add(
             pointer,

@@ -275,8 +275,9 @@ fn flags(
 fn set_trust_line_flags(fields: &mut Fields<'_>, errors: &mut Errors) -> Option<Operation> {
     let trustor = fields.parsed("trustor", errors);
     let asset = credit(fields, errors);
-    let set = flags(fields, "set_flags", errors)?;
-    let clear = flags(fields, "clear_flags", errors)?;
+    let set = flags(fields, "set_flags", errors);
+    let clear = flags(fields, "clear_flags", errors);
+    let (set, clear) = (set?, clear?);
     if set.iter().any(|flag| clear.contains(flag)) {
         errors.add(fields.at("clear_flags"), "names a flag that set_flags sets");
         return None;
@@ -285,6 +286,17 @@ fn set_trust_line_flags(fields: &mut Fields<'_>, errors: &mut Errors) -> Option<
         errors.add(
             fields.at("set_flags"),
             "cannot set clawback_enabled: the ledger only allows to clear it",
+        );
+        return None;
+    }
+    let both = [
+        TrustLineFlag::Authorized,
+        TrustLineFlag::AuthorizedToMaintainLiabilities,
+    ];
+    if both.iter().all(|flag| set.contains(flag)) {
+        errors.add(
+            fields.at("set_flags"),
+            "cannot set authorized and authorized_to_maintain_liabilities together: the ledger allows one",
         );
         return None;
     }

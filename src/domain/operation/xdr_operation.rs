@@ -40,16 +40,23 @@ impl XdrOperation {
         if let Some(reason) = refuse_body(&operation.body) {
             return Err(reason.to_owned());
         }
+        let named_source = match operation.source_account {
+            None => None,
+            Some(xdr::MuxedAccount::Ed25519(key)) => Some(AccountId(key.0)),
+            // Its id would be lost, for operations are built with the plain source.
+            Some(xdr::MuxedAccount::MuxedEd25519(_)) => {
+                return Err("names a muxed source account: name the plain one, or none".to_owned());
+            }
+        };
         Ok(Self {
             body: operation.body,
-            named_source: operation.source_account.as_ref().map(AccountId::of_muxed),
+            named_source,
         })
     }
 
-    /// The source that it names itself.
-    #[must_use]
-    pub const fn named_source(&self) -> Option<AccountId> {
-        self.named_source
+    /// The source that it names itself, which is forgotten: named or not, the operation is the same.
+    pub const fn take_named_source(&mut self) -> Option<AccountId> {
+        self.named_source.take()
     }
 
     pub(super) const fn body(&self) -> &xdr::OperationBody {
@@ -57,7 +64,6 @@ impl XdrOperation {
     }
 
     pub(super) fn to_base64(&self) -> String {
-        // Without the named source: it is the intent's, so naming it changes nothing.
         let operation = xdr::Operation {
             source_account: None,
             body: self.body.clone(),

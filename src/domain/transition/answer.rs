@@ -10,6 +10,10 @@ use stellar_xdr::TransactionResultCode as Code;
 
 /// Ledgers after which a transaction has left core's queue, whose limit is four, with one to spare.
 const AGED_OUT_LEDGERS: u32 = 5;
+/// Ledgers to wait where core's queue takes nothing now.
+const FULL_QUEUE_LEDGERS: u32 = 2;
+/// Ledgers to wait after an answer that makes no sense.
+const DOUBTFUL_LEDGERS: u32 = 2;
 /// Ledgers to wait when the account that pays is short: time for a top-up to land.
 const TOP_UP_LEDGERS: u32 = 5;
 
@@ -20,10 +24,10 @@ pub(super) fn absorb(snapshot: &mut Snapshot, answer: SubmitAnswer, head: Head, 
         // A landing is settled before this is asked; should one come here, a look-up will say the same.
         SubmitAnswer::Landed(_) => snapshot.progress.resend_at = head.ledger,
         SubmitAnswer::Queued { .. } => {
-            snapshot.progress.resend_at = head.ledger.plus(pace.resubmit_after);
+            snapshot.progress.resend_at = head.ledger.plus(pace.resubmit_after.max(1));
         }
         SubmitAnswer::TryAgainLater => {
-            snapshot.progress.resend_at = head.ledger.plus(2);
+            snapshot.progress.resend_at = head.ledger.plus(FULL_QUEUE_LEDGERS);
             note_age(snapshot, head);
         }
         SubmitAnswer::Refused(outcome) => refused(snapshot, &outcome, head),
@@ -51,7 +55,7 @@ pub(super) fn absorb(snapshot: &mut Snapshot, answer: SubmitAnswer, head: Head, 
                 | UnknownKind::Gone
                 | UnknownKind::Unparsable
                 | UnknownKind::Lying
-                | UnknownKind::BadRequest => head.ledger.plus(2),
+                | UnknownKind::BadRequest => head.ledger.plus(DOUBTFUL_LEDGERS),
                 UnknownKind::SubmissionDisabled => head.ledger.plus(TOP_UP_LEDGERS),
             };
         }
@@ -77,11 +81,16 @@ fn refused(snapshot: &mut Snapshot, outcome: &TransactionOutcome, head: Head) {
         && outcome.code == TransactionCode::Known(Code::TxNoAccount)
         && !snapshot.attempt.bumps.is_empty();
     match outcome.meaning() {
-        TransactionMeaning::Early => snapshot.progress.resend_at = soon,
+        TransactionMeaning::Early | TransactionMeaning::Success => {
+            snapshot.progress.resend_at = soon;
+        }
         TransactionMeaning::FeeTooLow => {
             let hint = (outcome.fee_charged > 0).then_some(outcome.fee_charged);
             snapshot.progress.fee_too_low = Some(hint);
-            snapshot.progress.resend_at = head.ledger;
+            // A higher bid goes out at once; the same one, at the cap, only when the queue may have changed.
+            let raise = snapshot.due_bump().is_some();
+            let wait = if raise { 0 } else { FULL_QUEUE_LEDGERS };
+            snapshot.progress.resend_at = head.ledger.plus(wait);
         }
         TransactionMeaning::FeeAccountShort => {
             snapshot.progress.resend_at = head.ledger.plus(TOP_UP_LEDGERS);
@@ -98,7 +107,6 @@ fn refused(snapshot: &mut Snapshot, outcome: &TransactionOutcome, head: Head) {
             snapshot.progress.verdict = Some(Verdict::Rebuild);
             snapshot.progress.resend_at = soon;
         }
-        TransactionMeaning::Success => snapshot.progress.resend_at = head.ledger,
         TransactionMeaning::Failed
         | TransactionMeaning::BadAuth
         | TransactionMeaning::Invalid

@@ -7,7 +7,7 @@ use crate::domain::observation::Landed;
 use crate::domain::primitives::Sequence;
 use crate::domain::reason::Reason;
 use crate::domain::result_code::{
-    OperationMeaning, TransactionMeaning, TransactionOutcome, transaction_code_name,
+    OperationMeaning, SequenceEffect, TransactionMeaning, TransactionOutcome, transaction_code_name,
 };
 
 /// Seconds until a parked intent is tried again for the first time; doubled each time.
@@ -39,16 +39,21 @@ pub(super) fn landed(
             Some(sequence),
         );
     }
-    let intent = match landed.outcome.meaning() {
-        // These leave the sequence number unused, so the record alone does not end the attempt: the account must say.
-        TransactionMeaning::Early | TransactionMeaning::Late | TransactionMeaning::BadSequence => {
-            if !used {
-                snapshot.progress.check_account = true;
-                return Transition::Learned;
-            }
-            IntentEnd::Requeued
+    match landed.outcome.sequence_effect() {
+        SequenceEffect::Consumed => {}
+        SequenceEffect::Unsure if used => {}
+        // It may still be applied, or something else has used the number: the account must say. Nothing more is sent.
+        SequenceEffect::Unsure | SequenceEffect::Unused => {
+            let verdict = verdict(&snapshot.terms, &landed.outcome);
+            snapshot.progress.verdict = Some(verdict);
+            snapshot.progress.check_account = true;
+            return Transition::Learned;
         }
-        _ => after_failure(&snapshot.terms, &landed.outcome, head),
+    }
+    let intent = if snapshot.terms.cancel_requested {
+        IntentEnd::Canceled
+    } else {
+        follow(snapshot, verdict(&snapshot.terms, &landed.outcome), head)
     };
     settled(AttemptEnd::LandedFailed(landed), intent, Some(sequence))
 }
@@ -63,16 +68,43 @@ fn settled(attempt: AttemptEnd, intent: IntentEnd, sequence: Option<Sequence>) -
     }))
 }
 
-/// Where the intent goes after its transaction was recorded as failed.
-fn after_failure(terms: &Terms, outcome: &TransactionOutcome, head: Head) -> IntentEnd {
-    if terms.cancel_requested {
-        return IntentEnd::Canceled;
+/// Where a verdict leads once the attempt has ended.
+fn follow(snapshot: &Snapshot, verdict: Verdict, head: Head) -> IntentEnd {
+    let terms = &snapshot.terms;
+    if snapshot.attempt.presigned {
+        // There is no other attempt, whatever changes: nothing to build again, and nothing to wait for.
+        return IntentEnd::Failed(match verdict {
+            Verdict::Rebuild => unsendable(snapshot),
+            Verdict::Fail(reason) | Verdict::Park(reason) => Reason {
+                retryable: false,
+                ..reason
+            },
+        });
     }
-    match verdict(terms, outcome) {
+    match verdict {
+        Verdict::Rebuild if is_expired(terms, head) => IntentEnd::Expired,
         Verdict::Rebuild => IntentEnd::Requeued,
         Verdict::Fail(reason) => IntentEnd::Failed(reason),
         Verdict::Park(reason) => park(terms, reason, head),
     }
+}
+
+/// Why a transaction that somebody else signed did not land.
+fn unsendable(snapshot: &Snapshot) -> Reason {
+    if snapshot.lacks_envelope() && snapshot.due_bump().is_none() {
+        return Reason::new(
+            "fee_above_cap",
+            "The signed transaction bids more than may be paid",
+            "a fee bump must bid at least as much an operation as the transaction in it, and that is above the cap; it was never sent",
+            false,
+        );
+    }
+    Reason::new(
+        "transaction_too_late",
+        "The signed transaction can no longer land",
+        "its own bounds have passed, or its sequence number was used by another transaction; we cannot sign another",
+        false,
+    )
 }
 
 fn park(terms: &Terms, reason: Reason, head: Head) -> IntentEnd {
@@ -178,19 +210,8 @@ pub(super) fn dead(
     } else if is_expired(terms, head) {
         IntentEnd::Expired
     } else {
-        match &snapshot.progress.verdict {
-            None | Some(Verdict::Rebuild) if snapshot.attempt.presigned => {
-                IntentEnd::Failed(Reason::new(
-                    "transaction_too_late",
-                    "The signed transaction can no longer land",
-                    "its own bounds have passed, or its sequence number was used by another transaction; we cannot sign another",
-                    false,
-                ))
-            }
-            None | Some(Verdict::Rebuild) => IntentEnd::Requeued,
-            Some(Verdict::Fail(reason)) => IntentEnd::Failed(reason.clone()),
-            Some(Verdict::Park(reason)) => park(terms, reason.clone(), head),
-        }
+        let verdict = snapshot.progress.verdict.clone();
+        follow(snapshot, verdict.unwrap_or(Verdict::Rebuild), head)
     };
     let lost = matches!(proof, DeathProof::AccountMissing { .. });
     Transition::Settled(Box::new(Settlement {

@@ -5,15 +5,13 @@ use super::{
 };
 use crate::domain::attempt::{Head, Snapshot};
 use crate::domain::observation::{AccountSnapshot, Landed};
-use crate::domain::primitives::{LedgerSeq, TxHash};
+use crate::domain::primitives::{LedgerSeq, Sequence, TxHash};
 use crate::domain::reason::Reason;
 
 use super::ending::dead;
 
 /// Ledgers for which a consumed sequence number may stay unexplained (a replica that lags) before a person is called.
 const UNEXPLAINED_LEDGERS: u32 = 20;
-/// Ledgers between the two sights of a missing account: one alone can be a Horizon that rebuilds its state.
-const MISSING_LEDGERS: u32 = 10;
 
 /// What was gathered about an attempt's sequence number from one Horizon, in this order.
 #[derive(Clone, Debug)]
@@ -50,75 +48,74 @@ pub(super) fn absorb(
             answered: evidence.snapshot.account,
         });
     }
-    if let Some(found) = evidence.found {
-        // The account was asked first: a recorded failure that left the number unused is now told from one that did not.
-        let consumed = evidence
-            .snapshot
-            .state
-            .as_ref()
-            .is_some_and(|state| state.sequence >= snapshot.attempt.plan.sequence);
-        if found.successful || consumed {
-            return landed_transition(snapshot, found, consumed, head);
-        }
-    }
     let as_of = evidence.snapshot.as_of;
-    let Some(state) = evidence.snapshot.state else {
+    let state = evidence.snapshot.state.map(|state| state.sequence);
+    let used = state.is_some_and(|sequence| sequence >= snapshot.attempt.plan.sequence);
+    if let Some(found) = evidence.found {
+        let transition = landed_transition(snapshot, found, used, head)?;
+        if matches!(transition, Transition::Settled(_)) {
+            return Ok(transition);
+        }
+        // Recorded as failed, and the number was left unused: what the account says decides.
+    }
+    if let Some(user) = evidence.used_by
+        && let Some(transition) = by_user(snapshot, user, state, head)?
+    {
+        return Ok(transition);
+    }
+    let Some(sequence) = state else {
         return Ok(missing(snapshot, as_of, head));
     };
     snapshot.progress.missing_since = None;
-    if state.sequence < snapshot.attempt.plan.sequence {
-        if snapshot.attempt.fence_passed(as_of, head) {
-            let proof = DeathProof::Fence {
-                as_of,
-                sequence: state.sequence,
-            };
-            return Ok(dead(snapshot, proof, Some(state.sequence), head));
-        }
-        snapshot.progress.check_account = false;
-        snapshot.progress.absent_at = Some(head.ledger);
-        snapshot.progress.idle_until = head.ledger.plus(1);
-        return Ok(Transition::Learned);
+    if used {
+        return Ok(unexplained(snapshot, as_of, head));
     }
-    match evidence.used_by {
-        Some(SequenceUse {
-            own: Some(landed), ..
-        }) => Ok(adopted(landed)),
-        Some(SequenceUse { hash, .. }) if hash == snapshot.attempt.inner_hash => {
-            // Ours after all, though the look-up missed it: ask again.
+    if snapshot.attempt.fence_passed(as_of, head) {
+        let proof = DeathProof::Fence { as_of, sequence };
+        return Ok(dead(snapshot, proof, Some(sequence), head));
+    }
+    // Alive. It is not sent again on this word: the hash is looked up first.
+    snapshot.progress.check_account = false;
+    snapshot.progress.idle_until = head.ledger.plus(1);
+    Ok(Transition::Learned)
+}
+
+/// What follows from the transaction that used the sequence number; `None` where it explains nothing.
+fn by_user(
+    snapshot: &mut Snapshot,
+    user: SequenceUse,
+    state: Option<Sequence>,
+    head: Head,
+) -> Result<Option<Transition>, Impossible> {
+    let this = user.hash == snapshot.attempt.inner_hash;
+    let proof = DeathProof::Foreign {
+        hash: user.hash,
+        ledger: user.ledger,
+    };
+    let transition = match user.own {
+        // This attempt after all, though the look-up missed it.
+        Some(landed) if this => {
+            let transition = landed_transition(snapshot, landed, true, head)?;
+            return Ok(matches!(transition, Transition::Settled(_)).then_some(transition));
+        }
+        None if this => {
             snapshot.progress.idle_until = head.ledger.plus(1);
-            Ok(Transition::Learned)
+            Transition::Learned
         }
-        Some(SequenceUse {
-            hash,
-            ledger,
-            own: None,
-        }) => Ok(dead(
-            snapshot,
-            DeathProof::Foreign { hash, ledger },
-            Some(state.sequence),
-            head,
-        )),
-        None => Ok(unexplained(snapshot, as_of, head)),
-    }
+        Some(landed) if landed.successful => adopted(landed, proof, state),
+        // A stranger's, or our own of an earlier life that failed: either has used the number.
+        Some(_) | None => dead(snapshot, proof, state, head),
+    };
+    Ok(Some(transition))
 }
 
 /// A landed transaction of this intent that another life of ours has sent: the intent is done, this attempt is dead.
-fn adopted(landed: Box<Landed>) -> Transition {
-    let sequence = landed.sequence;
-    let proof = DeathProof::Foreign {
-        hash: landed.inner_hash,
-        ledger: landed.ledger,
-    };
-    let intent = if landed.successful {
-        IntentEnd::Succeeded
-    } else {
-        IntentEnd::Requeued
-    };
+fn adopted(landed: Box<Landed>, proof: DeathProof, state: Option<Sequence>) -> Transition {
     Transition::Settled(Box::new(Settlement {
         attempt: AttemptEnd::Dead(proof),
-        intent,
-        channel_sequence: Some(sequence),
-        adopted: landed.successful.then_some(landed),
+        intent: IntentEnd::Succeeded,
+        channel_sequence: state.max(Some(landed.sequence)),
+        adopted: Some(landed),
         channel_lost: false,
     }))
 }
@@ -130,8 +127,9 @@ fn missing(snapshot: &mut Snapshot, as_of: LedgerSeq, head: Head) -> Transition 
         return Transition::Learned;
     }
     let first = *snapshot.progress.missing_since.get_or_insert(as_of);
-    if as_of < first.plus(MISSING_LEDGERS) {
-        snapshot.progress.idle_until = head.ledger.plus(1);
+    let progress = &mut snapshot.progress;
+    if !progress.is_long_missing(as_of) || !progress.is_absent_long_after_missing() {
+        progress.idle_until = head.ledger.plus(1);
         return Transition::Learned;
     }
     dead(

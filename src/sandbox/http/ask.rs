@@ -55,6 +55,7 @@ impl<S: Sync> FromRequestParts<S> for Ask {
                 .headers
                 .get("last-event-id")
                 .and_then(|value| value.to_str().ok())
+                .filter(|id| !id.is_empty())
                 .map(str::to_owned),
         })
     }

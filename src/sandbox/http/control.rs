@@ -191,7 +191,7 @@ pub async fn get_friendbot(State(node): Shared, ask: Ask) -> Result<Reply, Reply
         Ok(Err(refusal)) => return Err(Problem::bad_request("addr", &refusal.to_string()).into()),
         Err(_) => return Err(Problem::service_unavailable().into()),
     };
-    let network_id = node.core().ledger().network_id();
+    let network_id = node.network_id();
     Ok(Reply::ok(transaction::transaction(
         &ask.base,
         &landed,

@@ -16,7 +16,8 @@ use tokio::time::Instant;
 
 use super::ask::Ask;
 use super::list::{Owner, Subject, records};
-use super::reply::{NO_CACHE, Reply};
+use super::reply::Reply;
+use crate::sandbox::clock::monotonic;
 use crate::sandbox::horizon::page::PageQuery;
 use crate::sandbox::horizon::problem::Problem;
 use crate::sandbox::ledger::history::Toid;
@@ -60,7 +61,7 @@ pub fn stream(node: Arc<Node>, ask: Ask, subject: Subject, owner: Owner) -> Resp
         Ok(query) => query,
         Err(problem) => return Reply::from(problem).into_response(),
     };
-    let deadline = Instant::now() + CONNECTION_TIMEOUT;
+    let deadline = monotonic() + CONNECTION_TIMEOUT;
     let feed = Feed {
         node,
         ask,
@@ -81,7 +82,7 @@ pub fn stream(node: Arc<Node>, ask: Ask, subject: Subject, owner: Owner) -> Resp
         CONTENT_TYPE,
         HeaderValue::from_static("text/event-stream; charset=utf-8"),
     );
-    headers.insert(CACHE_CONTROL, NO_CACHE);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(VARY, HeaderValue::from_static("Origin"));
     response
 }

@@ -56,7 +56,7 @@ pub async fn get_account(
 ) -> Result<Reply, Reply> {
     ask.refuse_events()?;
     let (head, key, found) = state_of(&node, &ask, &id)?;
-    Ok(Reply::ok(account::account(&ask.base, key, &found)).as_of(head))
+    Ok(Reply::ok(account::account(&ask.base, key, &found)).after_ledger(head))
 }
 
 /// `GET /accounts/{id}/data/{name}`
@@ -71,7 +71,7 @@ pub async fn get_data(
     let reply = value
         .map(|value| json!({ "value": BASE64.encode(value) }))
         .ok_or_else(Problem::not_found);
-    Ok(Reply::from(reply).as_of(head))
+    Ok(Reply::from(reply).after_ledger(head))
 }
 
 /// An account after exactly the ledger that this Horizon has reached.
@@ -88,7 +88,7 @@ fn state_of(node: &Node, ask: &Ask, id: &str) -> Result<(u32, AccountKey, Arc<Ac
     if head == 0 {
         return Err(Problem::still_ingesting().into());
     }
-    let as_of = |problem| Reply::from(problem).as_of(head);
+    let as_of = |problem| Reply::from(problem).after_ledger(head);
     let key = key.map_err(as_of)?;
     Ok((head, key, found.ok_or_else(|| as_of(Problem::not_found()))?))
 }

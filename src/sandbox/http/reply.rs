@@ -42,7 +42,7 @@ impl Reply {
     }
 
     /// The state after a ledger.
-    pub fn as_of(mut self, ledger: u32) -> Self {
+    pub fn after_ledger(mut self, ledger: u32) -> Self {
         self.latest_ledger = Some(ledger);
         self
     }

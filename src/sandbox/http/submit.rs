@@ -147,7 +147,7 @@ async fn read_tx(ask: &Ask, headers: &HeaderMap, body: Body) -> Result<String, P
 
 /// Decodes an envelope and verifies its signatures, before any lock is taken; gives the text back if it is none.
 fn parse(node: &Node, text: String) -> Result<Submission, String> {
-    let network_id = node.core().ledger().network_id();
+    let network_id = node.network_id();
     let frame = BASE64
         .decode(&text)
         .ok()
@@ -243,7 +243,7 @@ fn found(node: &Node, ask: &Ask, submission: &Submission) -> Option<Landed> {
 fn landed_reply(node: &Node, ask: &Ask, submission: &Submission, landed: &Landed) -> Reply {
     let asked = submission.frame.hash();
     if landed.tx.successful {
-        let network_id = node.core().ledger().network_id();
+        let network_id = node.network_id();
         return Reply::ok(transaction::transaction(
             &ask.base, landed, network_id, asked,
         ));

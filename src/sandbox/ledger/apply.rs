@@ -85,7 +85,7 @@ fn check_signatures(
     let mut signed = true;
     for (index, result) in results.iter_mut().enumerate() {
         if let Err(refusal) = check_signature(state, frame, index, checker) {
-            *result = refusal;
+            *result = *refusal;
             signed = false;
         }
     }
@@ -113,7 +113,7 @@ fn apply_operations(state: &mut State, frame: &Frame) -> Inner {
         };
         let before = state.savepoint();
         let outcome = if state.account(place.source).is_none() {
-            Err(stellar_xdr::OperationResult::OpNoAccount)
+            Err(Box::new(stellar_xdr::OperationResult::OpNoAccount))
         } else {
             operation::check(&op.body, place.source)
                 .and_then(|()| operation::apply(state, &op.body, place))
@@ -121,7 +121,7 @@ fn apply_operations(state: &mut State, frame: &Frame) -> Inner {
         results.push(outcome.unwrap_or_else(|failure| {
             state.rollback(before);
             success = false;
-            failure
+            *failure
         }));
     }
     if success {

@@ -103,7 +103,7 @@ fn check_transaction(state: &State, frame: &Frame, target: Target) -> Result<(),
             .and_then(|()| operation::check(&op.body, source))
             .map_err(|result| {
                 let mut results = untouched(frame);
-                results[index] = result;
+                results[index] = *result;
                 Invalid::from(failed(results))
             })?;
     }
@@ -155,7 +155,7 @@ pub fn check_signature(
     frame: &Frame,
     index: usize,
     checker: &mut SignatureChecker<'_>,
-) -> Result<(), OperationResult> {
+) -> Result<(), Box<OperationResult>> {
     let op = &frame.operations()[index];
     let source = frame.operation_source(op);
     let signed = match state.account(source) {
@@ -164,13 +164,13 @@ pub fn check_signature(
             account,
             account.thresholds[operation::threshold(&op.body) as usize],
         ),
-        None if op.source_account.is_none() => return Err(OperationResult::OpNoAccount),
+        None if op.source_account.is_none() => return Err(Box::new(OperationResult::OpNoAccount)),
         None => checker.missing_account(source),
     };
     if signed {
         Ok(())
     } else {
-        Err(OperationResult::OpBadAuth)
+        Err(Box::new(OperationResult::OpBadAuth))
     }
 }
 

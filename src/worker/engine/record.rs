@@ -111,6 +111,7 @@ impl Engine {
             if let (Some(flight), Some(next)) = (self.flights.get_mut(&intent), next) {
                 flight.settled = None;
                 flight.snapshot.progress.idle_until = next;
+                self.settled.retain(|settled| *settled != intent);
             }
         }
     }
@@ -145,6 +146,7 @@ impl Engine {
                     settlement: *settlement,
                     events,
                 }));
+                self.settled.push(intent);
                 None
             }
             Ok(Transition::Unexplained(reason)) => Some(reason),
@@ -159,13 +161,7 @@ impl Engine {
     /// Puts answers and settlements on record. Returns whether channels became free.
     pub(in crate::worker) async fn record(&mut self) -> bool {
         self.record_submissions().await;
-        let mut settled: Vec<Uuid> = self
-            .flights
-            .iter()
-            .filter(|(_, flight)| flight.settled.is_some())
-            .map(|(intent, _)| *intent)
-            .collect();
-        settled.sort_unstable();
+        let settled = std::mem::take(&mut self.settled);
         let mut freed = false;
         for ids in settled.chunks(RECORD_BATCH) {
             let batch: Vec<NewSettlement> = ids
@@ -189,7 +185,7 @@ impl Engine {
                 }
                 Err(error) => {
                     tracing::warn!(%error, settlements = batch.len(), "settlements could not be put on record; they are kept");
-                    break;
+                    self.settled.extend_from_slice(ids);
                 }
             }
         }

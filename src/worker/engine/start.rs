@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::super::confirm;
 use super::super::flight::Flight;
 use super::super::lease;
 use super::super::status::Phase;
+use super::super::{channels, confirm};
 use super::{Engine, EngineError};
 use crate::domain::attempt::{Head, Progress, Snapshot, Terms};
 use crate::domain::fee::FeeCap;
@@ -21,6 +21,8 @@ use crate::store::network::Anchor;
 
 /// Between two tries to start.
 const START_RETRY: Duration = Duration::from_millis(500);
+/// The longest time between two tries: whoever waits asks public Horizons too.
+const MAX_START_RETRY: Duration = Duration::from_secs(3);
 /// Intents that are taken over or loaded in one statement.
 const LOAD_BATCH: i64 = 1_000;
 
@@ -30,6 +32,7 @@ impl Engine {
         &mut self,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<bool, EngineError> {
+        let mut pause = START_RETRY;
         loop {
             match self.try_start().await {
                 Ok(()) => break,
@@ -43,11 +46,17 @@ impl Engine {
                 Err(Start::Fatal(error)) => return Err(error),
             }
             tokio::select! {
-                () = tokio::time::sleep(START_RETRY) => {}
+                () = tokio::time::sleep(pause) => pause = (pause * 3 / 2).min(MAX_START_RETRY),
                 changed = stop.changed() => if changed.is_err() || *stop.borrow() { return Ok(false) },
             }
         }
-        self.begin_life().await?;
+        self.begin_again().await;
+        tokio::spawn(channels::watch_balances(
+            self.store.clone(),
+            Arc::clone(&self.horizon),
+            self.settings.channel_top_up_below,
+            self.mailbox.clone(),
+        ));
         self.status.set_phase(Phase::Running);
         Ok(true)
     }
@@ -125,13 +134,14 @@ impl Engine {
 
     /// Begins a life of this worker: a lease of its own, and nothing in flight.
     async fn begin_life(&mut self) -> Result<(), EngineError> {
-        self.flights.clear();
-        self.watched.clear();
-        self.worker = Uuid::now_v7();
+        self.forget_flights();
+        self.worker = Uuid::nil();
+        let worker = Uuid::now_v7();
         let seconds = self.settings.lease.as_secs_f64();
         self.store
-            .begin_lease(self.worker, &self.settings.name, seconds)
+            .begin_lease(worker, &self.settings.name, seconds)
             .await?;
+        self.worker = worker;
         self.out_of_step = true;
         tokio::spawn(lease::keep(
             self.store.clone(),
@@ -148,10 +158,13 @@ impl Engine {
             return;
         }
         tracing::warn!(%worker, "the lease is lost; a new life begins");
-        self.submissions.clear();
-        while let Err(error) = self.begin_life().await {
+        self.begin_again().await;
+    }
+
+    /// Tries to begin a new life; where the database is away, the next tick tries again.
+    pub(super) async fn begin_again(&mut self) {
+        if let Err(error) = self.begin_life().await {
             tracing::warn!(%error, "no new lease yet");
-            tokio::time::sleep(START_RETRY).await;
         }
     }
 
@@ -167,6 +180,9 @@ impl Engine {
 
     /// Takes over what nobody drives, and loads what the records say is ours.
     pub(super) async fn catch_up(&mut self) {
+        if self.worker.is_nil() || self.is_halted() {
+            return;
+        }
         let room = self
             .settings
             .max_in_flight

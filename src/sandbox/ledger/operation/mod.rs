@@ -165,7 +165,7 @@ pub fn untouched(body: &OperationBody) -> OperationResult {
 }
 
 /// What can be said of an operation without the ledger; an error is the operation's result.
-pub fn check(body: &OperationBody, source: AccountKey) -> Result<(), OperationResult> {
+pub fn check(body: &OperationBody, source: AccountKey) -> Result<(), Box<OperationResult>> {
     let malformed = match body {
         OperationBody::CreateAccount(op) => {
             create_account::check(op, source).map(OperationResultTr::CreateAccount)
@@ -212,9 +212,13 @@ pub fn check(body: &OperationBody, source: AccountKey) -> Result<(), OperationRe
         | OperationBody::LiquidityPoolWithdraw(_)
         | OperationBody::InvokeHostFunction(_)
         | OperationBody::ExtendFootprintTtl(_)
-        | OperationBody::RestoreFootprint(_) => return Err(OperationResult::OpNotSupported),
+        | OperationBody::RestoreFootprint(_) => {
+            return Err(Box::new(OperationResult::OpNotSupported));
+        }
     };
-    malformed.map_or(Ok(()), |result| Err(OperationResult::OpInner(result)))
+    malformed.map_or(Ok(()), |result| {
+        Err(Box::new(OperationResult::OpInner(result)))
+    })
 }
 
 /// Does an operation that [`check`] let through. On failure the caller undoes what was changed.
@@ -222,7 +226,7 @@ pub fn apply(
     state: &mut State,
     body: &OperationBody,
     place: Place,
-) -> Result<OperationResult, OperationResult> {
+) -> Result<OperationResult, Box<OperationResult>> {
     use OperationResultTr as Tr;
     let source = place.source;
     let done = match body {
@@ -281,7 +285,9 @@ pub fn apply(
         | OperationBody::LiquidityPoolWithdraw(_)
         | OperationBody::InvokeHostFunction(_)
         | OperationBody::ExtendFootprintTtl(_)
-        | OperationBody::RestoreFootprint(_) => return Err(OperationResult::OpNotSupported),
+        | OperationBody::RestoreFootprint(_) => {
+            return Err(Box::new(OperationResult::OpNotSupported));
+        }
     };
     Ok(done)
 }
@@ -289,10 +295,10 @@ pub fn apply(
 fn finish<R>(
     outcome: Result<R, Failure<R>>,
     wrap: impl Fn(R) -> OperationResultTr,
-) -> Result<OperationResult, OperationResult> {
+) -> Result<OperationResult, Box<OperationResult>> {
     match outcome {
         Ok(result) => Ok(OperationResult::OpInner(wrap(result))),
-        Err(failure) => Err(failure.into_result(wrap)),
+        Err(failure) => Err(Box::new(failure.into_result(wrap))),
     }
 }
 

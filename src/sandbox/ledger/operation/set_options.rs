@@ -89,9 +89,8 @@ pub fn apply(
             *threshold = weight;
         }
     }
-    match &op.signer {
-        Some(signer) => change_signer(account, signer, base_reserve)?,
-        None => {}
+    if let Some(signer) = &op.signer {
+        change_signer(account, signer, base_reserve)?;
     }
     Ok(SetOptionsResult::Success)
 }

@@ -1,0 +1,282 @@
+//! Channels: made and topped up by intents of our own, which land exactly once like any other.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::engine::{Engine, Input};
+use crate::domain::asset::{Asset, Destination};
+use crate::domain::intent::{Content, OnStateError, Request};
+use crate::domain::memo::Memo;
+use crate::domain::observation::AccountSnapshot;
+use crate::domain::operation::{MAX_OPERATIONS, Operation};
+use crate::domain::primitives::{AccountId, Sequence, Stroops};
+use crate::horizon::Horizon;
+use crate::store::accept::{Accepted, Lane, NewIntent};
+use crate::store::{Store, StoreError};
+
+/// The tenant of our own intents. Users' tenants come from API keys and never have this name.
+pub const SYSTEM_TENANT: &str = "system";
+/// Between two looks at the channels' lumens.
+const BALANCES_EVERY: Duration = Duration::from_secs(1800);
+/// Tries of one batch of new channels, each with a workflow of its own.
+const MAX_ENSURE_TRIES: u32 = 100;
+/// An account's first sequence number is the ledger of its creation times this.
+const SEQUENCES_PER_LEDGER: i64 = 1 << 32;
+
+/// What became of making channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnsureReport {
+    /// Channels that are wanted.
+    pub wanted: u32,
+    /// Channels that can be used.
+    pub open: u32,
+}
+
+/// The channels that are still to be made.
+#[derive(Debug, Default)]
+pub(super) struct Ensure {
+    done: bool,
+    /// Batches that were asked for: their intent, and the channels it makes.
+    pending: Vec<(Uuid, Vec<u32>)>,
+}
+
+impl Engine {
+    /// Makes the channels that are wanted, by intents of our own: they land exactly once like any other.
+    pub(super) async fn ensure_channels(&mut self) -> Result<(), StoreError> {
+        if self.ensure.done {
+            return Ok(());
+        }
+        self.settle_pending().await?;
+        if !self.ensure.pending.is_empty() {
+            return Ok(());
+        }
+        let rows = self.store.channels().await?;
+        self.has_channels = rows
+            .iter()
+            .any(|row| row.kind == "channel" && row.state == "open");
+        let known: HashSet<i32> = rows.iter().filter_map(|row| row.sep5_index).collect();
+        let missing: Vec<u32> = (0..self.settings.channels)
+            .filter(|index| !known.contains(&i32::try_from(*index).unwrap_or(i32::MAX)))
+            .collect();
+        if missing.is_empty() {
+            self.ensure.done = true;
+            return Ok(());
+        }
+        for batch in missing.chunks(MAX_OPERATIONS) {
+            self.ask_for(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks for a batch of channels by an intent of our own.
+    async fn ask_for(&mut self, batch: &[u32]) -> Result<(), StoreError> {
+        let mut operations = Vec::with_capacity(batch.len());
+        let mut asked = Vec::with_capacity(batch.len());
+        let known = batch
+            .iter()
+            .filter_map(|index| Some((*index, self.keys.channel(*index)?)));
+        let (indexes, accounts): (Vec<u32>, Vec<AccountId>) = known.unzip();
+        let snapshots = self.look_at(&accounts).await;
+        for ((index, account), snapshot) in indexes.into_iter().zip(accounts).zip(snapshots) {
+            // One that exists (an earlier try, another life) needs no making.
+            if let Ok(AccountSnapshot {
+                state: Some(state), ..
+            }) = snapshot
+            {
+                let index = i32::try_from(index).unwrap_or(i32::MAX);
+                self.store
+                    .add_channel(account, Some(index), state.sequence)
+                    .await?;
+                continue;
+            }
+            asked.push(index);
+            operations.push(Operation::CreateAccount {
+                destination: account,
+                starting_balance: self.settings.channel_starting_balance,
+            });
+        }
+        if operations.is_empty() {
+            return Ok(());
+        }
+        let content: String = operations
+            .iter()
+            .map(|operation| operation.to_json().to_string())
+            .collect();
+        let digest = hex::encode(&Sha256::digest(content.as_bytes())[..8]);
+        for number in 1..=MAX_ENSURE_TRIES {
+            let workflow = format!("channels/{digest}/{number}");
+            let request = self.own_request(workflow, "create_account", operations.clone());
+            let row = self.accept_own(request).await?;
+            if matches!(row.1.as_str(), "failed" | "expired" | "canceled") {
+                continue;
+            }
+            self.ensure.pending.push((row.0, asked));
+            return Ok(());
+        }
+        tracing::error!("channels could not be made in {MAX_ENSURE_TRIES} tries");
+        self.ensure.done = true;
+        Ok(())
+    }
+
+    /// Takes over channels whose making has ended.
+    async fn settle_pending(&mut self) -> Result<(), StoreError> {
+        let mut still = Vec::new();
+        for (intent, batch) in std::mem::take(&mut self.ensure.pending) {
+            let row = self.store.intent(SYSTEM_TENANT, intent).await?;
+            let Some(row) = row else { continue };
+            match row.status.as_str() {
+                "succeeded" => {
+                    let ledger = row.transaction.as_ref().and_then(|t| t["ledger"].as_i64());
+                    for index in batch {
+                        let (Some(account), Some(ledger)) = (self.keys.channel(index), ledger)
+                        else {
+                            continue;
+                        };
+                        let index = i32::try_from(index).unwrap_or(i32::MAX);
+                        let sequence = Sequence(ledger * SEQUENCES_PER_LEDGER);
+                        self.store
+                            .add_channel(account, Some(index), sequence)
+                            .await?;
+                    }
+                    tracing::info!(%intent, "channels are made");
+                    self.has_channels = true;
+                }
+                "failed" | "expired" | "canceled" => {
+                    tracing::warn!(%intent, reason = ?row.reason, "channels could not be made; it is tried again");
+                }
+                _ => still.push((intent, batch)),
+            }
+        }
+        self.ensure.pending = still;
+        Ok(())
+    }
+
+    /// Tops a channel up that cannot pay its fee, once for each sequence number.
+    pub(super) async fn top_up(
+        &self,
+        channel: AccountId,
+        sequence: Sequence,
+    ) -> Result<(), StoreError> {
+        let source = self.settings.source;
+        if channel == source {
+            return Ok(());
+        }
+        let operation = Operation::Payment {
+            destination: Destination(channel.plain()),
+            asset: Asset::NATIVE,
+            amount: self.settings.channel_starting_balance,
+        };
+        let workflow = format!("top-up/{channel}/{sequence}");
+        let request = self.own_request(workflow, "payment", vec![operation]);
+        self.accept_own(request).await?;
+        Ok(())
+    }
+
+    fn own_request(
+        &self,
+        workflow_id: String,
+        method: &str,
+        operations: Vec<Operation>,
+    ) -> Request {
+        Request {
+            workflow_id,
+            method: method.to_owned(),
+            source: self.settings.source,
+            content: Content::Operations(operations),
+            memo: Memo::None,
+            not_before: None,
+            valid_until: None,
+            ordering_key: None,
+            on_state_error: OnStateError::Fail,
+            max_fee_per_operation: None,
+            metadata: None,
+        }
+    }
+
+    /// Accepts an intent of our own; returns its id and status, new or not.
+    async fn accept_own(&self, request: Request) -> Result<(Uuid, String), StoreError> {
+        let tag = request.key(SYSTEM_TENANT).tag(self.network);
+        let new = NewIntent {
+            id: Uuid::now_v7(),
+            tenant: SYSTEM_TENANT.to_owned(),
+            tag,
+            lane: Lane::System,
+            request,
+            key: None,
+        };
+        let accepted = self.store.accept(&[new]).await?;
+        match accepted.into_iter().next() {
+            Some(Accepted::New(row) | Accepted::Existing(row)) => Ok((row.id, row.status)),
+            Some(Accepted::KeyTaken) | None => Err(StoreError::Corrupt {
+                table: "intents",
+                what: "an intent without an idempotency key was refused for its key".to_owned(),
+            }),
+        }
+    }
+}
+
+/// Looks at the channels' lumens from time to time, and tells the engine which are short, until the engine is gone.
+pub(super) async fn watch_balances(
+    store: Store,
+    horizon: Arc<Horizon>,
+    below: Stroops,
+    engine: mpsc::Sender<Input>,
+) {
+    let mut ticks = tokio::time::interval(BALANCES_EVERY);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = engine.closed() => return,
+        }
+        let rows = match store.channels().await {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::warn!(%error, "the channels' balances could not be looked at");
+                continue;
+            }
+        };
+        for row in rows
+            .iter()
+            .filter(|row| row.kind == "channel" && row.state == "open")
+        {
+            let Ok(account) = row.account_id() else {
+                continue;
+            };
+            let Ok(AccountSnapshot {
+                state: Some(state), ..
+            }) = horizon.any().account(account).await
+            else {
+                continue;
+            };
+            if state.native_balance < below
+                && engine
+                    .send(Input::Short(account, state.sequence))
+                    .await
+                    .is_err()
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// How many channels are wanted and can be used.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn ensure_report(store: &Store, wanted: u32) -> Result<EnsureReport, StoreError> {
+    let rows = store.channels().await?;
+    let open = rows
+        .iter()
+        .filter(|row| row.kind == "channel" && row.state == "open")
+        .count();
+    Ok(EnsureReport {
+        wanted,
+        open: u32::try_from(open).unwrap_or(u32::MAX),
+    })
+}

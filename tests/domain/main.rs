@@ -1,0 +1,18 @@
+//! The rules: reading, building, recognising, deciding. No network, no database, no clock.
+
+mod adversary;
+mod answers;
+mod bids;
+mod bodies;
+mod codes;
+mod decisions;
+mod endings;
+mod evidence;
+mod fences;
+mod fixture;
+mod mistakes;
+mod normal_form;
+mod recognition;
+mod seeds;
+mod tags;
+mod vectors;
