@@ -6,6 +6,7 @@ mod bids;
 mod bodies;
 mod codes;
 mod decisions;
+mod drive;
 mod endings;
 mod evidence;
 mod fences;

@@ -135,7 +135,10 @@ impl Kind {
         match self {
             Self::Destination => {
                 let mut cases = addresses();
-                cases.extend(here(&[(&wrong_checksum(&muxed()), "its checksum does not match")]));
+                cases.extend(here(&[(
+                    &wrong_checksum(&muxed()),
+                    "its checksum does not match",
+                )]));
                 cases
             }
             Self::Account => {
@@ -162,7 +165,11 @@ impl Kind {
             Self::Path => {
                 let asset = usd();
                 vec![
-                    (json!(vec![asset.clone(); 6]), "", "must have 0 to 5 items, not 6"),
+                    (
+                        json!(vec![asset.clone(); 6]),
+                        "",
+                        "must have 0 to 5 items, not 6",
+                    ),
                     (json!([asset, 5]), "/1", "must be a string"),
                     (json!(["native", "EUR"]), "/1", "is not an asset"),
                     (json!([null]), "/0", "must be a string"),
@@ -201,12 +208,17 @@ impl Kind {
                 ])
             }
             Self::Flags => {
-                let names = "must be authorized, authorized_to_maintain_liabilities or clawback_enabled";
+                let names =
+                    "must be authorized, authorized_to_maintain_liabilities or clawback_enabled";
                 vec![
                     (json!(["authorised"]), "/0", names),
                     (json!([1]), "/0", names),
                     (json!([null]), "/0", names),
-                    (json!(vec!["authorized"; 4]), "", "must have 0 to 3 items, not 4"),
+                    (
+                        json!(vec!["authorized"; 4]),
+                        "",
+                        "must have 0 to 3 items, not 4",
+                    ),
                 ]
             }
             Self::Xdr => xdr_operations(),
@@ -226,7 +238,10 @@ fn addresses() -> Vec<(String, &'static str)> {
         (address.to_lowercase(), malformed),
         (format!(" {address}"), malformed),
         (format!("{address}A"), malformed),
-        (contract(), "is a C… (contract) address where an account is needed"),
+        (
+            contract(),
+            "is a C… (contract) address where an account is needed",
+        ),
         (pre_authorised, "is a different kind of address"),
         (wrong_checksum(&address), "its checksum does not match"),
     ]
@@ -246,15 +261,51 @@ fn assets() -> Vec<(Value, &'static str, &'static str)> {
         (json!(""), "", "is not an asset"),
         (json!("XLM"), "", "is not an asset"),
         (json!("Native"), "", "is not an asset"),
-        (json!(format!(":{issuer}")), "", "1 to 12 ASCII letters and digits"),
-        (json!(format!("ABCDEFGHIJKLM:{issuer}")), "", "1 to 12 ASCII letters and digits"),
-        (json!(format!("U D:{issuer}")), "", "1 to 12 ASCII letters and digits"),
-        (json!(format!("ÜSD:{issuer}")), "", "1 to 12 ASCII letters and digits"),
-        (json!("USD:"), "", "has an issuer that is not a Stellar address"),
-        (json!(format!("USD:{checksum}")), "", "has an issuer that is not a valid address: its checksum"),
-        (json!(format!("USD:{}", muxed())), "", "has an issuer that is a M… (muxed)"),
-        (json!(format!("USD:{}", contract())), "", "has an issuer that is a C… (contract)"),
-        (json!(format!("USD:{issuer}:x")), "", "has an issuer that is not a Stellar address"),
+        (
+            json!(format!(":{issuer}")),
+            "",
+            "1 to 12 ASCII letters and digits",
+        ),
+        (
+            json!(format!("ABCDEFGHIJKLM:{issuer}")),
+            "",
+            "1 to 12 ASCII letters and digits",
+        ),
+        (
+            json!(format!("U D:{issuer}")),
+            "",
+            "1 to 12 ASCII letters and digits",
+        ),
+        (
+            json!(format!("ÜSD:{issuer}")),
+            "",
+            "1 to 12 ASCII letters and digits",
+        ),
+        (
+            json!("USD:"),
+            "",
+            "has an issuer that is not a Stellar address",
+        ),
+        (
+            json!(format!("USD:{checksum}")),
+            "",
+            "has an issuer that is not a valid address: its checksum",
+        ),
+        (
+            json!(format!("USD:{}", muxed())),
+            "",
+            "has an issuer that is a M… (muxed)",
+        ),
+        (
+            json!(format!("USD:{}", contract())),
+            "",
+            "has an issuer that is a C… (contract)",
+        ),
+        (
+            json!(format!("USD:{issuer}:x")),
+            "",
+            "has an issuer that is not a Stellar address",
+        ),
     ]
 }
 
@@ -299,12 +350,12 @@ fn amounts() -> Vec<(Value, &'static str, &'static str)> {
 }
 
 fn claimants() -> Vec<(Value, &'static str, &'static str)> {
-    let one = |destination: Value, predicate: Value| {
-        json!([{"destination": destination, "predicate": predicate}])
-    };
+    let one = |destination: Value, predicate: Value| json!([{"destination": destination, "predicate": predicate}]);
     let good = json!(account(7));
     let with = |predicate: Value| one(good.clone(), predicate);
-    let many: Vec<Value> = (10..21).map(|byte| json!({"destination": account(byte)})).collect();
+    let many: Vec<Value> = (10..21)
+        .map(|byte| json!({"destination": account(byte)}))
+        .collect();
     let not = |inner: Value| json!({"not": inner});
     let five_deep = not(not(not(not(json!("unconditional")))));
     vec![
@@ -312,8 +363,16 @@ fn claimants() -> Vec<(Value, &'static str, &'static str)> {
         (json!(many), "", "must have 1 to 10 items, not 11"),
         (json!(["G"]), "/0", "must be an object, not a string"),
         (json!([{}]), "/0/destination", "is required"),
-        (json!([{"destination": 5}]), "/0/destination", "must be a string, not a number"),
-        (one(json!(muxed()), Value::Null), "/0/destination", "M… (muxed)"),
+        (
+            json!([{"destination": 5}]),
+            "/0/destination",
+            "must be a string, not a number",
+        ),
+        (
+            one(json!(muxed()), Value::Null),
+            "/0/destination",
+            "M… (muxed)",
+        ),
         (
             json!([{"destination": good}, {"destination": good}]),
             "/1/destination",
@@ -324,7 +383,11 @@ fn claimants() -> Vec<(Value, &'static str, &'static str)> {
             "/0/when",
             "is not a field that is known here",
         ),
-        (with(json!("always")), "/0/predicate", "must be \"unconditional\""),
+        (
+            with(json!("always")),
+            "/0/predicate",
+            "must be \"unconditional\"",
+        ),
         (with(json!({})), "/0/predicate", "must be \"unconditional\""),
         (with(json!(7)), "/0/predicate", "must be \"unconditional\""),
         (
@@ -332,9 +395,21 @@ fn claimants() -> Vec<(Value, &'static str, &'static str)> {
             "/0/predicate",
             "must be \"unconditional\"",
         ),
-        (with(json!({"nor": 1})), "/0/predicate/nor", "is not a predicate"),
-        (with(json!({"a/b": 1})), "/0/predicate/a~1b", "is not a predicate"),
-        (with(json!({"and": "x"})), "/0/predicate/and", "must be an array of two"),
+        (
+            with(json!({"nor": 1})),
+            "/0/predicate/nor",
+            "is not a predicate",
+        ),
+        (
+            with(json!({"a/b": 1})),
+            "/0/predicate/a~1b",
+            "is not a predicate",
+        ),
+        (
+            with(json!({"and": "x"})),
+            "/0/predicate/and",
+            "must be an array of two",
+        ),
         (
             with(json!({"or": ["unconditional"]})),
             "/0/predicate/or",
@@ -393,8 +468,16 @@ fn xdr_operations() -> Vec<(Value, &'static str, &'static str)> {
         (json!(""), "", "is not the XDR of one Operation"),
         (json!("#"), "", "is not base64"),
         (json!("AAAA"), "", "is not the XDR of one Operation"),
-        (json!(format!("{good}AAAA")), "", "is not the XDR of one Operation"),
-        (json!("AAAA".repeat(6_000)), "", "is longer than 16384 bytes"),
+        (
+            json!(format!("{good}AAAA")),
+            "",
+            "is not the XDR of one Operation",
+        ),
+        (
+            json!("AAAA".repeat(6_000)),
+            "",
+            "is longer than 16384 bytes",
+        ),
         (json!(muxed), "", "names a muxed source account"),
         (
             json!(xdr_of(data("n"), Some(stranger()))),
@@ -429,7 +512,9 @@ fn xdr_operations() -> Vec<(Value, &'static str, &'static str)> {
             signers,
         ),
         (
-            encode(OperationBody::InvokeHostFunction(InvokeHostFunctionOp::default())),
+            encode(OperationBody::InvokeHostFunction(
+                InvokeHostFunctionOp::default(),
+            )),
             "",
             "is a contract operation",
         ),
@@ -477,7 +562,11 @@ fn every_bad_value_of_every_field_of_every_operation_is_named() {
 fn every_field_of_a_wrong_type_is_named() {
     for kind in KINDS {
         for (field, read_as) in fields(kind) {
-            let wanted = if read_as.is_array() { "an array" } else { "a string" };
+            let wanted = if read_as.is_array() {
+                "an array"
+            } else {
+                "a string"
+            };
             let others = [
                 (json!(5), "a number"),
                 (json!(true), "a boolean"),
@@ -492,7 +581,11 @@ fn every_field_of_a_wrong_type_is_named() {
                 let mut operation = good(kind);
                 operation[field] = value;
                 let detail = format!("must be {wanted}, not {name}");
-                only(&second(operation), &format!("/operations/1/{field}"), &detail);
+                only(
+                    &second(operation),
+                    &format!("/operations/1/{field}"),
+                    &detail,
+                );
             }
         }
     }
@@ -557,12 +650,32 @@ fn an_operation_is_an_object_of_a_known_type() {
         (json!("payment"), "", "must be an object, not a string"),
         (json!(null), "", "must be an object, not null"),
         (json!({}), "/type", "is required"),
-        (json!({"type": 5}), "/type", "must be a string, not a number"),
-        (json!({"type": "pay"}), "/type", "must be payment, path_payment_strict_send"),
+        (
+            json!({"type": 5}),
+            "/type",
+            "must be a string, not a number",
+        ),
+        (
+            json!({"type": "pay"}),
+            "/type",
+            "must be payment, path_payment_strict_send",
+        ),
         (json!({"type": "account_merge"}), "/type", "must be payment"),
-        (json!({"type": "invoke_contract"}), "/type", "is a contract operation"),
-        (json!({"type": "extend_footprint_ttl"}), "/type", "is a contract operation"),
-        (json!({"type": "restore_footprint"}), "/type", "is a contract operation"),
+        (
+            json!({"type": "invoke_contract"}),
+            "/type",
+            "is a contract operation",
+        ),
+        (
+            json!({"type": "extend_footprint_ttl"}),
+            "/type",
+            "is a contract operation",
+        ),
+        (
+            json!({"type": "restore_footprint"}),
+            "/type",
+            "is a contract operation",
+        ),
     ];
     for (operation, below, detail) in cases {
         only(&second(operation), &format!("/operations/1{below}"), detail);
@@ -588,7 +701,10 @@ fn flags_that_the_ledger_never_takes_are_refused() {
         "cannot set clawback_enabled",
     );
     only(
-        &with(json!(["authorized_to_maintain_liabilities", "authorized"]), json!([])),
+        &with(
+            json!(["authorized_to_maintain_liabilities", "authorized"]),
+            json!([]),
+        ),
         "/operations/1/set_flags",
         "the ledger allows one",
     );
@@ -604,8 +720,18 @@ fn top_level() -> Vec<(&'static str, Value, &'static str, &'static str)> {
     for field in ["workflow_id", "method", "ordering_key"] {
         cases.extend([
             (field, json!(""), "", "must have 1 to 255 characters, not 0"),
-            (field, json!(long), "", "must have 1 to 255 characters, not 256"),
-            (field, json!(wide), "", "must have 1 to 255 characters, not 256"),
+            (
+                field,
+                json!(long),
+                "",
+                "must have 1 to 255 characters, not 256",
+            ),
+            (
+                field,
+                json!(wide),
+                "",
+                "must have 1 to 255 characters, not 256",
+            ),
             (field, json!("a\nb"), "", "contains a control character"),
             (field, json!("a\u{85}b"), "", "contains a control character"),
             (field, json!("a\0b"), "", "contains a NUL character"),
@@ -615,38 +741,103 @@ fn top_level() -> Vec<(&'static str, Value, &'static str, &'static str)> {
     }
     for field in ["not_before", "valid_until"] {
         for text in [
-            "", "now", "2026-11-22", "2026-11-22T12:00:00", "2026-11-22 12:00", "1795348800",
-            "2026-02-30T00:00:00Z", "2026-11-22T25:00:00Z", "1969-12-31T23:59:59Z",
-            "1970-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "-0001-01-01T00:00:00Z",
-            "10000-01-01T00:00:00Z", "2026-11-22T12:00:00+24:00",
+            "",
+            "now",
+            "2026-11-22",
+            "2026-11-22T12:00:00",
+            "2026-11-22 12:00",
+            "1795348800",
+            "2026-02-30T00:00:00Z",
+            "2026-11-22T25:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "1970-01-01T00:00:00+00:01",
+            "9999-12-31T23:59:59-00:01",
+            "-0001-01-01T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "2026-11-22T12:00:00+24:00",
         ] {
             cases.push((field, json!(text), "", time));
         }
-        cases.push((field, json!(1_795_348_800), "", "must be a string, not a number"));
+        cases.push((
+            field,
+            json!(1_795_348_800),
+            "",
+            "must be a string, not a number",
+        ));
         cases.push((field, json!("2026\0"), "", "contains a NUL character"));
     }
     // Rounded up, it would be in the year 10000.
     cases.push(("not_before", json!("9999-12-31T23:59:59.5Z"), "", time));
-    for text in ["", "99", "1000000001", "-100", "+100", "1e3", "100.0", " 100", "99999999999999999999"] {
+    for text in [
+        "",
+        "99",
+        "1000000001",
+        "-100",
+        "+100",
+        "1e3",
+        "100.0",
+        " 100",
+        "99999999999999999999",
+    ] {
         cases.push(("max_fee_per_operation", json!(text), "", fee));
     }
     cases.extend([
-        ("source", json!(stranger()), "", "is not an account that is configured here"),
+        (
+            "source",
+            json!(stranger()),
+            "",
+            "is not an account that is configured here",
+        ),
         ("source", json!(muxed()), "", "M… (muxed)"),
         ("source", json!(contract()), "", "C… (contract)"),
         ("source", json!("G"), "", "is not a Stellar address"),
         ("source", json!(7), "", "must be a string, not a number"),
-        ("max_fee_per_operation", json!(100), "", "must be a string, not a number"),
+        (
+            "max_fee_per_operation",
+            json!(100),
+            "",
+            "must be a string, not a number",
+        ),
         ("on_state_error", json!("retry"), "", "must be fail or park"),
         ("on_state_error", json!("Fail"), "", "must be fail or park"),
-        ("on_state_error", json!(false), "", "must be a string, not a boolean"),
-        ("operations", json!([]), "", "must have 1 to 100 items, not 0"),
-        ("operations", json!({}), "", "must be an array, not an object"),
-        ("operations", json!(vec![good("payment"); 101]), "", "must have 1 to 100 items, not 101"),
+        (
+            "on_state_error",
+            json!(false),
+            "",
+            "must be a string, not a boolean",
+        ),
+        (
+            "operations",
+            json!([]),
+            "",
+            "must have 1 to 100 items, not 0",
+        ),
+        (
+            "operations",
+            json!({}),
+            "",
+            "must be an array, not an object",
+        ),
+        (
+            "operations",
+            json!(vec![good("payment"); 101]),
+            "",
+            "must have 1 to 100 items, not 101",
+        ),
         ("metadata", json!("x"), "", "must be an object"),
         ("metadata", json!([]), "", "must be an object"),
-        ("metadata", json!({"a": ["\0"]}), "", "contains a NUL character"),
-        ("metadata", json!({"a": {"\0": 1}}), "", "contains a NUL character"),
+        (
+            "metadata",
+            json!({"a": ["\0"]}),
+            "",
+            "contains a NUL character",
+        ),
+        (
+            "metadata",
+            json!({"a": {"\0": 1}}),
+            "",
+            "contains a NUL character",
+        ),
     ]);
     cases
 }
@@ -658,9 +849,17 @@ fn every_bad_value_of_the_body_itself_is_named() {
         given[field] = value;
         only(&given, &format!("/{field}{below}"), detail);
     }
-    only(&json!({"operations": [good("payment")]}), "/workflow_id", "is required");
+    only(
+        &json!({"operations": [good("payment")]}),
+        "/workflow_id",
+        "is required",
+    );
     only(&json!({"workflow_id": "w"}), "/operations", "is required");
-    only(&json!({"workflow_id": "w", "operations": null}), "/operations", "is required");
+    only(
+        &json!({"workflow_id": "w", "operations": null}),
+        "/operations",
+        "is required",
+    );
     only(&json!("text"), "", "must be an object, not a string");
     only(&json!(null), "", "must be an object, not null");
 }
@@ -687,22 +886,82 @@ fn every_bad_memo_is_named() {
     let cases = [
         (json!("text"), "", "must be an object, not a string"),
         (json!({}), "/type", "is required"),
-        (json!({"type": 1, "value": "x"}), "/type", "must be a string, not a number"),
-        (json!({"type": "note", "value": "x"}), "/type", "must be text, id, hash or return"),
+        (
+            json!({"type": 1, "value": "x"}),
+            "/type",
+            "must be a string, not a number",
+        ),
+        (
+            json!({"type": "note", "value": "x"}),
+            "/type",
+            "must be text, id, hash or return",
+        ),
         (json!({"type": "text"}), "/value", "is required"),
-        (json!({"type": "text", "value": 5}), "/value", "must be a string, not a number"),
-        (json!({"type": "text", "value": long}), "/value", "is 29 bytes long; a text memo has at most 28"),
-        (json!({"type": "text", "value": wide}), "/value", "is 30 bytes long; a text memo has at most 28"),
-        (json!({"type": "text", "value": "a\0"}), "/value", "contains a NUL character"),
-        (json!({"type": "id", "value": ""}), "/value", "must be a decimal number of 0 to 18446744073709551615"),
-        (json!({"type": "id", "value": "-1"}), "/value", "must be a decimal number"),
-        (json!({"type": "id", "value": "+1"}), "/value", "must be a decimal number"),
-        (json!({"type": "id", "value": "1.0"}), "/value", "must be a decimal number"),
-        (json!({"type": "id", "value": "18446744073709551616"}), "/value", "must be a decimal number"),
-        (json!({"type": "id", "value": 7}), "/value", "must be a string, not a number"),
-        (json!({"type": "hash", "value": &hash[1..]}), "/value", "must be 64 hexadecimal digits"),
-        (json!({"type": "hash", "value": format!("{hash}ab")}), "/value", "must be 64 hexadecimal digits"),
-        (json!({"type": "return", "value": "xy".repeat(32)}), "/value", "must be 64 hexadecimal digits"),
+        (
+            json!({"type": "text", "value": 5}),
+            "/value",
+            "must be a string, not a number",
+        ),
+        (
+            json!({"type": "text", "value": long}),
+            "/value",
+            "is 29 bytes long; a text memo has at most 28",
+        ),
+        (
+            json!({"type": "text", "value": wide}),
+            "/value",
+            "is 30 bytes long; a text memo has at most 28",
+        ),
+        (
+            json!({"type": "text", "value": "a\0"}),
+            "/value",
+            "contains a NUL character",
+        ),
+        (
+            json!({"type": "id", "value": ""}),
+            "/value",
+            "must be a decimal number of 0 to 18446744073709551615",
+        ),
+        (
+            json!({"type": "id", "value": "-1"}),
+            "/value",
+            "must be a decimal number",
+        ),
+        (
+            json!({"type": "id", "value": "+1"}),
+            "/value",
+            "must be a decimal number",
+        ),
+        (
+            json!({"type": "id", "value": "1.0"}),
+            "/value",
+            "must be a decimal number",
+        ),
+        (
+            json!({"type": "id", "value": "18446744073709551616"}),
+            "/value",
+            "must be a decimal number",
+        ),
+        (
+            json!({"type": "id", "value": 7}),
+            "/value",
+            "must be a string, not a number",
+        ),
+        (
+            json!({"type": "hash", "value": &hash[1..]}),
+            "/value",
+            "must be 64 hexadecimal digits",
+        ),
+        (
+            json!({"type": "hash", "value": format!("{hash}ab")}),
+            "/value",
+            "must be 64 hexadecimal digits",
+        ),
+        (
+            json!({"type": "return", "value": "xy".repeat(32)}),
+            "/value",
+            "must be 64 hexadecimal digits",
+        ),
     ];
     for (memo, below, detail) in cases {
         let mut given = body(&[good("payment")]);
@@ -728,7 +987,11 @@ fn metadata_is_limited_in_bytes_and_in_depth() {
     );
     // Two bytes each: it is bytes that count.
     let wide = "é".repeat(MAX_METADATA_BYTES / 2);
-    only(&with(json!({"a": wide})), "/metadata", "at most 4096 are kept");
+    only(
+        &with(json!({"a": wide})),
+        "/metadata",
+        "at most 4096 are kept",
+    );
     let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
     assert!(read(&with(json!({"a": nested(30)})), &accounts()).is_ok());
     let errors = mistakes(&with(json!({"a": nested(31)})));
@@ -765,12 +1028,15 @@ fn signed(change: impl FnOnce(&mut Transaction)) -> String {
 fn every_bad_presigned_transaction_is_named() {
     let unsigned = {
         use stellar_xdr::ReadXdr as _;
-        let given = TransactionEnvelope::from_xdr_base64(presigned(&good("payment")), Limits::none());
+        let given =
+            TransactionEnvelope::from_xdr_base64(presigned(&good("payment")), Limits::none());
         let Ok(TransactionEnvelope::Tx(mut envelope)) = given else {
             panic!("not a version 1 envelope");
         };
         envelope.signatures = Default::default();
-        TransactionEnvelope::Tx(envelope).to_xdr_base64(Limits::none()).expect("it encodes")
+        TransactionEnvelope::Tx(envelope)
+            .to_xdr_base64(Limits::none())
+            .expect("it encodes")
     };
     let unbounded = |time: u64, ledger: u32| {
         signed(|tx| {
@@ -789,22 +1055,36 @@ fn every_bad_presigned_transaction_is_named() {
     };
     let vectors: Value =
         serde_json::from_str(include_str!("../fixtures/vectors/envelopes.json")).expect("JSON");
-    let fee_bump = vectors["envelopes"][0]["fee_bump_envelope_xdr"].as_str().expect("text");
+    let fee_bump = vectors["envelopes"][0]["fee_bump_envelope_xdr"]
+        .as_str()
+        .expect("text");
     let no_bound = "has no upper time or ledger bound";
     let cases = [
         (json!(5), "must be a string, not a number"),
         (json!("#"), "is not base64"),
         (json!("AAAA"), "is not the XDR of a TransactionEnvelope"),
         (json!("AAAA".repeat(40_000)), "is longer than 102400 bytes"),
-        (json!(format!("{}AAAA", presigned(&good("payment")))), "is not the XDR of a TransactionEnvelope"),
+        (
+            json!(format!("{}AAAA", presigned(&good("payment")))),
+            "is not the XDR of a TransactionEnvelope",
+        ),
         (json!(fee_bump), "is a fee bump"),
         (json!(unsigned), "carries no signature"),
-        (json!(signed(|tx| tx.operations = Default::default())), "has no operation"),
+        (
+            json!(signed(|tx| tx.operations = Default::default())),
+            "has no operation",
+        ),
         (json!(signed(|tx| tx.fee = 0)), "bids no fee"),
         (json!(signed(|tx| tx.cond = Preconditions::None)), no_bound),
         (json!(unbounded(0, 0)), no_bound),
-        (json!(signed(|tx| tx.source_account = source().plain())), "is managed here"),
-        (json!(signed(|tx| tx.source_account = source().muxed(9))), "is managed here"),
+        (
+            json!(signed(|tx| tx.source_account = source().plain())),
+            "is managed here",
+        ),
+        (
+            json!(signed(|tx| tx.source_account = source().muxed(9))),
+            "is managed here",
+        ),
     ];
     for (given, detail) in cases {
         let given = json!({"workflow_id": "w", "transaction_xdr": given});
@@ -838,7 +1118,10 @@ fn what_a_presigned_transaction_says_itself_cannot_be_said_beside_it() {
     let own = json!({
         "workflow_id": "w", "transaction_xdr": presigned(&good("payment")), "source": stranger(),
     });
-    assert!(read(&own, &accounts()).is_ok(), "its own source may be named");
+    assert!(
+        read(&own, &accounts()).is_ok(),
+        "its own source may be named"
+    );
 }
 
 #[test]

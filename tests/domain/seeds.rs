@@ -45,7 +45,10 @@ fn says_secret(errors: &[FieldError], pointer: &str) -> bool {
 fn each_place(body: &Value, put: &Value, with: &mut impl FnMut(&str, Value)) {
     fn places(value: &Value, at: &str, all: &mut Vec<String>) {
         let inner: Vec<(String, &Value)> = match value {
-            Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), value)).collect(),
+            Value::Object(map) => map
+                .iter()
+                .map(|(name, value)| (name.clone(), value))
+                .collect(),
             Value::Array(items) => items
                 .iter()
                 .enumerate()
