@@ -133,7 +133,7 @@ impl World {
         if free && in_time && self.may_land && (self.honest || self.choices.one_in(6)) {
             self.land(&mut now, snapshot);
         } else if free && !self.honest && self.choices.one_in(60) {
-            self.take_over(&mut now);
+            self.take_over(&mut now, in_time);
         } else if !self.honest && self.other.is_none() && self.choices.one_in(90) {
             // The channel is merged away.
             now.sequence = None;
@@ -174,10 +174,12 @@ impl World {
     }
 
     /// Somebody else, or an earlier life of ours, uses the sequence number.
-    fn take_over(&mut self, now: &mut Closed) {
+    ///
+    /// The validity of an earlier life's envelopes is over before this one signs anything, so at the latest in time with it.
+    fn take_over(&mut self, now: &mut Closed, in_time: bool) {
         let own = match self.choices.below(4) {
-            0 => Some(earlier_life(Code::TxSuccess)),
-            1 => Some(earlier_life(Code::TxFailed)),
+            0 if in_time => Some(earlier_life(Code::TxSuccess)),
+            1 if in_time => Some(earlier_life(Code::TxFailed)),
             _ => None,
         };
         let hash = own

@@ -132,6 +132,13 @@ fn a_mistyped_seed_for_an_address_is_called_one() {
         ("payment", "asset"),
         ("change_trust", "asset"),
     ];
+    let full = |operation| {
+        let mut body = full(operation);
+        body.as_object_mut()
+            .expect("an object")
+            .remove("transaction_xdr");
+        body
+    };
     for (kind, field) in addresses {
         let mut body = full(good(kind));
         body["operations"][0][field] = json!(MISTYPED);
