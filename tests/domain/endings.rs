@@ -8,7 +8,8 @@ use stellar_submitter::domain::observation::{LookUp, SubmitAnswer};
 use stellar_submitter::domain::primitives::{ChainTime, Sequence};
 use stellar_submitter::domain::reason::Reason;
 use stellar_submitter::domain::result_code::{
-    OperationMeaning, SequenceEffect, TransactionCode, TransactionOutcome, operation_outcome,
+    OperationMeaning, OperationOutcome, SequenceEffect, TransactionCode, TransactionOutcome,
+    operation_outcome,
 };
 use stellar_submitter::domain::transition::{
     AttemptEnd, DeathProof, IntentEnd, Observed, Transition,
@@ -18,7 +19,7 @@ use stellar_xdr::TransactionResultCode as Code;
 use crate::codes::every_operation_result;
 use crate::fixture::{
     MAX_LEDGER, SEQUENCE, SIGNED_AT, end_of, every_code, found, fresh, head, landed, landed_with,
-    operation_failed, outcome, presigned, proof, recovered, seen, settle, take,
+    operation_failed, outcome, presigned, proof, recovered, seen, settle, stroops, take,
 };
 
 fn in_ledger(code: Code) -> Observed {
@@ -210,8 +211,7 @@ fn each_recorded_operation_code_leads_where_the_table_says() {
 
 #[test]
 fn the_first_operation_that_failed_decides() {
-    let of =
-        |code, meaning| stellar_submitter::domain::result_code::OperationOutcome { code, meaning };
+    let of = |code, meaning| OperationOutcome { code, meaning };
     let record = landed_with(TransactionOutcome {
         operations: vec![
             of("op_success", OperationMeaning::Success),
@@ -299,12 +299,10 @@ fn a_parked_intent_is_tried_again_later_and_later() {
         let mut snapshot = recovered();
         snapshot.terms.on_state_error = OnStateError::Park;
         snapshot.terms.parked_times = parked_times;
-        let record = landed_with(operation_failed(
-            stellar_submitter::domain::result_code::OperationOutcome {
-                code: "op_no_trust",
-                meaning: OperationMeaning::State,
-            },
-        ));
+        let record = landed_with(operation_failed(OperationOutcome {
+            code: "op_no_trust",
+            meaning: OperationMeaning::State,
+        }));
         let settlement = settle(
             &mut snapshot,
             Observed::InLedger(record),
@@ -356,7 +354,7 @@ fn valid_until_is_the_last_second_that_counts() {
         let mut parked = recovered();
         parked.terms.valid_until = Some(ChainTime(until.0 - late));
         parked.terms.on_state_error = OnStateError::Park;
-        let operation = stellar_submitter::domain::result_code::OperationOutcome {
+        let operation = OperationOutcome {
             code: "op_no_trust",
             meaning: OperationMeaning::State,
         };
@@ -449,7 +447,7 @@ fn a_presigned_transaction_has_one_attempt() {
 fn a_presigned_transaction_above_the_cap_is_never_sent_and_says_so() {
     let mut snapshot = presigned();
     snapshot.attempt.bumps.clear();
-    snapshot.attempt.plain_fee = crate::fixture::stroops(10_001);
+    snapshot.attempt.plain_fee = stroops(10_001);
     for ledger in SIGNED_AT..MAX_LEDGER - 1 {
         assert_eq!(next(&snapshot, head(ledger)), Action::Wait);
     }

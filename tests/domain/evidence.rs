@@ -1,8 +1,9 @@
 //! Proof by the channel's state and history: who used the sequence number, or that nobody can any more.
 
+use stellar_submitter::domain::attempt::Snapshot;
 use stellar_submitter::domain::decide::{Action, next};
-use stellar_submitter::domain::observation::LookUp;
-use stellar_submitter::domain::primitives::{LedgerSeq, Sequence, TxHash};
+use stellar_submitter::domain::observation::{Landed, LookUp, SubmitAnswer, UnknownKind};
+use stellar_submitter::domain::primitives::{ChainTime, LedgerSeq, Sequence, TxHash};
 use stellar_submitter::domain::transition::{
     AttemptEnd, DeathProof, Impossible, IntentEnd, Observed, Transition,
 };
@@ -44,16 +45,19 @@ fn our_own_payment_of_an_earlier_life_ends_the_intent() {
     assert_eq!(settlement.decided_by(), Some(own.as_ref()));
 }
 
+/// How it ends, and what is so before.
+type Case = (&'static str, fn(&mut Snapshot));
+
 #[test]
 fn our_own_failure_of_an_earlier_life_is_followed_by_what_the_intent_says() {
     let own = earlier_life(Code::TxFailed);
-    let cases: [(&str, fn(&mut stellar_submitter::domain::attempt::Snapshot)); 3] = [
+    let cases: [Case; 3] = [
         ("requeued", |_| {}),
         ("canceled", |snapshot| {
             snapshot.terms.cancel_requested = true
         }),
         ("expired", |snapshot| {
-            snapshot.terms.valid_until = Some(stellar_submitter::domain::primitives::ChainTime(1));
+            snapshot.terms.valid_until = Some(ChainTime(1));
         }),
     ];
     for (end, prepare) in cases {
@@ -178,9 +182,7 @@ fn a_missing_account_is_believed_when_it_is_seen_twice_and_the_hash_is_absent() 
     let transition = take(&mut hasty, proof(seen(second, None)), head(second));
     assert_eq!(transition, Transition::Learned);
 
-    let no_answer = LookUp::Unknown(unknown(
-        stellar_submitter::domain::observation::UnknownKind::Cut,
-    ));
+    let no_answer = LookUp::Unknown(unknown(UnknownKind::Cut));
     take(&mut snapshot, Observed::LookedUp(no_answer), head(second));
     assert_eq!(
         next(&snapshot, head(second + 1)),
@@ -295,7 +297,7 @@ fn another_accounts_state_says_nothing() {
 
 #[test]
 fn a_record_that_cannot_be_this_attempts_says_nothing() {
-    let change: [fn(&mut stellar_submitter::domain::observation::Landed); 3] = [
+    let change: [fn(&mut Landed); 3] = [
         |landed| landed.inner_hash = STRANGE,
         |landed| landed.sequence = Sequence(SEQUENCE + 1),
         |landed| landed.source_account = stranger(),
@@ -306,9 +308,7 @@ fn a_record_that_cannot_be_this_attempts_says_nothing() {
         let observed = [
             Observed::LookedUp(LookUp::Landed(wrong.clone())),
             Observed::InLedger(wrong.clone()),
-            Observed::Answered(
-                stellar_submitter::domain::observation::SubmitAnswer::Landed(wrong.clone()),
-            ),
+            Observed::Answered(SubmitAnswer::Landed(wrong.clone())),
             proof(found(MAX_LEDGER, Some(SEQUENCE), wrong.clone())),
         ];
         for observed in observed {

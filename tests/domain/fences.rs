@@ -2,6 +2,7 @@
 
 use stellar_submitter::domain::attempt::{Attempt, Head};
 use stellar_submitter::domain::decide::{Action, next};
+use stellar_submitter::domain::envelope::Plan;
 use stellar_submitter::domain::primitives::{ChainTime, LedgerSeq, Sequence};
 use stellar_submitter::domain::transition::{AttemptEnd, DeathProof, IntentEnd, Transition};
 
@@ -66,7 +67,7 @@ fn the_time_bound_is_inclusive_and_needs_a_state_as_new_as_the_ledger_that_passe
 fn a_bound_of_zero_is_none() {
     let bounded = attempt();
     let by_time = Attempt {
-        plan: stellar_submitter::domain::envelope::Plan {
+        plan: Plan {
             max_ledger: LedgerSeq(0),
             ..bounded.plan
         },
@@ -75,7 +76,7 @@ fn a_bound_of_zero_is_none() {
     assert!(!by_time.ledger_fence_passed(LedgerSeq(u32::MAX)));
     assert!(!by_time.is_overdue(at(u32::MAX, MAX_TIME)));
     let by_ledger = Attempt {
-        plan: stellar_submitter::domain::envelope::Plan {
+        plan: Plan {
             max_time: ChainTime(0),
             ..bounded.plan
         },

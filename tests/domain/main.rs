@@ -2,6 +2,7 @@
 
 mod adversary;
 mod answers;
+mod bad_values;
 mod bids;
 mod bodies;
 mod codes;
@@ -13,7 +14,10 @@ mod fences;
 mod fixture;
 mod mistakes;
 mod normal_form;
+mod operation_mistakes;
+mod presigned_mistakes;
 mod recognition;
 mod seeds;
 mod tags;
 mod vectors;
+mod world;

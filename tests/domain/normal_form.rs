@@ -10,7 +10,7 @@ use stellar_submitter::domain::memo::Memo;
 use stellar_submitter::domain::primitives::ChainTime;
 
 use crate::bodies::{KINDS, any_body, body, body_of, good, operation, presigned, request, usd};
-use crate::fixture::{account, accounts, source};
+use crate::fixture::{account, accounts, source, stranger};
 
 /// Generated bodies for each type of operation.
 const CASES_OF_A_KIND: u32 = 40;
@@ -61,7 +61,7 @@ fn a_presigned_transaction_reads_back() {
         let body = json!({"workflow_id": "w", "transaction_xdr": presigned(&good(kind))});
         is_fixpoint(&body);
         let request = request(&body);
-        assert_eq!(request.source, crate::fixture::stranger());
+        assert_eq!(request.source, stranger());
         let default = if kind == "xdr" { "manage_data" } else { kind };
         assert_eq!(request.method, default);
     }
@@ -209,8 +209,8 @@ fn spellings_of_the_same_are_the_same() {
     ];
     for (left, right) in pairs {
         let (a, b) = (
-            request(&body(&[left.clone()])),
-            request(&body(&[right.clone()])),
+            request(&body(std::slice::from_ref(&left))),
+            request(&body(std::slice::from_ref(&right))),
         );
         assert_eq!(a, b, "{left} and {right}");
         assert_eq!(a.to_json(), b.to_json());
