@@ -8,7 +8,7 @@ use thiserror::Error;
 
 pub use evidence::{Evidence, SequenceUse};
 
-use super::attempt::{Head, Snapshot};
+use super::attempt::{Attempt, Head, Snapshot};
 use super::observation::{Landed, LookUp, SubmitAnswer};
 use super::primitives::{AccountId, LedgerSeq, Sequence, TxHash};
 use super::reason::Reason;
@@ -211,7 +211,12 @@ fn landed_transition(
     used: bool,
     head: Head,
 ) -> Result<Transition, Impossible> {
-    let attempt = &snapshot.attempt;
+    is_about(&snapshot.attempt, &landed)?;
+    Ok(ending::landed(snapshot, landed, used, head))
+}
+
+/// Whether a record can be this attempt's.
+fn is_about(attempt: &Attempt, landed: &Landed) -> Result<(), Impossible> {
     if landed.inner_hash != attempt.inner_hash {
         return Err(Impossible::OtherTransaction {
             expected: attempt.inner_hash,
@@ -227,5 +232,5 @@ fn landed_transition(
             sequence: landed.sequence,
         });
     }
-    Ok(ending::landed(snapshot, landed, used, head))
+    Ok(())
 }

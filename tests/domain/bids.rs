@@ -80,12 +80,18 @@ fn the_last_step_is_the_cap_itself() {
     let last = next_fee_bump(newest, None, plain(100, 1), cap(10_000));
     assert_eq!(last, Some(stroops(20_000)));
     let newest = bumped(stroops(20_000), 1);
-    assert_eq!(next_fee_bump(newest, None, plain(100, 1), cap(10_000)), None);
+    assert_eq!(
+        next_fee_bump(newest, None, plain(100, 1), cap(10_000)),
+        None
+    );
 }
 
 #[test]
 fn a_first_fee_bump_bids_what_core_takes_and_nothing_above_the_cap() {
-    assert_eq!(first_fee_bump(plain(100, 1), cap(10_000)), Some(stroops(200)));
+    assert_eq!(
+        first_fee_bump(plain(100, 1), cap(10_000)),
+        Some(stroops(200))
+    );
     assert_eq!(first_fee_bump(plain(1, 1), cap(10_000)), Some(stroops(200)));
     // 301 over 3 operations: core compares fractions, so 100 an operation would be too low.
     let odd = Bid {

@@ -204,8 +204,14 @@ fn flags() -> impl Strategy<Value = (Vec<&'static str>, Vec<&'static str>)> {
     proptest::sample::select(vec![
         (vec![], vec![]),
         (vec!["authorized"], vec![]),
-        (vec!["authorized_to_maintain_liabilities"], vec!["clawback_enabled"]),
-        (vec![], vec!["clawback_enabled", "authorized", "clawback_enabled"]),
+        (
+            vec!["authorized_to_maintain_liabilities"],
+            vec!["clawback_enabled"],
+        ),
+        (
+            vec![],
+            vec!["clawback_enabled", "authorized", "clawback_enabled"],
+        ),
         (
             vec!["authorized"],
             vec!["clawback_enabled", "authorized_to_maintain_liabilities"],

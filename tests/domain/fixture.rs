@@ -43,10 +43,6 @@ pub fn channel() -> AccountId {
     account(2)
 }
 
-pub fn fee_account() -> AccountId {
-    account(3)
-}
-
 pub fn issuer() -> AccountId {
     account(4)
 }

@@ -2,17 +2,22 @@
 
 mod adversary;
 mod answers;
+mod bad_values;
 mod bids;
 mod bodies;
 mod codes;
 mod decisions;
+mod drive;
 mod endings;
 mod evidence;
 mod fences;
 mod fixture;
 mod mistakes;
 mod normal_form;
+mod operation_mistakes;
+mod presigned_mistakes;
 mod recognition;
 mod seeds;
 mod tags;
 mod vectors;
+mod world;

@@ -10,7 +10,7 @@ use stellar_submitter::domain::memo::Memo;
 use stellar_submitter::domain::primitives::ChainTime;
 
 use crate::bodies::{KINDS, any_body, body, body_of, good, operation, presigned, request, usd};
-use crate::fixture::{account, accounts, source};
+use crate::fixture::{account, accounts, source, stranger};
 
 /// Generated bodies for each type of operation.
 const CASES_OF_A_KIND: u32 = 40;
@@ -61,7 +61,7 @@ fn a_presigned_transaction_reads_back() {
         let body = json!({"workflow_id": "w", "transaction_xdr": presigned(&good(kind))});
         is_fixpoint(&body);
         let request = request(&body);
-        assert_eq!(request.source, crate::fixture::stranger());
+        assert_eq!(request.source, stranger());
         let default = if kind == "xdr" { "manage_data" } else { kind };
         assert_eq!(request.method, default);
     }
@@ -121,7 +121,9 @@ proptest! {
         match (found, expected) {
             (None, None) => prop_assert_eq!(left, right),
             (Some(found), Some(name)) => {
-                prop_assert!(found == format!("/{name}") || found.starts_with(&format!("/{name}/")));
+                let field = format!("/{name}");
+                let below = format!("{field}/");
+                prop_assert!(found == field || found.starts_with(&below));
                 // The pointer leads to values that differ, or that only one of the two has.
                 prop_assert_ne!(a.pointer(&found), b.pointer(&found));
             }
@@ -156,7 +158,10 @@ fn spellings_of_the_same_are_the_same() {
     let unconditional = claimants(&[("predicate", json!("unconditional"))]);
     let pairs = [
         (with("payment", "amount", json!("12.50")), good("payment")),
-        (with("payment", "amount", json!("0012.5000000")), good("payment")),
+        (
+            with("payment", "amount", json!("0012.5000000")),
+            good("payment"),
+        ),
         (
             with("change_trust", "limit", json!("922337203685.4775807")),
             without("change_trust", "limit"),
@@ -194,7 +199,7 @@ fn spellings_of_the_same_are_the_same() {
                     "authorized_to_maintain_liabilities",
                     "clawback_enabled",
                     "clawback_enabled"
-                ])
+                ]),
             ),
         ),
         (
@@ -203,7 +208,10 @@ fn spellings_of_the_same_are_the_same() {
         ),
     ];
     for (left, right) in pairs {
-        let (a, b) = (request(&body(&[left.clone()])), request(&body(&[right.clone()])));
+        let (a, b) = (
+            request(&body(std::slice::from_ref(&left))),
+            request(&body(std::slice::from_ref(&right))),
+        );
         assert_eq!(a, b, "{left} and {right}");
         assert_eq!(a.to_json(), b.to_json());
     }
@@ -238,7 +246,11 @@ fn times_stay_within_the_bounds_that_were_meant() {
         ("2026-11-22T12:00:00Z", 1_795_348_800, 1_795_348_800),
         ("2026-11-22T12:00:00.000Z", 1_795_348_800, 1_795_348_800),
         ("2026-11-22T12:00:00.001Z", 1_795_348_801, 1_795_348_800),
-        ("2026-11-22T12:00:00.999999999Z", 1_795_348_801, 1_795_348_800),
+        (
+            "2026-11-22T12:00:00.999999999Z",
+            1_795_348_801,
+            1_795_348_800,
+        ),
         ("2026-11-22T13:30:00+01:30", 1_795_348_800, 1_795_348_800),
         ("2026-11-22T07:00:00.5-05:00", 1_795_348_801, 1_795_348_800),
         ("1970-01-01T00:00:00Z", 0, 0),
@@ -268,12 +280,28 @@ fn numbers_in_metadata_are_compared_by_value() {
         request(&serde_json::from_str(&text).expect("JSON"))
     };
     // PostgreSQL's jsonb gives 1e2 back as 100.
-    for (left, right) in [("1e2", "100"), ("-0.0", "0"), ("1.50", "1.5"), ("1e20", "100000000000000000000")] {
-        let (a, b) = (with(&format!("{{\"n\":{left}}}")), with(&format!("{{\"n\":{right}}}")));
+    for (left, right) in [
+        ("1e2", "100"),
+        ("-0.0", "0"),
+        ("1.50", "1.5"),
+        ("1e20", "100000000000000000000"),
+    ] {
+        let (a, b) = (
+            with(&format!("{{\"n\":{left}}}")),
+            with(&format!("{{\"n\":{right}}}")),
+        );
         assert_eq!(first_difference(&a, &b), None, "{left} and {right}");
     }
-    for (left, right) in [("1", "2"), ("1.5", "1"), ("9007199254740993", "9007199254740992"), ("1", "\"1\"")] {
-        let (a, b) = (with(&format!("{{\"n\":{left}}}")), with(&format!("{{\"n\":{right}}}")));
+    for (left, right) in [
+        ("1", "2"),
+        ("1.5", "1"),
+        ("9007199254740993", "9007199254740992"),
+        ("1", "\"1\""),
+    ] {
+        let (a, b) = (
+            with(&format!("{{\"n\":{left}}}")),
+            with(&format!("{{\"n\":{right}}}")),
+        );
         assert_eq!(
             first_difference(&a, &b).as_deref(),
             Some("/metadata/n"),
@@ -308,8 +336,16 @@ fn the_first_difference_is_named_in_the_order_of_the_fields() {
         ("valid_until", json!("2027-01-01T00:00:01Z"), "/valid_until"),
         ("ordering_key", json!("p"), "/ordering_key"),
         ("on_state_error", json!("park"), "/on_state_error"),
-        ("max_fee_per_operation", json!("201"), "/max_fee_per_operation"),
-        ("metadata", json!({"a/b": {"c~d": [1, 3]}}), "/metadata/a~1b/c~0d/1"),
+        (
+            "max_fee_per_operation",
+            json!("201"),
+            "/max_fee_per_operation",
+        ),
+        (
+            "metadata",
+            json!({"a/b": {"c~d": [1, 3]}}),
+            "/metadata/a~1b/c~0d/1",
+        ),
     ];
     let base = request(&full);
     for (index, (name, value, pointer)) in changes.iter().enumerate() {

@@ -13,7 +13,11 @@ fn a_digest_that_begins_with_zeros_gives_one() {
     let mut digest = [0; 32];
     assert_eq!(Tag::from_digest(digest).get(), 1);
     digest[0] = 0x80;
-    assert_eq!(Tag::from_digest(digest).get(), 1, "the top bit is cleared first");
+    assert_eq!(
+        Tag::from_digest(digest).get(),
+        1,
+        "the top bit is cleared first"
+    );
     digest[8..].fill(0xff);
     assert_eq!(Tag::from_digest(digest).get(), 1, "only eight bytes count");
     digest[7] = 2;
@@ -43,7 +47,10 @@ fn only_a_muxed_id_that_can_be_a_tag_is_one() {
     assert_eq!(Tag::from_muxed_id(TOP_BIT), None);
     assert_eq!(Tag::from_muxed_id(u64::MAX), None);
     assert_eq!(Tag::from_muxed_id(1).map(Tag::get), Some(1));
-    assert_eq!(Tag::from_muxed_id(TOP_BIT - 1).map(Tag::get), Some(TOP_BIT - 1));
+    assert_eq!(
+        Tag::from_muxed_id(TOP_BIT - 1).map(Tag::get),
+        Some(TOP_BIT - 1)
+    );
     assert_eq!(Tag::from_i64(0), None);
     assert_eq!(Tag::from_i64(-1), None);
     assert_eq!(Tag::from_i64(i64::MIN), None);

@@ -57,7 +57,11 @@ fn tags_are_those_of_the_vectors() {
         let request = request(&vector);
         assert_eq!(request.method, text(&vector, "method"));
         let network = NetworkId::of(text(&vector, "network_passphrase"));
-        let parts = [text(&vector, "tenant"), &request.workflow_id, &request.method];
+        let parts = [
+            text(&vector, "tenant"),
+            &request.workflow_id,
+            &request.method,
+        ];
         let mut hashed = b"stellar-submitter/v1".to_vec();
         hashed.extend(network.0);
         for part in parts {
@@ -93,7 +97,10 @@ fn envelopes_are_those_of_the_vectors_byte_for_byte() {
         let hash = envelope::inner_hash(&inner, network);
         assert_eq!(hash.to_string(), text(&vector, "inner_hash"), "{name}");
         assert_eq!(envelope::plan_of(&inner), Some(plan), "{name}");
-        assert!(envelope::recognise(network, &key, &request, &inner), "{name}");
+        assert!(
+            envelope::recognise(network, &key, &request, &inner),
+            "{name}"
+        );
 
         let mut signers = vec![plan.channel];
         if request.source != plan.channel {
@@ -109,7 +116,11 @@ fn envelopes_are_those_of_the_vectors_byte_for_byte() {
         let fee = Stroops::new(number(&vector["plan"], "fee_bump_fee")).expect("a fee");
         let bump = envelope::fee_bump(signed.clone(), fee_account, key.tag(network), fee);
         let outer_hash = envelope::fee_bump_hash(&bump, network);
-        assert_eq!(outer_hash.to_string(), text(&vector, "fee_bump_hash"), "{name}");
+        assert_eq!(
+            outer_hash.to_string(),
+            text(&vector, "fee_bump_hash"),
+            "{name}"
+        );
         let signature = keys.sign(fee_account, &outer_hash.0).expect("a key");
         let bumped = envelope::sign_fee_bump(bump.clone(), vec![signature]);
         let base64 = bumped.to_xdr_base64(Limits::none()).expect("it encodes");

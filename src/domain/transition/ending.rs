@@ -45,8 +45,11 @@ pub(super) fn landed(
         // It may still be applied, or something else has used the number: the account must say. Nothing more is sent.
         SequenceEffect::Unsure | SequenceEffect::Unused => {
             let verdict = verdict(&snapshot.terms, &landed.outcome);
-            snapshot.progress.verdict = Some(verdict);
-            snapshot.progress.check_account = true;
+            let progress = &mut snapshot.progress;
+            progress.verdict = Some(verdict);
+            progress.check_account = true;
+            // Looked up, and no end found: what follows a missing account must not wait for a plain absence.
+            progress.absent_at = Some(head.ledger);
             return Transition::Learned;
         }
     }

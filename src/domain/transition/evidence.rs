@@ -1,7 +1,8 @@
 //! The proof of death, or of life, out of the channel's state and history.
 
 use super::{
-    AttemptEnd, DeathProof, Impossible, IntentEnd, Settlement, Transition, landed_transition,
+    AttemptEnd, DeathProof, Impossible, IntentEnd, Settlement, Transition, is_about,
+    landed_transition,
 };
 use crate::domain::attempt::{Head, Snapshot};
 use crate::domain::observation::{AccountSnapshot, Landed};
@@ -36,6 +37,15 @@ pub struct SequenceUse {
     pub own: Option<Box<Landed>>,
 }
 
+impl Evidence {
+    /// The records in it that claim to be the attempt with this hash.
+    fn landed_by_hash(&self, inner: TxHash) -> impl Iterator<Item = &Landed> {
+        let user = self.used_by.iter().filter(move |user| user.hash == inner);
+        let own = user.filter_map(|user| user.own.as_deref());
+        self.found.as_deref().into_iter().chain(own)
+    }
+}
+
 pub(super) fn absorb(
     snapshot: &mut Snapshot,
     evidence: Evidence,
@@ -47,6 +57,10 @@ pub(super) fn absorb(
             expected: channel,
             answered: evidence.snapshot.account,
         });
+    }
+    // All of it, before anything is learned from a part.
+    for landed in evidence.landed_by_hash(snapshot.attempt.inner_hash) {
+        is_about(&snapshot.attempt, landed)?;
     }
     let as_of = evidence.snapshot.as_of;
     let state = evidence.snapshot.state.map(|state| state.sequence);
