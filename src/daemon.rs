@@ -77,7 +77,12 @@ impl Daemon {
         let api_address = listener.local_addr()?;
         let store = connect(config).await?;
         store.migrate().await?;
-        store.tie_to_network(&passphrase).await?;
+        store.check_network(&passphrase).await.with_context(|| {
+            format!(
+                "network.passphrase ({})",
+                config::variable("network.passphrase")
+            )
+        })?;
         if let Some(key) = &config.api.bootstrap_key {
             let scopes = ["intents:read", "intents:write", "admin"];
             store
