@@ -116,9 +116,15 @@ impl Process {
     pub fn signal(&mut self, signal: Signal) {
         // Once waited for, its pid may be somebody else's.
         if self.ended().is_none() {
-            let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-            kill_process(pid, signal).unwrap();
+            self.signal_now(signal);
         }
+    }
+
+    /// For a process that nobody has waited for yet.
+    pub fn signal_now(&self, signal: Signal) {
+        assert!(self.status.is_none(), "it has ended");
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
     }
 
     /// Waits for the end; fails the test at the limit.

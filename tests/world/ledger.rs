@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stellar_submitter::domain::primitives::AccountId;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::eventually;
 use crate::support::Process;
@@ -137,6 +139,26 @@ impl Ledger {
     pub async fn horizon(&self, path: &str) -> (u16, Value) {
         self.ask(self.client.get(format!("{}{path}", self.url)))
             .await
+    }
+
+    /// The chain's clock: when the newest ledger closed, in Unix seconds.
+    pub async fn clock(&self) -> i64 {
+        let (_, page) = self.horizon("/ledgers?order=desc&limit=1").await;
+        let closed_at = page["_embedded"]["records"][0]["closed_at"]
+            .as_str()
+            .unwrap();
+        OffsetDateTime::parse(closed_at, &Rfc3339)
+            .unwrap()
+            .unix_timestamp()
+    }
+
+    /// A time of the chain's clock from now, as bodies have it.
+    pub async fn in_seconds(&self, seconds: i64) -> String {
+        let at = self.clock().await + seconds;
+        OffsetDateTime::from_unix_timestamp(at)
+            .unwrap()
+            .format(&Rfc3339)
+            .unwrap()
     }
 
     /// An account's newest used sequence number.
