@@ -22,29 +22,26 @@ const MAY_KNOW: &[(&str, &str)] = &[
     // The edges know the domain, never each other.
     ("store", "domain"),
     ("horizon", "domain"),
-    ("rpc", "domain"),
     ("signer", "domain"),
     // A request cannot reach the chain.
     ("api", "domain store"),
-    ("console", "domain store"),
-    ("webhook", "domain store"),
-    ("worker", "domain clock retry store horizon rpc signer"),
+    ("worker", "domain clock retry store horizon signer"),
     // The judge: a mistake shared with the judged would be invisible.
     ("sandbox", ""),
     // Those that wire the others, each only what lies below it. `dev` runs the daemon and the sandbox.
     (
         "daemon",
-        "domain clock retry config telemetry store horizon rpc signer api console webhook worker",
+        "domain clock retry config telemetry store horizon signer api worker",
     ),
     (
         "dev",
-        "domain clock retry config telemetry store horizon rpc signer api console webhook worker sandbox daemon",
+        "domain clock retry config telemetry store horizon signer api worker sandbox daemon",
     ),
     (
         "cli",
-        "domain clock retry config telemetry store horizon rpc signer api console webhook worker sandbox daemon dev",
+        "domain clock retry config telemetry store horizon signer api worker sandbox daemon dev",
     ),
-    ("main", "cli config telemetry"),
+    ("main", "cli"),
 ];
 
 /// What only some places may name: (name, reason, where it may stand). A place is a path below `src`; a folder ends with a slash.
