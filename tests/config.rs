@@ -441,14 +441,12 @@ fn settings_that_contradict_each_other_are_named() {
         "{line}"
     );
 
-    let line = one_line(with_least(&[
+    // A lease may be shorter than a submission: who takes over can but send the same bytes.
+    with_least(&[
         ("SUBMITTER__HORIZON__SUBMIT", "sync"),
-        ("SUBMITTER__ENGINE__LEASE_SECONDS", "40"),
-    ]));
-    assert!(
-        line.ends_with("must be more than a submission may take, 40"),
-        "{line}"
-    );
+        ("SUBMITTER__ENGINE__LEASE_SECONDS", "3"),
+    ])
+    .expect("no contradiction");
 
     let short = ("SUBMITTER__API__BOOTSTRAP_KEY", "sk_dev");
     with_least(&[short]).expect("on loopback a short key is fine");
