@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use thiserror::Error;
 
 use super::problem::{Problem, Violation};
 use crate::domain::fields::join;
@@ -95,7 +96,44 @@ async fn discard(mut body: Body) {
     }
 }
 
+/// Why a text is no JSON that means one thing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum JsonError {
+    /// It is broken.
+    #[error("is not JSON at line {line}, column {column}")]
+    Syntax {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// An object has a name twice.
+    #[error("is given twice, again at line {line}, column {column}")]
+    Twice {
+        /// JSON pointer to it.
+        pointer: String,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+}
+
 fn parse(bytes: &[u8]) -> Result<Value, Problem> {
+    unambiguous(bytes).map_err(|error| {
+        let pointer = match &error {
+            JsonError::Syntax { .. } => "",
+            JsonError::Twice { pointer, .. } => pointer,
+        };
+        Problem::invalid(vec![Violation::body(pointer, error.to_string())])
+    })
+}
+
+/// Reads JSON in which no object has a name twice.
+///
+/// # Errors
+/// [`JsonError`]. It repeats nothing of the text but names of fields, and no seed among them.
+pub fn unambiguous(bytes: &[u8]) -> Result<Value, JsonError> {
     let twice = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let seed = Unambiguous {
@@ -106,12 +144,15 @@ fn parse(bytes: &[u8]) -> Result<Value, Problem> {
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value));
     read.map_err(|error| {
-        let at = format!("line {}, column {}", error.line(), error.column());
-        let violation = match twice.take() {
-            Some(pointer) => Violation::body(pointer, format!("is given twice, again at {at}")),
-            None => Violation::body("", format!("is not JSON at {at}")),
-        };
-        Problem::invalid(vec![violation])
+        let (line, column) = (error.line(), error.column());
+        match twice.take() {
+            Some(pointer) => JsonError::Twice {
+                pointer,
+                line,
+                column,
+            },
+            None => JsonError::Syntax { line, column },
+        }
     })
 }
 

@@ -39,6 +39,7 @@ use limit::PostLimit;
 use problem::Problem;
 
 pub use auth::KEY_CACHE_TTL;
+pub use body::{JsonError, unambiguous};
 pub use prefer::MAX_WAIT;
 pub use purge::purge_expired_keys;
 

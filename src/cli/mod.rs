@@ -4,6 +4,7 @@ mod api_keys;
 mod channels;
 mod dev;
 mod doctor;
+mod intents;
 mod keys;
 mod migrate;
 mod openapi;
@@ -72,6 +73,8 @@ enum Command {
     /// Channel accounts: make, list, verify
     #[command(subcommand)]
     Channels(channels::Channels),
+    /// Intents, over the REST API of a running daemon: submit files of them, look at them, change them
+    Intents(intents::Intents),
     /// Makes or shows Stellar keys
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -133,6 +136,7 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Sandbox(sandbox) => sandbox.run(&global).await,
         Command::Migrate => migrate::run(&global).await,
         Command::Channels(channels) => channels.run(&global).await,
+        Command::Intents(intents) => intents.run(&global).await,
         Command::Keys(keys) => keys.run(&global),
         Command::ApiKeys(api_keys) => api_keys.run(&global).await,
         Command::Doctor => doctor::run(&global).await,
