@@ -15,6 +15,7 @@ use super::sections::{
     HorizonConfig, LogConfig, RpcConfig, SubmitMode,
 };
 use super::settings::{self, Settings};
+use crate::domain::fee::Percentile;
 use crate::domain::primitives::Stroops;
 use crate::horizon::Deadlines;
 use crate::signer::{ChannelSeed, SecretKey};
@@ -199,10 +200,15 @@ impl Checks {
     fn fees(&mut self, given: settings::Fees) -> FeesConfig {
         let key = "fees.max_fee_per_operation";
         let most: i64 = self.number(key, given.max_fee_per_operation, 100..=1_000_000_000);
-        let key = "fees.percentile";
-        if ![50, 80, 95].contains(&given.percentile) {
-            self.fail(key, "must be 50, 80 or 95");
-        }
+        let percentile = match given.percentile {
+            50 => Percentile::P50,
+            80 => Percentile::P80,
+            95 => Percentile::P95,
+            _ => {
+                self.fail("fees.percentile", "must be 50, 80 or 95");
+                Percentile::P80
+            }
+        };
         FeesConfig {
             payer: self.choice(
                 "fees.payer",
@@ -213,7 +219,7 @@ impl Checks {
                 ],
             ),
             max_fee_per_operation: Stroops::new(most).expect("the range begins above 0"),
-            percentile: u8::try_from(given.percentile).unwrap_or_default(),
+            percentile,
         }
     }
 

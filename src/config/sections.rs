@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::error::ConfigError;
+use crate::domain::fee::Percentile;
 use crate::domain::primitives::Stroops;
 use crate::horizon::{Deadlines, HorizonOptions};
 use crate::signer::{ChannelSeed, SecretKey};
@@ -154,8 +155,8 @@ pub struct FeesConfig {
     pub payer: FeePayer,
     /// The highest bid for one operation.
     pub max_fee_per_operation: Stroops,
-    /// Percent of recent bids that the first bid should beat: 50, 80 or 95.
-    pub percentile: u8,
+    /// What the first bid should beat while ledgers are full.
+    pub percentile: Percentile,
 }
 
 /// `[engine]`.

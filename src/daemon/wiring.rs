@@ -104,6 +104,7 @@ pub fn engine_settings(
         ledger_poll: engine.poll.min(Duration::from_secs(1)),
         drain: engine.drain,
         fee_cap: config.fees.max_fee_per_operation,
+        percentile: config.fees.percentile,
         channels: config.accounts.channels,
         channel_starting_balance: config.accounts.channel_starting_balance,
         channel_top_up_below: config.accounts.channel_top_up_below,

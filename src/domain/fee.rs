@@ -15,21 +15,49 @@ const FULL_PERMILLE: u32 = 900;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeeCap(pub Stroops);
 
-/// The bid per operation of a new plain envelope.
+/// Which share of what full ledgers charged the first bid should beat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Percentile {
+    /// Half.
+    P50,
+    /// Four fifths.
+    P80,
+    /// All but a twentieth.
+    P95,
+}
+
+impl Percentile {
+    const fn of(self, values: [i64; 3]) -> i64 {
+        let [half, most, nearly_all] = values;
+        match self {
+            Self::P50 => half,
+            Self::P80 => most,
+            Self::P95 => nearly_all,
+        }
+    }
+}
+
+/// The bid per operation of a new plain envelope; `percentile` counts while ledgers are full.
 ///
 /// A ledger charges everybody its lowest taken bid, so bidding above the minimum costs nothing while there is room.
 #[must_use]
-pub fn opening_bid(stats: Option<&FeeStats>, base_fee: i64, cap: FeeCap) -> Stroops {
+pub fn opening_bid(
+    stats: Option<&FeeStats>,
+    base_fee: i64,
+    cap: FeeCap,
+    percentile: Percentile,
+) -> Stroops {
     let floor = base_fee.max(MIN_BASE_FEE);
     let bid = match stats {
         None => floor,
         Some(stats) => {
             let minimum = floor.max(stats.last_ledger_base_fee);
-            let [median, high, _] = stats.charged;
             if stats.capacity_usage_permille >= FULL_PERMILLE {
-                high.max(minimum)
+                percentile.of(stats.charged).max(minimum)
             } else {
-                median.clamp(minimum, minimum.saturating_mul(10))
+                Percentile::P50
+                    .of(stats.charged)
+                    .clamp(minimum, minimum.saturating_mul(10))
             }
         }
     };

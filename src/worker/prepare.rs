@@ -297,7 +297,12 @@ impl Engine {
             min_time: request.not_before.unwrap_or(ChainTime(0)),
             max_time: ChainTime(max_time),
             max_ledger: header.sequence.plus(self.settings.validity_ledgers + 1),
-            base_fee: opening_bid(self.fees.as_ref(), header.base_fee.get(), cap),
+            base_fee: opening_bid(
+                self.fees.as_ref(),
+                header.base_fee.get(),
+                cap,
+                self.settings.percentile,
+            ),
         };
         let tx = envelope::build(request, key.tag(self.network), &plan);
         let hash = envelope::inner_hash(&tx, self.network);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::fee::Percentile;
 use crate::domain::primitives::{AccountId, Stroops};
 
 /// How envelopes are sent.
@@ -57,6 +58,8 @@ pub struct Settings {
     pub drain: Duration,
     /// The most that may be bid, in stroops an operation, where the intent says nothing.
     pub fee_cap: Stroops,
+    /// What the first bid should beat while ledgers are full.
+    pub percentile: Percentile,
     /// Channels to keep open.
     pub channels: u32,
     /// Lumens that a new channel gets.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use stellar_submitter::domain::fee::{
-    Bid, FeeCap, MIN_BASE_FEE, first_fee_bump, next_fee_bump, opening_bid,
+    Bid, FeeCap, MIN_BASE_FEE, Percentile, first_fee_bump, next_fee_bump, opening_bid,
 };
 use stellar_submitter::domain::observation::FeeStats;
 use stellar_submitter::domain::primitives::Stroops;
@@ -38,7 +38,18 @@ fn without_news_the_minimum_is_bid_and_on_full_ledgers_what_most_paid() {
         charged,
         bid: [0; 3],
     };
-    let bid = |stats: Option<&FeeStats>, base, most| opening_bid(stats, base, cap(most)).get();
+    let bid = |stats: Option<&FeeStats>, base, most| {
+        opening_bid(stats, base, cap(most), Percentile::P80).get()
+    };
+    let full = stats(900, [300, 7_000, 9_000]);
+    for (percentile, expected) in [
+        (Percentile::P50, 300),
+        (Percentile::P80, 7_000),
+        (Percentile::P95, 9_000),
+    ] {
+        let bid = opening_bid(Some(&full), 100, cap(10_000), percentile);
+        assert_eq!(bid.get(), expected, "{percentile:?}");
+    }
     assert_eq!(bid(None, 100, 10_000), 100);
     assert_eq!(bid(None, 5, 10_000), 100);
     assert_eq!(bid(None, 250, 10_000), 250);
@@ -133,7 +144,7 @@ proptest! {
             bid: charged,
         };
         for stats in [None, Some(&stats)] {
-            let bid = opening_bid(stats, base, cap(most)).get();
+            let bid = opening_bid(stats, base, cap(most), Percentile::P80).get();
             prop_assert!(bid <= most.max(1) && bid >= MIN_BASE_FEE.min(most).max(1), "{bid}");
         }
     }
