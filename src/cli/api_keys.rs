@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Subcommand, ValueEnum};
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::Global;
@@ -17,13 +18,18 @@ pub enum ApiKeys {
     /// Makes a key, and shows it once: only its hash is kept
     Create {
         /// Whose intents it is for
-        #[arg(long, default_value = "default")]
+        #[arg(long, default_value = "default", value_name = "NAME")]
         tenant: String,
-        /// What it is for
-        #[arg(long, default_value = "")]
+        /// What it is for, to tell it from others in the list
+        #[arg(
+            long,
+            default_value = "",
+            value_name = "TEXT",
+            hide_default_value = true
+        )]
         name: String,
-        /// What it allows
-        #[arg(long, value_delimiter = ',', default_values = ["intents:read", "intents:write"])]
+        /// What it allows, with commas between
+        #[arg(long, value_delimiter = ',', value_name = "SCOPES", default_values = ["intents:read", "intents:write"])]
         scopes: Vec<Scope>,
     },
     /// Lists keys by their first characters
@@ -44,7 +50,7 @@ pub enum Scope {
     /// Posting and changing intents
     #[value(name = "intents:write")]
     Write,
-    /// Everything
+    /// What concerns all tenants: channels and metrics; intents only with the two others
     #[value(name = "admin")]
     Admin,
 }
@@ -99,11 +105,11 @@ impl ApiKeys {
                         &serde_json::json!({"id": id, "tenant": tenant, "name": name, "key": key, "scopes": scopes}),
                     );
                 }
-                println!(
+                output::line(format_args!(
                     "id      {id}\ntenant  {tenant}\nscopes  {}\nkey     {key}",
                     scopes.join(", ")
-                );
-                println!("The key is shown this once.");
+                ))?;
+                output::line("The key is shown this once.")?;
                 Ok(())
             }
             Self::List => {
@@ -113,7 +119,7 @@ impl ApiKeys {
                         .iter()
                         .map(|key| serde_json::json!({
                             "id": key.id, "tenant": key.tenant, "name": key.name, "hint": key.hint,
-                            "scopes": key.scopes, "created_at": key.created_at.to_string(),
+                            "scopes": key.scopes, "created_at": key.created_at.format(&Rfc3339).ok(),
                             "revoked": key.revoked_at.is_some(),
                         }))
                         .collect();
@@ -135,7 +141,7 @@ impl ApiKeys {
                         state.to_owned(),
                     ]);
                 }
-                println!("{table}");
+                output::line(table)?;
                 Ok(())
             }
             Self::Revoke { id } => {
@@ -145,7 +151,9 @@ impl ApiKeys {
                 if global.json {
                     return output::json(&serde_json::json!({"id": id, "revoked": true}));
                 }
-                println!("{id} is revoked; the API refuses it within 5 seconds");
+                output::line(format_args!(
+                    "{id} is revoked; the API refuses it within 5 seconds"
+                ))?;
                 Ok(())
             }
         }

@@ -102,7 +102,7 @@ async fn ensure(global: &Global, count: u32, timeout: Duration) -> anyhow::Resul
     if global.json {
         return output::json(&serde_json::json!({"wanted": count, "open": report.open}));
     }
-    println!("{} channels are open", report.open);
+    output::line(format_args!("{} channels are open", report.open))?;
     Ok(())
 }
 
@@ -155,7 +155,7 @@ async fn list(global: &Global) -> anyhow::Result<()> {
             row.busy_with.map_or_else(String::new, |id| id.to_string()),
         ]);
     }
-    println!("{table}");
+    output::line(table)?;
     Ok(())
 }
 
@@ -203,7 +203,7 @@ async fn verify(global: &Global) -> anyhow::Result<()> {
         for (account, ledger, finding) in &findings {
             table.add_row([account.to_string(), ledger.to_string(), finding.clone()]);
         }
-        println!("{table}");
+        output::line(table)?;
     }
     if wrong > 0 {
         anyhow::bail!(

@@ -24,7 +24,8 @@ pub struct Dev {
     /// Where the sandbox's Horizon is served
     #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDR")]
     sandbox_listen: SocketAddr,
-    /// Keeps PostgreSQL's data in this folder (default: a temporary one, removed at the end)
+    /// Keeps PostgreSQL's data in this folder, to be looked at afterwards: each run begins with a new chain and a new database in
+    /// it [default: a temporary folder, removed at the end]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Channel accounts: as many transactions as fit one ledger
@@ -53,6 +54,7 @@ impl Dev {
 
     /// Runs until it is told to stop, or until the demo is done.
     pub async fn run(self, global: &Global) -> anyhow::Result<()> {
+        global.refuse_configuration("dev")?;
         if !self.listen.ip().is_loopback() {
             return Err(Usage(format!(
                 "--listen {}: dev takes the key {DEV_KEY} from anybody, so it serves loopback only",
@@ -94,63 +96,130 @@ impl Dev {
             log_format: "text".to_owned(),
         };
         let passphrase = options.sandbox.passphrase.clone();
+        let faults = options.sandbox.faults.clone();
         let told = told_to_stop()?;
         tokio::pin!(told);
-        let progress = !global.json;
-        if progress {
-            println!(
+        if !global.json {
+            output::line(format_args!(
                 "starting PostgreSQL, the sandbox ledger and the daemon with {} channels …",
                 self.channels
-            );
+            ))?;
         }
         let stack = tokio::select! {
             stack = Stack::start(options, Some(metrics)) => stack?,
             () = &mut told => return Ok(()),
         };
-        if let Some(count) = self.demo {
-            let count = usize::try_from(count)?;
-            let outcome = tokio::select! {
-                outcome = demo::run(&stack, &passphrase, count, seed, !progress) => outcome,
-                () = &mut told => bail!("interrupted"),
-            };
-            let outcome = outcome?;
-            if global.json {
-                output::json(&outcome.report)?;
-            } else {
-                println!("{}", outcome.report.table());
-                println!(
-                    "{}",
-                    if outcome.right {
-                        "right: each landed exactly once"
-                    } else {
-                        "WRONG"
-                    }
-                );
-            }
-            stack.stop().await?;
-            if !outcome.right {
-                bail!("the ledger does not show each accepted intent exactly once");
-            }
-            return Ok(());
+        let Some(count) = self.demo else {
+            announce(&stack, &passphrase, &faults, global.json)?;
+            told.await;
+            return stack.stop().await;
+        };
+        if !global.json {
+            output::line(format_args!(
+                "posting {count} intents, every tenth twice at once, every seventh again after success; the network's faults: {}",
+                in_words(&faults)?
+            ))?;
         }
-        announce(&stack, &passphrase, global.json)?;
-        told.await;
-        stack.stop().await
+        let count = usize::try_from(count)?;
+        let outcome = tokio::select! {
+            outcome = demo::run(&stack, &passphrase, count, seed, global.json) => outcome?,
+            () = &mut told => bail!("interrupted"),
+        };
+        show(&outcome, global.json)?;
+        stack.stop().await?;
+        if !outcome.right {
+            bail!("the ledger does not show each accepted intent exactly once");
+        }
+        Ok(())
     }
 }
 
-fn announce(stack: &Stack, passphrase: &str, json: bool) -> anyhow::Result<()> {
-    let (api, horizon) = (stack.api(), stack.horizon());
+/// What is there, and a first request to try.
+fn announce(stack: &Stack, passphrase: &str, faults: &Faults, json: bool) -> anyhow::Result<()> {
+    let (api, horizon, source) = (stack.api(), stack.horizon(), stack.source);
+    let database = &stack.database_url;
     if json {
         return output::json(&serde_json::json!({
-            "api": api, "api_key": DEV_KEY, "horizon": horizon,
-            "network_passphrase": passphrase, "source": stack.source,
+            "api": api, "api_key": DEV_KEY, "horizon": horizon, "database_url": database,
+            "network_passphrase": passphrase, "source": source,
         }));
     }
-    println!("API         {api}   (docs: {api}/docs)   key {DEV_KEY}");
-    println!("Horizon     {horizon}   (sandbox; friendbot: {horizon}/friendbot?addr=G…)");
-    println!("passphrase  {passphrase}");
-    println!("source      {}", stack.source);
-    println!("Ctrl-C stops everything");
-    Ok(())
+    let faults = in_words(faults)?;
+    output::line(format_args!(
+        r#"
+API         {api}   key {DEV_KEY}   description {api}/docs/
+Horizon     {horizon}   the sandbox's; funds accounts at {horizon}/friendbot?addr=G…
+passphrase  {passphrase}
+faults      {faults}
+source      {source}
+database    {database}
+
+An intent to try:
+  curl -s {api}/v1/intents -H 'Authorization: Bearer {DEV_KEY}' -H 'Idempotency-Key: order-1' \
+    -H 'Content-Type: application/json' -H 'Prefer: wait=10' \
+    -d '{{"workflow_id":"order-1","operations":[{{"type":"payment","destination":"{source}","asset":"native","amount":"12.5"}}]}}'
+
+Ctrl-C stops everything."#
+    ))
+}
+
+/// The report, and in words whether it is right.
+fn show(outcome: &demo::Outcome, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::json(&outcome.report);
+    }
+    output::line(outcome.report.table())?;
+    output::line(if outcome.right {
+        "right: each landed exactly once"
+    } else {
+        "WRONG"
+    })
+}
+
+/// The faults that are on, as they are given on the command line.
+fn in_words(faults: &Faults) -> anyhow::Result<String> {
+    let mut on = Vec::new();
+    if let serde_json::Value::Object(fields) = serde_json::to_value(faults)? {
+        for (name, value) in fields {
+            let number = value.as_f64().or_else(|| value["rate"].as_f64());
+            if name != "seed" && number.is_some_and(|number| number > 0.0) {
+                on.push(match value["max"].as_u64() {
+                    Some(ledgers) => format!("{name}={}:{ledgers}", value["rate"]),
+                    None => format!("{name}={value}"),
+                });
+            }
+        }
+    }
+    Ok(if on.is_empty() {
+        "none".to_owned()
+    } else {
+        on.join(",")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_in_words_are_the_flag_that_gives_them() {
+        for text in [
+            "none",
+            "answer_504=0.05,lose_answer_after=0.1,read_lag_ledgers=2",
+            "delay_ledgers=0.5:3,slow_body_ms=20",
+        ] {
+            let faults = if text == "none" {
+                Faults::default()
+            } else {
+                text.parse().expect("faults as they are given")
+            };
+            let mut words: Vec<String> = in_words(&faults)
+                .expect("numbers are JSON")
+                .split(',')
+                .map(str::to_owned)
+                .collect();
+            words.sort_unstable();
+            assert_eq!(words.join(","), text);
+        }
+    }
 }

@@ -31,12 +31,12 @@ pub async fn run(global: &Global) -> anyhow::Result<()> {
         output::json(&findings)?;
     } else {
         for finding in &findings {
-            println!(
+            output::line(format_args!(
                 "{}  {:<28} {}",
                 if finding.ok { "ok   " } else { "WRONG" },
                 finding.what,
                 finding.detail
-            );
+            ))?;
         }
     }
     if wrong > 0 {

@@ -39,8 +39,8 @@ fn new(global: &Global) -> anyhow::Result<()> {
             &serde_json::json!({"account": account, "secret": secret.expose_secret()}),
         );
     }
-    println!("account  {account}");
-    println!("secret   {}", secret.expose_secret());
+    output::line(format_args!("account  {account}"))?;
+    output::line(format_args!("secret   {}", secret.expose_secret()))?;
     Ok(())
 }
 
@@ -64,10 +64,10 @@ fn show(global: &Global, channels: u32) -> anyhow::Result<()> {
             &serde_json::json!({"source": source, "fee_account": fee, "channels": found}),
         );
     }
-    println!("source       {source}");
-    println!("fee account  {fee}");
+    output::line(format_args!("source       {source}"))?;
+    output::line(format_args!("fee account  {fee}"))?;
     for (index, account) in found.iter().enumerate() {
-        println!("channel {index:<4} {account}");
+        output::line(format_args!("channel {index:<4} {account}"))?;
     }
     Ok(())
 }

@@ -11,6 +11,6 @@ pub async fn run(global: &Global) -> anyhow::Result<()> {
     if global.json {
         return output::json(&serde_json::json!({"migrated": true}));
     }
-    println!("the schema is up to date");
+    output::line("the schema is up to date")?;
     Ok(())
 }

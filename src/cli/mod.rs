@@ -42,10 +42,10 @@ struct Cli {
 /// What every command takes.
 #[derive(Clone, Debug, Args)]
 struct Global {
-    /// Configuration file (TOML); the environment (SUBMITTER__SECTION__KEY) overrides it
+    /// Configuration file (TOML); variables SUBMITTER__SECTION__KEY override it
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Overrides one key of the configuration, such as api.listen=0.0.0.0:8080
+    /// Overrides one key of the configuration, such as log.format=text; not for secrets, which others can see here
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     set: Vec<(String, String)>,
     /// Answers with JSON on standard output
@@ -63,7 +63,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 enum Command {
     /// Everything on one machine: embedded PostgreSQL, sandbox ledger, daemon and API
     Dev(dev::Dev),
-    /// The daemon: API and engine
+    /// The daemon: API and engine; brings the schema up to date and makes its channels itself
     Run(run::Run),
     /// The sandbox ledger alone, with Horizon's API
     Sandbox(sandbox::SandboxCommand),
@@ -78,7 +78,7 @@ enum Command {
     /// API keys: make, list, revoke
     #[command(subcommand)]
     ApiKeys(api_keys::ApiKeys),
-    /// Checks configuration, database, Horizon, accounts and clock
+    /// Checks configuration, database, Horizon, accounts and clock; brings the schema up to date
     Doctor,
     /// Prints the API's OpenAPI document
     Openapi,
@@ -115,7 +115,10 @@ fn complain(error: &anyhow::Error) -> ExitCode {
         }
         return ExitCode::from(USAGE);
     }
-    eprintln!("error: {error:#}");
+    if output::is_unread(error) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {}", output::one_line(error));
     if error.is::<ConfigError>() || error.is::<output::Usage>() {
         return ExitCode::from(USAGE);
     }
@@ -138,6 +141,17 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
 }
 
 impl Global {
+    /// For a command that brings its own configuration: what is given and would be ignored is an error.
+    fn refuse_configuration(&self, command: &str) -> anyhow::Result<()> {
+        if self.config.is_none() && self.set.is_empty() {
+            return Ok(());
+        }
+        Err(output::Usage(format!(
+            "--config and --set: {command} takes its settings from its own flags alone"
+        ))
+        .into())
+    }
+
     /// The configuration, checked.
     fn load(&self, required: &[Required]) -> anyhow::Result<Config> {
         let sources = Sources::of_process(self.config.as_deref(), self.set.clone());

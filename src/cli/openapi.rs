@@ -1,7 +1,8 @@
 //! `openapi`: the API's description.
 
+use super::output;
+
 /// Prints the document, which the code generates.
 pub fn run() -> anyhow::Result<()> {
-    println!("{}", crate::api::description());
-    Ok(())
+    output::line(crate::api::description())
 }

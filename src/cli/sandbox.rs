@@ -17,14 +17,14 @@ pub struct SandboxCommand {
     #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDR")]
     listen: SocketAddr,
     /// The network's passphrase
-    #[arg(long, default_value = "Standalone Network ; February 2017")]
+    #[arg(long, default_value_t = Config::default().passphrase, value_name = "TEXT")]
     passphrase: String,
     /// Seconds between ledgers, fractions allowed, or "manual"
     #[arg(long, default_value = "1", value_name = "S")]
     ledger_seconds: Pace,
-    /// Operations that a ledger takes
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_tx_set_size: Option<u32>,
+    /// Operations that a ledger takes at most
+    #[arg(long, value_name = "N", default_value_t = Config::default().max_tx_set_size, value_parser = clap::value_parser!(u32).range(1..))]
+    max_tx_set_size: u32,
     #[command(flatten)]
     faults: FaultFlags,
 }
@@ -32,10 +32,11 @@ pub struct SandboxCommand {
 /// What goes wrong.
 #[derive(Debug, Args)]
 pub struct FaultFlags {
-    /// What goes wrong, and how often: lose_answer_after=0.1,answer_504=0.05,read_lag_ledgers=2,…
-    #[arg(long, value_name = "NAME=RATE,…")]
+    /// What goes wrong: rates from 0 to 1 of lose_answer_after, lose_answer_before, answer_504, answer_503, late_bad_seq,
+    /// never_land, cut_body; delay_ledgers=RATE:LEDGERS; slow_body_ms=MS; read_lag_ledgers=LEDGERS
+    #[arg(long, value_name = "NAME=VALUE,…")]
     pub faults: Option<Faults>,
-    /// Where the draws of faults start
+    /// Seed of the draws that decide which requests meet a fault
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 }
@@ -55,18 +56,18 @@ impl FaultFlags {
 impl SandboxCommand {
     /// Runs until it is told to stop.
     pub async fn run(self, global: &Global) -> anyhow::Result<()> {
+        global.refuse_configuration("sandbox")?;
         if self.passphrase.is_empty() {
             return Err(Usage("--passphrase must not be empty".to_owned()).into());
         }
         telemetry::init_logs(LogFormat::Text, "info")?;
-        let default = Config::default();
         let config = Config {
             listen: self.listen,
             passphrase: self.passphrase,
             pace: self.ledger_seconds,
-            max_tx_set_size: self.max_tx_set_size.unwrap_or(default.max_tx_set_size),
+            max_tx_set_size: self.max_tx_set_size,
             faults: self.faults.or(Faults::default()),
-            ..default
+            ..Config::default()
         };
         let told = told_to_stop()?;
         let passphrase = config.passphrase.clone();
@@ -77,9 +78,9 @@ impl SandboxCommand {
                 &serde_json::json!({"horizon": horizon, "network_passphrase": passphrase}),
             )?;
         } else {
-            println!("Horizon     {horizon}");
-            println!("passphrase  {passphrase}");
-            println!("friendbot   {horizon}/friendbot?addr=G…");
+            output::line(format_args!("Horizon     {horizon}"))?;
+            output::line(format_args!("passphrase  {passphrase}"))?;
+            output::line(format_args!("friendbot   {horizon}/friendbot?addr=G…"))?;
         }
         told.await;
         sandbox.shutdown().await;

@@ -1,11 +1,12 @@
 //! The demo: posts intents with duplicates while the network loses, delays and repeats, then asks the ledger.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -122,10 +123,16 @@ fn bars(count: usize, quiet: bool) -> (ProgressBar, ProgressBar) {
     if quiet {
         return (ProgressBar::hidden(), ProgressBar::hidden());
     }
-    let style = ProgressStyle::with_template(
-        "{prefix:9} {bar:40} {pos:>6}/{len} {per_sec:>10} {elapsed:>4}",
-    )
-    .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template("{prefix:9} {bar:40} {pos:>6}/{len} {rate:>8} {elapsed:>4}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key(
+                "rate",
+                |state: &ProgressState, text: &mut dyn fmt::Write| {
+                    // A line that cannot be written is a bar without a rate.
+                    let _ = write!(text, "{:.0}/s", state.per_sec());
+                },
+            );
     let bars = MultiProgress::new();
     let bar = |name: &'static str| {
         let bar = bars.add(

@@ -46,6 +46,8 @@ pub struct Stack {
     pub sandbox: Sandbox,
     /// The account that pays.
     pub source: AccountId,
+    /// The records, with user and password: of play money only.
+    pub database_url: String,
     postgres: Postgres,
 }
 
@@ -86,7 +88,7 @@ impl Stack {
         let source = SecretKey::from_bytes(play_secret("treasury"));
         fund(&horizon, source.account()).await?;
         let flags = [
-            ("database.url", url),
+            ("database.url", url.clone()),
             ("horizon.urls", horizon.clone()),
             ("network.passphrase", passphrase),
             (
@@ -128,6 +130,7 @@ impl Stack {
             daemon,
             sandbox,
             source: source.account(),
+            database_url: url,
             postgres,
         };
         stack.wait_until_ready(options.channels).await?;

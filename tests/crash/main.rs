@@ -1,0 +1,136 @@
+//! Kill -9 of the daemon at any moment: nothing lands twice, nothing accepted is lost.
+//!
+//! `CRASH_SEED` replays the moments of a run, `CRASH_KILLS` raises how many there are.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../world/mod.rs"]
+mod world;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use world::daemon::{Client, Daemon};
+use world::{World, account, payment};
+
+/// Kills of a run where nothing else is said.
+const KILLS: usize = 20;
+/// Intents for each kill.
+const INTENTS_PER_KILL: u32 = 12;
+/// The longest between a start and its kill, in milliseconds: from the migration to full work.
+const LONGEST_LIFE_MS: u64 = 2_500;
+/// Between two tries to post.
+const POST_RETRY: Duration = Duration::from_millis(100);
+/// How long everything may take to become final, once nobody is killed any more.
+const SETTLE_LIMIT: Duration = Duration::from_secs(120);
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().expect(name))
+}
+
+/// Posts until it is accepted, whoever is killed meanwhile: the same key and body each time, every fifth twice at once.
+async fn post(client: &Client, body: &Value, twice: bool) -> String {
+    let key = body["workflow_id"].as_str().unwrap();
+    loop {
+        let answers = if twice {
+            let (first, second) =
+                tokio::join!(client.try_post(key, body), client.try_post(key, body));
+            vec![first, second]
+        } else {
+            vec![client.try_post(key, body).await]
+        };
+        let mut ids = Vec::new();
+        for answer in answers {
+            match answer {
+                Ok((200 | 202, intent)) => ids.push(intent["id"].as_str().unwrap().to_owned()),
+                // In flight, too many at once, the database away: asked again.
+                Ok((409 | 429 | 503, _)) | Err(_) => {}
+                Ok((status, problem)) => panic!("{status}: {problem}"),
+            }
+        }
+        ids.dedup();
+        assert!(ids.len() <= 1, "one workflow has two intents: {ids:?}");
+        if let Some(id) = ids.pop() {
+            return id;
+        }
+        tokio::time::sleep(POST_RETRY).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_at_any_moment_pay_nobody_twice_and_lose_nothing() {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .subsec_nanos();
+    let seed = number("CRASH_SEED", u64::from(now));
+    let kills = usize::try_from(number("CRASH_KILLS", KILLS as u64)).unwrap();
+    println!("CRASH_SEED={seed} CRASH_KILLS={kills}");
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+
+    let mut world = World::new(&["--ledger-seconds", world::LEDGER_SECONDS]).await;
+    world.ledger.fund(account("source")).await;
+    world.ledger.fund(account("bob")).await;
+    let port = support::free_port();
+    world
+        .setup
+        .channels(8)
+        .set("API__LISTEN", &format!("127.0.0.1:{port}"));
+    world
+        .ledger
+        .faults(json!({"seed": seed % 1000, "lose_answer_after": 0.1, "answer_504": 0.05, "read_lag_ledgers": 2}))
+        .await;
+
+    // The first life begins with the migration and the making of channels, and may end within them.
+    let mut daemon = Daemon::start(&world.setup).await;
+    let count = INTENTS_PER_KILL * u32::try_from(kills).unwrap();
+    let (accepted, killing) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(AtomicBool::new(true)),
+    );
+    let poster = {
+        let (client, accepted, killing) = (
+            daemon.client.clone(),
+            Arc::clone(&accepted),
+            Arc::clone(&killing),
+        );
+        let mut pauses = ChaCha8Rng::seed_from_u64(seed ^ 1);
+        tokio::spawn(async move {
+            let mut posted = Vec::new();
+            for number in 1..=count {
+                let body = payment(&format!("crash-{number}"), account("bob"), number);
+                posted.push((post(&client, &body, number % 5 == 0).await, body));
+                accepted.fetch_add(1, Ordering::Relaxed);
+                // Spread over the kills, so that each finds something at every stage.
+                if killing.load(Ordering::Relaxed) {
+                    tokio::time::sleep(Duration::from_millis(pauses.random_range(0..150))).await;
+                }
+            }
+            posted
+        })
+    };
+    for kill in 1..=kills {
+        let life = Duration::from_millis(random.random_range(0..LONGEST_LIFE_MS));
+        tokio::time::sleep(life).await;
+        daemon.process.kill();
+        println!(
+            "kill {kill} after {life:?}, {} accepted",
+            accepted.load(Ordering::Relaxed)
+        );
+        daemon = Daemon::start(&world.setup).await;
+    }
+    killing.store(false, Ordering::Relaxed);
+    let posted = poster.await.unwrap();
+    let ids: Vec<String> = posted.iter().map(|(id, _)| id.clone()).collect();
+    daemon.client.wait_until_final(&ids, SETTLE_LIMIT).await;
+    world.ledger.faults(json!({})).await;
+    // Past every fence: whatever was still on its way has had its chance to do harm.
+    world.ledger.pass(14).await;
+    world.audit().each_once(&daemon.client, &posted).await;
+    assert!(daemon.terminate().success(), "{}", daemon.process.log());
+}
