@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::world::{Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, payment};
+use crate::world::{CHANNEL_SEED, Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, payment};
 
 /// How long a refusal may take: a database that does not answer is waited for.
 const REFUSAL: Duration = Duration::from_secs(30);
@@ -100,8 +100,8 @@ async fn each_wrong_setting_is_named_and_nothing_is_stored() {
             // Reachable from elsewhere, a short key is refused.
             setup.set("API__BOOTSTRAP_KEY", "short");
         }
-        if *variable == "ENGINE__VALIDITY_LEDGERS" {
-            setup.set("ENGINE__RESUBMIT_AFTER_LEDGERS", "3");
+        if *variable == "ACCOUNTS__CHANNELS" {
+            setup.set("ACCOUNTS__CHANNEL_SEED", CHANNEL_SEED);
         }
         let key = if also == &"bootstrap_key" {
             "api.bootstrap_key"

@@ -21,12 +21,14 @@ struct Rival {
 }
 
 impl Rival {
+    /// Its accounts are funded before ledgers are small.
     async fn start(ledger: &Ledger) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let names: Vec<String> = (0..2 * SMALL)
             .map(|number| format!("rival-{number}"))
             .collect();
         futures_util::future::join_all(names.iter().map(|name| ledger.fund(account(name)))).await;
+        ledger.set(json!({"max_tx_set_size": SMALL})).await;
         let tasks = names.into_iter().map(|name| {
             let (stop, url) = (Arc::clone(&stop), ledger.url.clone());
             tokio::spawn(async move { outbid(&url, &name, &stop).await })
@@ -88,7 +90,6 @@ async fn bids_at_most(daemon: &Daemon, id: &str, cap: i64) -> usize {
 async fn a_surge_is_outbid_within_the_cap_and_endured_below_it() {
     let (world, daemon) = World::ready(4).await;
     world.ledger.fund(account("bob")).await;
-    world.ledger.set(json!({"max_tx_set_size": SMALL})).await;
     let rival = Rival::start(&world.ledger).await;
     world.ledger.pass(3).await;
 

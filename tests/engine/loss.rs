@@ -39,6 +39,14 @@ async fn landed(world: &World, count: usize) {
     .await;
 }
 
+/// Waits until core has so many in its queue.
+async fn queued(world: &World, count: u64) {
+    eventually("core has them", PATIENCE, async || {
+        (world.ledger.state().await["queued"] == count).then_some(())
+    })
+    .await;
+}
+
 /// Work in every state: some landed, some held back by the network, some lost on the way, some not begun.
 async fn in_the_middle_of_it(lag: u32) -> (World, Daemon, Vec<Value>) {
     let (world, daemon) = World::ready(4).await;
@@ -112,26 +120,24 @@ async fn a_backup_from_half_way_pays_nobody_twice() {
 
 #[tokio::test]
 async fn a_backup_is_not_trusted_although_the_chain_shows_nothing_new_yet() {
-    let (world, mut daemon) = World::ready(4).await;
+    let (world, mut daemon) = World::ready(6).await;
     world.ledger.fund(account("bob")).await;
     let backup = Backup::take(&world).await;
     daemon.wait_until_ready().await;
     // In core's queue, and nothing of it in any ledger, when the records are set back.
     world.ledger.set(json!({"stalled": true})).await;
-    let bodies = &bodies()[..4];
-    for (id, _) in post_all(&daemon, bodies).await {
+    let bodies = &bodies()[..6];
+    for (id, _) in post_all(&daemon, &bodies[..2]).await {
         daemon.client.wait_for(&id, "in_flight", PATIENCE).await;
     }
-    eventually("all are queued", PATIENCE, async || {
-        (world.ledger.state().await["queued"] == 4).then_some(())
-    })
-    .await;
+    queued(&world, 2).await;
     daemon.process.kill();
     backup.restore(&world).await;
     let daemon = Daemon::start(&world.setup).await;
-    let mut reversed = bodies.to_vec();
-    reversed.reverse();
-    let posted = post_all(&daemon, &reversed).await;
+    // Others first: so the two come to channels on which nothing of them waits.
+    let mut others_first = bodies.to_vec();
+    others_first.rotate_left(2);
+    let posted = post_all(&daemon, &others_first).await;
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     world.ledger.set(json!({"stalled": false})).await;
     finish(&world, &daemon, &posted).await;
@@ -149,10 +155,7 @@ async fn what_was_canceled_after_a_loss_is_canceled_only_if_it_never_landed() {
     for (id, _) in post_all(&daemon, &bodies[2..]).await {
         daemon.client.wait_for(&id, "in_flight", PATIENCE).await;
     }
-    eventually("both are queued", PATIENCE, async || {
-        (world.ledger.state().await["queued"] == 2).then_some(())
-    })
-    .await;
+    queued(&world, 2).await;
     daemon.process.kill();
     world.database.lose().await;
     let daemon = Daemon::start(&world.setup).await;
