@@ -1,4 +1,23 @@
 //! Lands Stellar transactions exactly as asked, at most once each, whatever fails.
+//!
+//! An *intent* is accepted over REST ([`api`]) or SQL, and is on record ([`store`]) before it is answered. The engine
+//! ([`worker`]) takes it up: an *attempt* (channel, sequence number, bounds, bytes) is committed, then sent through a
+//! Horizon ([`horizon`]), signed by [`signer`]. What the chain says is an *observation*; what it changes is decided by
+//! two pure functions in [`domain`]: [`domain::decide::next`] and [`domain::transition::absorb`].
+//!
+//! # Who may know whom
+//!
+//! - [`domain`] is pure: no I/O, no clock, no randomness. It knows nobody.
+//! - [`store`], [`horizon`] and [`signer`] know the domain, never each other.
+//! - [`api`] knows domain and store: a request cannot reach the chain.
+//! - [`worker`] knows these four, and never the API.
+//! - [`sandbox`] is the judge of the tests: a ledger with Horizon's API. It knows nobody, and nobody but those who start
+//!   it knows it, so no mistake is shared with the judged.
+//! - [`clock`], [`retry`] and [`telemetry`] know nobody; [`config`] parses into the types of the rooms that use them.
+//! - [`daemon`] wires the rooms and runs their tasks, [`dev`] adds an embedded PostgreSQL and the demo, [`cli`] has one
+//!   file a command. Nobody imports them.
+//!
+//! `tests/tidy` fails on any other arrow. `ARCHITECTURE.md` says where each invariant stands, and the limits.
 
 pub mod api;
 pub mod cli;
