@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -104,6 +105,47 @@ async fn a_run_that_is_killed_is_run_again_and_pays_each_once() {
     let report = at(&dev.api, &["submit", &file, "--json"]).fine().json();
     assert_eq!(counts(&report), [0, ROWS as u64, 0, 0, 0]);
     assert_each_once(&destination, &amounts).await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_interrupted_says_how_to_go_on() {
+    let dev = dev().await;
+    let files = Files::new();
+    let later = r#""not_before":"2035-01-01T00:00:00Z""#;
+    let destination = unfunded();
+    let rows: String = (0..400)
+        .map(|index| {
+            format!(
+                r#"{{"workflow_id":"interrupted-{index}",{later},"operations":[{{"type":"payment","destination":"{destination}","asset":"native","amount":"1"}}]}}"#
+            ) + "\n"
+        })
+        .collect();
+    let file = files.write("rows.ndjson", rows);
+    let results = files.path("results.ndjson");
+    let output = argument(&results);
+    let submit = ["intents", "submit", &file, "--concurrency", "1", "--output"];
+    let mut first = Process::spawn(
+        &[&submit[..], &[&output]].concat(),
+        &[("SUBMITTER_API_URL", &dev.api)],
+    );
+    let lines = || std::fs::read_to_string(&results).map_or(0, |text| text.lines().count());
+    let begun = Instant::now();
+    while lines() < 20 {
+        assert!(begun.elapsed() < PATIENCE, "{}", first.log());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    first.signal(Signal::INT);
+    assert_eq!(first.wait(PATIENCE).code(), Some(1), "{}", first.log());
+    let posted = lines();
+    assert!((20..400).contains(&posted), "{posted}");
+    let expected = format!(
+        "error: of 400 rows {} not posted: interrupted; the same command goes on where this one ended",
+        400 - posted
+    );
+    assert!(first.log().contains(&expected), "{}", first.log());
+    let report = at(&dev.api, &["submit", &file, "--json"]).fine().json();
+    let posted = posted as u64;
+    assert_eq!(counts(&report), [400 - posted, posted, 0, 0, 0]);
 }
 
 #[tokio::test]

@@ -309,7 +309,7 @@ impl Api {
         bytes: &[u8],
     ) -> CallError {
         let api = self.name().to_owned();
-        match serde_json::from_slice::<Problem>(bytes) {
+        match serde_json::from_slice::<Box<Problem>>(bytes) {
             Err(_) => self.strange(status, "no problem document"),
             Ok(problem) if status == StatusCode::UNAUTHORIZED => CallError::Key { api, problem },
             Ok(problem) => CallError::Problem {

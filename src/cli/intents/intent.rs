@@ -106,7 +106,7 @@ pub fn text(value: &Value, pointer: &str) -> String {
 /// One intent, a field a line; what it does not have is left out.
 pub fn details(intent: &Value) -> Table {
     let mut rows = Vec::new();
-    for name in ["id", "workflow_id", "method", "status", "tag", "source"] {
+    for name in ["workflow_id", "method", "status", "tag", "source"] {
         rows.push((name.to_owned(), text(intent, &format!("/{name}"))));
     }
     let none = Vec::new();
@@ -151,7 +151,7 @@ pub fn details(intent: &Value) -> Table {
     for name in ["next_action_at", "created_at", "updated_at", "finished_at"] {
         rows.push((name.to_owned(), text(intent, &format!("/{name}"))));
     }
-    let mut table = output::table(&["", ""]);
+    let mut table = output::table(&["intent", &text(intent, "/id")]);
     for (name, value) in rows.into_iter().filter(|(_, value)| !value.is_empty()) {
         table.add_row([name, value]);
     }

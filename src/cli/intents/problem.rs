@@ -102,7 +102,7 @@ pub enum CallError {
         /// Who was asked.
         api: String,
         /// Its answer.
-        problem: Problem,
+        problem: Box<Problem>,
     },
     /// Another problem.
     #[error("{problem} ({} {})", .status.as_u16(), .problem.code())]
@@ -112,7 +112,7 @@ pub enum CallError {
         /// After which it may be asked again.
         retry_after: Option<Duration>,
         /// Its answer.
-        problem: Problem,
+        problem: Box<Problem>,
     },
     /// Not an answer of this API.
     #[error("{api} answers {} and {what}: is that the API of a stellar-submitter?", .status.as_u16())]

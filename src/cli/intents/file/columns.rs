@@ -43,6 +43,12 @@ pub struct CsvRows {
     ends_open: bool,
 }
 
+/// One row as it stands in the file.
+struct Record {
+    line: u64,
+    fields: Vec<Vec<u8>>,
+}
+
 /// A file of which only so many bytes may be read until more are allowed: without a bound, one quote that is not closed
 /// would read the whole of it into memory.
 #[derive(Debug)]
@@ -90,14 +96,14 @@ impl CsvRows {
         };
         let head = match rows.record()? {
             None => return Err(FileError::Header(format!("is empty: {}", names()))),
-            Some((_, head)) => head,
+            Some(head) => head,
         };
-        rows.columns = columns(&head).map_err(FileError::Header)?;
+        rows.columns = columns(&head.fields).map_err(FileError::Header)?;
         Ok(rows)
     }
 
-    /// The next record and the line where it begins.
-    fn record(&mut self) -> Result<Option<(u64, Vec<Vec<u8>>)>, FileError> {
+    /// The next record that has anything in it.
+    fn record(&mut self) -> Result<Option<Record>, FileError> {
         loop {
             self.reader.get_mut().left = MAX_ROW_BYTES;
             let before = self.reader.position().line();
@@ -114,7 +120,7 @@ impl CsvRows {
             }
             let blank = fields.iter().all(|field| field.trim_ascii().is_empty());
             if !blank {
-                return Ok(Some((line, fields)));
+                return Ok(Some(Record { line, fields }));
             }
         }
     }
@@ -146,15 +152,16 @@ impl CsvRows {
 
     /// The next row.
     pub fn next(&mut self) -> Option<Result<Result<Row, BadRow>, FileError>> {
-        let (line, fields) = match self.record() {
+        let record = match self.record() {
             Err(error) => return Some(Err(error)),
             Ok(None) => return None,
             Ok(Some(record)) => record,
         };
-        Some(Ok(self.row(line, &fields)))
+        Some(Ok(self.row(&record)))
     }
 
-    fn row(&self, line: u64, fields: &[Vec<u8>]) -> Result<Row, BadRow> {
+    fn row(&self, record: &Record) -> Result<Row, BadRow> {
+        let Record { line, ref fields } = *record;
         if fields.len() != self.columns.len() {
             return Err(BadRow::whole(
                 line,

@@ -120,8 +120,8 @@ impl From<Intent> for Accepted {
     }
 }
 
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
+impl From<Box<Problem>> for Refusal {
+    fn from(problem: Box<Problem>) -> Self {
         Self {
             code: problem.code().to_owned(),
             detail: problem.to_string(),
