@@ -77,12 +77,7 @@ impl Daemon {
         let api_address = listener.local_addr()?;
         let store = connect(config).await?;
         store.migrate().await?;
-        store.check_network(&passphrase).await.with_context(|| {
-            format!(
-                "network.passphrase ({})",
-                config::variable("network.passphrase")
-            )
-        })?;
+        store.tie_to_network(&passphrase).await?;
         if let Some(key) = &config.api.bootstrap_key {
             let scopes = ["intents:read", "intents:write", "admin"];
             store

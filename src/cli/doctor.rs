@@ -64,7 +64,7 @@ async fn database(config: &Config) -> Result<String, String> {
         .network_passphrase()
         .map_err(|error| error.to_string())?;
     store
-        .check_network(passphrase)
+        .tie_to_network(passphrase)
         .await
         .map_err(|error| error.to_string())?;
     Ok("reached, and its schema is up to date".to_owned())

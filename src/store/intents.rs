@@ -186,30 +186,22 @@ impl Store {
     pub async fn cancel(&self, tenant: &str, id: Uuid) -> Result<Change, StoreError> {
         let outcome: Option<(String, bool)> = sqlx::query_as(
             "with before as (
-               select id, status, owner, cancel_requested,
-                 -- Without an open attempt nothing can land, unless an earlier life of ours has sent it: that is known
-                 -- only once an engine runs and has explained the chain.
-                 owner is not null or tag is null
-                 or not exists (select from submitter.workers where lease_until > now())
-                 or exists (select from submitter.network where quarantine_until is not null)
-                 or exists (select from submitter.landings l where l.tag = i.tag) as unsure
-               from submitter.intents i where tenant = $1 and id = $2 for update),
+               select id, status, owner, cancel_requested from submitter.intents where tenant = $1 and id = $2 for update),
              -- A second wish to cancel changes nothing and tells nobody anything.
              done as (
                update submitter.intents i set
-                 status = case when not b.unsure then 'canceled' when b.owner is null then 'queued' else i.status end,
-                 reason = case when not b.unsure then $3 else i.reason end,
-                 finished_at = case when not b.unsure then now() end,
-                 cancel_requested = true, updated_at = now(),
-                 due_at = case when not b.unsure then null when b.owner is null then now() else i.due_at end
+                 status = case when b.owner is null then 'canceled' else i.status end,
+                 reason = case when b.owner is null then $3 else i.reason end,
+                 finished_at = case when b.owner is null then now() end,
+                 cancel_requested = true, updated_at = now(), due_at = case when b.owner is null then null else i.due_at end
                from before b
                where i.id = b.id and b.status in ('queued', 'parked', 'in_flight')
-                 and (not b.unsure or not b.cancel_requested)
-               returning i.id, i.tenant, i.finished_at),
+                 and (b.owner is null or not b.cancel_requested)
+               returning i.id, i.tenant, i.owner),
              noted as (
                insert into submitter.events (tenant, intent_id, kind, data)
-               select tenant, id, case when finished_at is null then 'intent.cancel_requested' else 'intent.canceled' end, '{}' from done)
-             select b.status, b.unsure from before b",
+               select tenant, id, case when owner is null then 'intent.canceled' else 'intent.cancel_requested' end, '{}' from done)
+             select b.status, b.owner is not null from before b",
         )
         .bind(tenant)
         .bind(id)
@@ -218,11 +210,9 @@ impl Store {
         .await?;
         Ok(match outcome {
             None => Change::Missing,
-            Some((status, _)) if !matches!(status.as_str(), "queued" | "parked" | "in_flight") => {
-                Change::NotAllowed
-            }
-            Some((_, true)) => Change::Pending,
-            Some((_, false)) => Change::Done,
+            Some((status, true)) if status == "in_flight" || status == "parked" => Change::Pending,
+            Some((status, false)) if status == "queued" || status == "parked" => Change::Done,
+            Some(_) => Change::NotAllowed,
         })
     }
 

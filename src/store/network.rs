@@ -50,24 +50,6 @@ impl Store {
         }
     }
 
-    /// Checks that the records, if they are tied to a network, are tied to this one.
-    ///
-    /// # Errors
-    /// [`StoreError::OtherNetwork`].
-    pub async fn check_network(&self, passphrase: &str) -> Result<(), StoreError> {
-        let recorded: Option<(String,)> =
-            sqlx::query_as("select passphrase from submitter.network")
-                .fetch_optional(&self.pool)
-                .await?;
-        match recorded {
-            Some((recorded,)) if recorded != passphrase => Err(StoreError::OtherNetwork {
-                recorded,
-                configured: passphrase.to_owned(),
-            }),
-            Some(_) | None => Ok(()),
-        }
-    }
-
     /// Moves the anchor forward.
     ///
     /// # Errors

@@ -24,8 +24,6 @@ pub struct Claimed {
     pub attempt_count: i32,
     /// How often it was parked.
     pub parked_times: i32,
-    /// Whether somebody canceled it when it was not yet known whether it had landed.
-    pub cancel_requested: bool,
     /// The channel; empty for a presigned transaction, which brings its own.
     pub channel: String,
     /// The channel's newest consumed sequence number.
@@ -94,14 +92,13 @@ impl Store {
                  select i.id, i.due_at, i.seq from submitter.intents i
                  where i.status = 'queued' and i.due_at <= greatest($3, now()) and i.lane = $4
                    and i.request is not null and not i.presigned
-                   and (i.valid_until is null or i.valid_until >= $3
-                        or exists (select from submitter.landings l where l.tag = i.tag))
+                   and (i.valid_until is null or i.valid_until >= $3)
                    and (i.ordering_key is null or not exists (
                      select from submitter.intents e where e.tenant = i.tenant and e.ordering_key = i.ordering_key
                        and e.finished_at is null and e.seq < i.seq))
                  order by i.due_at, i.seq limit (select count(*) from idle)
                  for update of i skip locked) d)
-             select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, i.cancel_requested, idle.account as channel, idle.sequence,
+             select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, idle.account as channel, idle.sequence,
                     array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings,
                     false as on_our_channel
              from due join idle using (n) join submitter.intents i on i.id = due.id",
@@ -132,13 +129,12 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         hold_lease(&mut tx, worker).await?;
         let claimed = sqlx::query_as(
-            "select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, i.cancel_requested, '' as channel, 0::bigint as sequence,
+            "select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, '' as channel, 0::bigint as sequence,
                     array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings,
                     exists (select from submitter.channels c where c.account = i.source) as on_our_channel
              from submitter.intents i
              where i.status = 'queued' and i.presigned and i.due_at <= greatest($1, now()) and i.request is not null
-               and (i.valid_until is null or i.valid_until >= $1
-                    or exists (select from submitter.landings l where l.tag = i.tag))
+               and (i.valid_until is null or i.valid_until >= $1)
                and not exists (select from submitter.attempts a where a.channel = i.source and a.ended_at is null)
                and not exists (
                  select from submitter.intents e where e.presigned and e.status = 'queued' and e.source = i.source and e.seq < i.seq)
@@ -241,25 +237,6 @@ impl Store {
         Ok(())
     }
 
-    /// Ends an intent as canceled that has no open attempt and has not landed.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn cancel_queued(&self, id: Uuid) -> Result<(), StoreError> {
-        sqlx::query(
-            "with done as (
-               update submitter.intents set status = 'canceled', reason = $2, finished_at = now(), updated_at = now(), due_at = null
-               where id = $1 and status = 'queued' and owner is null returning id, tenant)
-             insert into submitter.events (tenant, intent_id, kind, data)
-             select tenant, id, 'intent.canceled', '{}' from done",
-        )
-        .bind(id)
-        .bind(sqlx::types::Json(Reason::canceled()))
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
     /// Parks an intent that has no open attempt, until a person looks.
     ///
     /// # Errors
@@ -286,9 +263,8 @@ impl Store {
     pub async fn expire(&self, now: ChainTime, limit: i64) -> Result<u64, StoreError> {
         let done = sqlx::query(
             "with over as (
-               select id from submitter.intents i
+               select id from submitter.intents
                where status in ('queued', 'parked') and owner is null and valid_until < $1
-                 and not exists (select from submitter.landings l where l.tag = i.tag)
                order by valid_until limit $2 for update skip locked),
              done as (
                update submitter.intents i set status = 'expired', finished_at = now(), updated_at = now(), due_at = null,

@@ -23,7 +23,7 @@ use crate::domain::intent::Accounts;
 use crate::domain::observation::{FeeStats, LedgerHeader, LookUp, Unknown};
 use crate::domain::primitives::{AccountId, NetworkId, Sequence};
 use crate::domain::transition::{Evidence, Pace};
-use crate::horizon::{Horizon, NetworkError};
+use crate::horizon::Horizon;
 use crate::signer::Keyring;
 use crate::store::attempts::NewSubmission;
 use crate::store::{Store, StoreError};
@@ -43,9 +43,6 @@ pub enum EngineError {
     /// The records.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A Horizon serves another network than the one that is configured.
-    #[error(transparent)]
-    Network(#[from] NetworkError),
 }
 
 /// What reaches the engine.

@@ -36,8 +36,6 @@ enum Turned {
     Fail(Reason),
     /// A person must look.
     Park(Reason),
-    /// Somebody canceled it, and it has not landed.
-    Canceled,
     /// There is no key for its channel here.
     BadChannel,
     /// There is not enough time left on the chain's clock; it will expire.
@@ -176,7 +174,6 @@ impl Engine {
             }
             Turned::Fail(reason) => self.store.fail_queued(id, &reason).await,
             Turned::Park(reason) => self.store.park_queued(id, &reason).await,
-            Turned::Canceled => self.store.cancel_queued(id).await,
             // Another daemon may have made the channel: its key is derived now, or it is paused.
             Turned::BadChannel => self.derive_keys().await,
             Turned::Late => Ok(()),
@@ -193,9 +190,6 @@ impl Engine {
         let key = request.key(&claimed.tenant);
         if let Some(turned) = self.landed_before(claimed, &request, &key) {
             return Err(turned);
-        }
-        if claimed.cancel_requested {
-            return Err(Turned::Canceled);
         }
         let number = u32::try_from(claimed.attempt_count).unwrap_or(0) + 1;
         let parked = u32::try_from(claimed.parked_times).unwrap_or(0);

@@ -134,11 +134,6 @@ impl Server {
         capture_logs();
         let database = database().await;
         let store = Store::connect(&database.url, 8).await.unwrap();
-        // An engine that has explained the chain: without one, nothing is canceled at once.
-        store
-            .begin_lease(Uuid::now_v7(), "test", 3600.0)
-            .await
-            .unwrap();
         for (tenant, key) in [("acme", ACME), ("zenith", ZENITH)] {
             store
                 .add_api_key(Uuid::now_v7(), tenant, "test", key, &ALL_SCOPES)

@@ -15,7 +15,6 @@ use crate::domain::attempt::{Head, Progress, Snapshot, Terms};
 use crate::domain::fee::FeeCap;
 use crate::domain::intent::{self, Request};
 use crate::domain::observation::LedgerHeader;
-use crate::horizon::NetworkError;
 use crate::store::StoreError;
 use crate::store::attempts::BumpRow;
 use crate::store::network::Anchor;
@@ -63,14 +62,6 @@ impl Engine {
     }
 
     async fn try_start(&mut self) -> Result<(), Start> {
-        // Before anything is tied to a network that Horizon does not serve.
-        match self.horizon.any().check_network().await {
-            Ok(_) => {}
-            Err(error @ NetworkError::Other { .. }) => return Err(Start::Fatal(error.into())),
-            Err(error @ NetworkError::Unknown { .. }) => {
-                return Err(Start::Wait(error.to_string()));
-            }
-        }
         let anchor = match self.store.tie_to_network(&self.passphrase).await {
             Ok(anchor) => anchor,
             Err(error @ StoreError::OtherNetwork { .. }) => return Err(Start::Fatal(error.into())),
@@ -101,6 +92,13 @@ impl Engine {
     async fn newest_ledger(&self, anchor: Option<Anchor>) -> Result<LedgerHeader, Start> {
         let endpoint = self.horizon.any();
         let wait = |detail: String| Start::Wait(format!("Horizon {}: {detail}", endpoint.name()));
+        match endpoint.check_network().await {
+            Ok(_) => {}
+            Err(error @ crate::horizon::NetworkError::Other { .. }) => {
+                return Err(Start::Halt(error.to_string()));
+            }
+            Err(error) => return Err(Start::Wait(error.to_string())),
+        }
         let newest = endpoint
             .latest_ledger()
             .await
