@@ -113,7 +113,7 @@ impl Daemon {
                 status: status.clone(),
                 clock: Arc::new(SystemClock),
             }),
-            render_metrics: match options.metrics {
+            render_metrics: match options.metrics.clone() {
                 Some(handle) => Arc::new(move || handle.render()),
                 None => Arc::new(String::new),
             },
@@ -122,7 +122,7 @@ impl Daemon {
         let others = vec![
             tokio::spawn(listen(store.clone(), waker, stopped.clone())),
             tokio::spawn(purge(store.clone(), stopped.clone())),
-            tokio::spawn(gauges(store.clone(), stopped)),
+            tokio::spawn(gauges(store.clone(), options.metrics.clone(), stopped)),
         ];
         tracing::info!(api = %api_address, "the daemon runs");
         Ok(Self {

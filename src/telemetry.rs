@@ -1,5 +1,7 @@
 //! Logs and metrics, set up once for the process.
 
+use std::io::IsTerminal as _;
+
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
@@ -49,6 +51,7 @@ pub fn parse_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
 pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(parse_filter(filter)?)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => lines.finish().try_init()?,

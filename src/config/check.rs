@@ -258,15 +258,12 @@ impl Checks {
         }
         let key = "api.idempotency_ttl_hours";
         let hours: u64 = self.number(key, given.idempotency_ttl_hours, 1..=8760);
-        let key = "api.bulk_max_body_bytes";
         ApiConfig {
             listen: listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
             bootstrap_key,
             idempotency_key_required: given.idempotency_key_required,
             idempotency_ttl: Duration::from_secs(hours * SECONDS_AN_HOUR),
             max_body_bytes: self.number("api.max_body_bytes", given.max_body_bytes, BODY_BYTES),
-            bulk_max_body_bytes: self.number(key, given.bulk_max_body_bytes, BODY_BYTES),
-            max_wait: self.seconds("api.max_wait_seconds", given.max_wait_seconds, 0..=60),
         }
     }
 

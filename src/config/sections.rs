@@ -191,10 +191,6 @@ pub struct ApiConfig {
     pub idempotency_ttl: Duration,
     /// The largest body of one request, in bytes.
     pub max_body_bytes: usize,
-    /// The largest body of a bulk request, in bytes.
-    pub bulk_max_body_bytes: usize,
-    /// The longest `Prefer: wait`.
-    pub max_wait: Duration,
 }
 
 /// `[log]`.

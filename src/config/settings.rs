@@ -93,8 +93,6 @@ pub struct Api {
     pub idempotency_key_required: bool,
     pub idempotency_ttl_hours: i64,
     pub max_body_bytes: i64,
-    pub bulk_max_body_bytes: i64,
-    pub max_wait_seconds: i64,
 }
 
 #[derive(Deserialize)]

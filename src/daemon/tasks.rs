@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
 use crate::api;
@@ -72,7 +73,11 @@ pub(super) async fn purge(store: Store, stopped: watch::Receiver<bool>) {
 }
 
 /// Counts what is open, for metrics.
-pub(super) async fn gauges(store: Store, stopped: watch::Receiver<bool>) {
+pub(super) async fn gauges(
+    store: Store,
+    metrics: Option<PrometheusHandle>,
+    stopped: watch::Receiver<bool>,
+) {
     let mut ticks = tokio::time::interval(GAUGES_EVERY);
     let stop = until(stopped);
     tokio::pin!(stop);
@@ -80,6 +85,10 @@ pub(super) async fn gauges(store: Store, stopped: watch::Receiver<bool>) {
         tokio::select! {
             _ = ticks.tick() => {}
             () = &mut stop => return,
+        }
+        // Without it histograms grow while nobody reads them.
+        if let Some(metrics) = &metrics {
+            metrics.run_upkeep();
         }
         if let Ok(counts) = store.open_counts().await {
             for (status, count) in counts {

@@ -74,6 +74,10 @@ impl Status {
             return;
         }
         match &phase {
+            // The same reason at a later ledger is no news.
+            Phase::Starting(what) if is_like(&before, what) => {
+                tracing::debug!(waiting_for = %what, "the engine is not ready yet");
+            }
             Phase::Starting(what) => {
                 tracing::info!(waiting_for = %what, "the engine is not ready yet")
             }
@@ -93,4 +97,10 @@ impl Status {
         self.write(|inner| inner.in_flight = count);
         metrics::gauge!("submitter_in_flight").set(count as f64);
     }
+}
+
+/// Whether a phase before had the same reason, but for its numbers.
+fn is_like(before: &Phase, what: &str) -> bool {
+    let words = |text: &str| text.replace(|letter: char| letter.is_ascii_digit(), "");
+    matches!(before, Phase::Starting(other) if words(other) == words(what))
 }
