@@ -195,6 +195,11 @@ fn a_missing_account_is_believed_when_it_is_seen_twice_and_the_hash_is_absent() 
         head(second + 1),
     );
     assert_eq!(next(&snapshot, head(second + 1)), Action::Prove);
+    // Nor does a second sight by a Horizon that lags: its state is not ten ledgers after the first.
+    let mut lagging = snapshot.clone();
+    let early = proof(seen(first + 9, None));
+    let transition = take(&mut lagging, early, head(second + 1));
+    assert_eq!(transition, Transition::Learned);
     let settlement = settle(
         &mut snapshot,
         proof(seen(second + 1, None)),
