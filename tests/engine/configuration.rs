@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::world::{CHANNEL_SEED, Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, payment};
+use crate::world::{
+    CHANNEL_SEED, Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, payment,
+};
 
 /// How long a refusal may take: a database that does not answer is waited for.
 const REFUSAL: Duration = Duration::from_secs(30);
