@@ -11,9 +11,31 @@ create table submitter.network (
     history_cursor bigint not null default 0,
     -- Nothing is signed before this ledger: envelopes of an earlier life of ours may still land.
     quarantine_until bigint,
+    -- Where these records were last at home: see database_identity.
+    database      text not null,
+    -- Whether everything of ours on the chain is explained by them. Until then nothing is signed, and nothing is ended as
+    -- if it had never landed.
+    explained     boolean not null default false,
     updated_at    timestamptz not null default now(),
     check ((anchor_ledger is null) = (anchor_hash is null))
 );
+
+-- Tells this database from the one that its records may have been copied from: a restored backup, a replica that took
+-- over. Records that wake up elsewhere may lack the last of what they knew.
+create function submitter.database_identity() returns text language plpgsql stable as $$
+begin
+    return (select system_identifier from pg_control_system())
+        || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
+        || '/' || (select oid from pg_database where datname = current_database());
+exception when insufficient_privilege then
+    -- Where a host keeps these to itself, a copy on the same server still has a number of its own.
+    return (select oid from pg_database where datname = current_database())::text;
+end $$;
+
+create function submitter.is_explained() returns boolean language sql stable as $$
+    select coalesce((select explained and quarantine_until is null and database = submitter.database_identity()
+                     from submitter.network), false)
+$$;
 
 -- Daemons. A row is one life of one process: a lease that ended is never renewed, the process starts as another.
 create table submitter.workers (
@@ -75,6 +97,8 @@ create index intents_due on submitter.intents (due_at, seq) where status = 'queu
 create index intents_unread on submitter.intents (seq) where status = 'queued' and request is null;
 create index intents_parked on submitter.intents (due_at) where status = 'parked' and owner is null;
 create index intents_owned on submitter.intents (owner) where owner is not null;
+create index intents_unwanted on submitter.intents (id)
+    where cancel_requested and owner is null and finished_at is null;
 create index intents_expiring on submitter.intents (valid_until)
     where status in ('queued', 'parked') and valid_until is not null;
 create index intents_ordered on submitter.intents (tenant, ordering_key, seq)
@@ -268,8 +292,12 @@ begin
     v_id := encode(set_bit(set_bit(overlay(uuid_send(v_id)
         placing substring(int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
         from 1 for 6), 52, 1), 53, 1), 'hex')::uuid;
-    insert into submitter.intents (id, tenant, workflow_id, method, enqueued)
-    values (v_id, p_tenant, p_workflow_id, v_method, p_body || jsonb_build_object('workflow_id', p_workflow_id, 'method', v_method))
+    insert into submitter.intents (id, tenant, workflow_id, method, ordering_key, enqueued)
+    values (v_id, p_tenant, p_workflow_id, v_method,
+        -- Its place in the order is taken at once, not when the daemon reads it.
+        case when jsonb_typeof(p_body -> 'ordering_key') = 'string' and char_length(p_body ->> 'ordering_key') <= 255
+            then p_body ->> 'ordering_key' end,
+        p_body || jsonb_build_object('workflow_id', p_workflow_id, 'method', v_method))
     on conflict (tenant, workflow_id, method) do nothing;
     if not found then
         select id, enqueued into v_existing from submitter.intents

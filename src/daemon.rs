@@ -20,6 +20,7 @@ use crate::api;
 use crate::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::domain::primitives::NetworkId;
+use crate::horizon::{Horizon, NetworkError};
 use crate::store::Store;
 use crate::worker::{self, Engine, Status};
 use readiness::Readiness;
@@ -29,6 +30,8 @@ pub use wiring::{connect, engine_settings, horizon, keyring};
 
 /// How long the API may take to answer what it has begun, beyond the engine's own drain.
 const API_DRAIN: Duration = Duration::from_secs(10);
+/// How long a Horizon may take at the start to say which network it serves.
+const NETWORK_PATIENCE: Duration = Duration::from_secs(3);
 /// The tenant of keys that are configured and not made.
 const DEFAULT_TENANT: &str = "default";
 
@@ -55,6 +58,18 @@ pub struct Daemon {
     others: Vec<JoinHandle<()>>,
 }
 
+/// Refuses a Horizon of another network. One that does not answer is waited for later, by the engine.
+async fn check_network(horizon: &Horizon) -> anyhow::Result<()> {
+    let asked = horizon.any().check_network();
+    match tokio::time::timeout(NETWORK_PATIENCE, asked).await {
+        Ok(Err(error @ NetworkError::Other { .. })) => {
+            let variable = config::variable("network.passphrase");
+            Err(anyhow::anyhow!("network.passphrase ({variable}): {error}"))
+        }
+        Ok(Ok(_) | Err(NetworkError::Unknown { .. })) | Err(_) => Ok(()),
+    }
+}
+
 impl Daemon {
     /// Starts everything: migrates, stores the bootstrap key, serves the API, runs the engine.
     ///
@@ -75,9 +90,13 @@ impl Daemon {
                 )
             })?;
         let api_address = listener.local_addr()?;
+        // A wrong network is told before anything is stored.
+        check_network(&horizon).await?;
         let store = connect(config).await?;
         store.migrate().await?;
-        store.tie_to_network(&passphrase).await?;
+        store.may_be_of(&passphrase).await?;
+        // Before the first request: what these records do not know must not be decided by them.
+        store.note_database().await?;
         if let Some(key) = &config.api.bootstrap_key {
             let scopes = ["intents:read", "intents:write", "admin"];
             store

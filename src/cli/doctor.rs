@@ -64,7 +64,7 @@ async fn database(config: &Config) -> Result<String, String> {
         .network_passphrase()
         .map_err(|error| error.to_string())?;
     store
-        .tie_to_network(passphrase)
+        .may_be_of(passphrase)
         .await
         .map_err(|error| error.to_string())?;
     Ok("reached, and its schema is up to date".to_owned())

@@ -51,7 +51,8 @@ impl Store {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
-    /// Puts an account on record as a channel, unless it is; its sequence number is as seen on the chain.
+    /// Puts an account on record as a channel, unless it is, or its index is another's (another seed made that one); its
+    /// sequence number is as seen on the chain.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -64,7 +65,7 @@ impl Store {
         sqlx::query(
             "insert into submitter.channels (account, kind, sep5_index, sequence)
              values ($1, case when $2::int is null then 'source' else 'channel' end, $2, $3)
-             on conflict (account) do nothing",
+             on conflict do nothing",
         )
         .bind(account.to_string())
         .bind(sep5_index)

@@ -179,29 +179,35 @@ impl Store {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
-    /// Cancels: at once where no attempt is open, else by asking the daemon to send no more.
+    /// Cancels: at once where no attempt is open and everything of ours on the chain is explained, else by asking the daemon
+    /// to send no more, and to end it once it is known that it has not landed.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn cancel(&self, tenant: &str, id: Uuid) -> Result<Change, StoreError> {
         let outcome: Option<(String, bool)> = sqlx::query_as(
             "with before as (
-               select id, status, owner, cancel_requested from submitter.intents where tenant = $1 and id = $2 for update),
+               select id, status, owner, cancel_requested,
+                 owner is null and submitter.is_explained() and case when tag is null
+                   then not exists (select from submitter.landings)
+                   else not exists (select from submitter.landings l where l.tag = intents.tag) end as known
+               from submitter.intents where tenant = $1 and id = $2 for update),
              -- A second wish to cancel changes nothing and tells nobody anything.
              done as (
                update submitter.intents i set
-                 status = case when b.owner is null then 'canceled' else i.status end,
-                 reason = case when b.owner is null then $3 else i.reason end,
-                 finished_at = case when b.owner is null then now() end,
-                 cancel_requested = true, updated_at = now(), due_at = case when b.owner is null then null else i.due_at end
+                 status = case when b.known then 'canceled' when b.owner is null then 'queued' else i.status end,
+                 reason = case when b.known then $3 when b.owner is null then null else i.reason end,
+                 finished_at = case when b.known then now() end,
+                 cancel_requested = true, updated_at = now(),
+                 due_at = case when b.known then null when b.owner is null then now() else i.due_at end
                from before b
                where i.id = b.id and b.status in ('queued', 'parked', 'in_flight')
-                 and (b.owner is null or not b.cancel_requested)
-               returning i.id, i.tenant, i.owner),
+                 and (b.known or not b.cancel_requested)
+               returning i.id, i.tenant, b.known),
              noted as (
                insert into submitter.events (tenant, intent_id, kind, data)
-               select tenant, id, case when owner is null then 'intent.canceled' else 'intent.cancel_requested' end, '{}' from done)
-             select b.status, b.owner is not null from before b",
+               select tenant, id, case when known then 'intent.canceled' else 'intent.cancel_requested' end, '{}' from done)
+             select b.status, not b.known from before b",
         )
         .bind(tenant)
         .bind(id)
@@ -210,9 +216,11 @@ impl Store {
         .await?;
         Ok(match outcome {
             None => Change::Missing,
-            Some((status, true)) if status == "in_flight" || status == "parked" => Change::Pending,
-            Some((status, false)) if status == "queued" || status == "parked" => Change::Done,
-            Some(_) => Change::NotAllowed,
+            Some((status, _)) if !matches!(status.as_str(), "queued" | "parked" | "in_flight") => {
+                Change::NotAllowed
+            }
+            Some((_, true)) => Change::Pending,
+            Some((_, false)) => Change::Done,
         })
     }
 

@@ -17,6 +17,8 @@ pub struct HistoryMark {
     pub cursor: i64,
     /// Nothing is signed before this ledger.
     pub quarantine_until: Option<LedgerSeq>,
+    /// Everything of ours on the chain is explained.
+    pub explained: bool,
 }
 
 impl Store {
@@ -25,16 +27,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn history_mark(&self) -> Result<HistoryMark, StoreError> {
-        let (cursor, until): (i64, Option<i64>) =
-            sqlx::query_as("select history_cursor, quarantine_until from submitter.network")
-                .fetch_one(&self.pool)
-                .await?;
+        let (cursor, until, explained): (i64, Option<i64>, bool) = sqlx::query_as(
+            "select history_cursor, quarantine_until, explained from submitter.network",
+        )
+        .fetch_one(&self.pool)
+        .await?;
         let quarantine_until = until
             .map(|until| super::ledger("network", until))
             .transpose()?;
         Ok(HistoryMark {
             cursor,
             quarantine_until,
+            explained,
         })
     }
 

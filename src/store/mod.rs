@@ -12,6 +12,7 @@ pub mod leases;
 pub mod network;
 pub mod prepare;
 pub mod settle;
+pub mod waiting;
 
 use std::time::Duration;
 
@@ -43,6 +44,11 @@ pub enum StoreError {
     /// A worker's lease has ended; somebody else has its work.
     #[error("the lease of worker {0} has ended")]
     LeaseLost(uuid::Uuid),
+    /// The records are not where they were: restored from a backup, or failed over to a replica.
+    #[error(
+        "the database is not the one that it was (restored, or failed over): what it may lack must be explained first"
+    )]
+    Moved,
     /// A row that cannot be: it was written by something else.
     #[error("a row of {table} cannot be read: {what}")]
     Corrupt {

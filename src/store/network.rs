@@ -1,8 +1,24 @@
 //! Which chain the records are about.
 
+use sqlx::Connection as _;
+
 use super::{Store, StoreError, bytes32, ledger, to_timestamp, unsigned};
 use crate::domain::observation::LedgerHeader;
 use crate::domain::primitives::{ChainTime, LedgerSeq};
+
+/// The advisory lock of who explains the chain ("explain" in ASCII).
+const EXPLAINING: i64 = 0x0065_7870_6c61_696e;
+
+/// The right to explain the chain. It ends with its connection, however that ends.
+pub struct Explaining(sqlx::PgConnection);
+
+impl Explaining {
+    /// Gives it back.
+    pub async fn end(self) {
+        // Should that fail, the server ends it a little later.
+        let _ = self.0.close().await;
+    }
+}
 
 /// A ledger that was seen on the chain: if it is not there any more, the chain is another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +40,8 @@ impl Store {
         type Row = (String, Option<i64>, Option<Vec<u8>>, Option<i64>);
         let (recorded, anchor, hash, closed_at): Row = sqlx::query_as(
             "with tied as (
-               insert into submitter.network (passphrase) values ($1) on conflict (one) do nothing
+               insert into submitter.network (passphrase, database) values ($1, submitter.database_identity())
+               on conflict (one) do nothing
                returning passphrase, anchor_ledger, anchor_hash, anchor_closed_at)
              select passphrase, anchor_ledger, anchor_hash, extract(epoch from anchor_closed_at)::bigint from tied
              union all
@@ -48,6 +65,66 @@ impl Store {
             })),
             _ => Ok(None),
         }
+    }
+
+    /// Checks that the records may be about a network: they are, or they are about none yet.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherNetwork`].
+    pub async fn may_be_of(&self, passphrase: &str) -> Result<(), StoreError> {
+        let recorded: Option<(String,)> =
+            sqlx::query_as("select passphrase from submitter.network")
+                .fetch_optional(&self.pool)
+                .await?;
+        match recorded {
+            Some((recorded,)) if recorded != passphrase => Err(StoreError::OtherNetwork {
+                recorded,
+                configured: passphrase.to_owned(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Notes where the records are at home now. Returns whether they were elsewhere before: then they may lack what they
+    /// once knew, and count as not explained.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_database(&self) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "update submitter.network set database = submitter.database_identity(), explained = false, updated_at = now()
+             where database <> submitter.database_identity()",
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Notes that everything of ours on the chain is explained.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_explained(&self) -> Result<(), StoreError> {
+        sqlx::query(
+            "update submitter.network set explained = true, updated_at = now() where not explained",
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Takes the right to explain the chain, which one daemon has at a time; `None` where another has it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn begin_explaining(&self) -> Result<Option<Explaining>, StoreError> {
+        // A connection of its own: it is held for longer than a pool can spare one.
+        let mut connection = sqlx::PgConnection::connect_with(&self.pool.connect_options()).await?;
+        let (taken,): (bool,) = sqlx::query_as("select pg_try_advisory_lock($1)")
+            .bind(EXPLAINING)
+            .fetch_one(&mut connection)
+            .await?;
+        Ok(taken.then_some(Explaining(connection)))
     }
 
     /// Moves the anchor forward.

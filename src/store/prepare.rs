@@ -6,10 +6,9 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::accept::Lane;
-use super::{Store, StoreError, to_timestamp};
+use super::{Store, StoreError, bytes32, to_timestamp};
 use crate::domain::attempt::Attempt;
-use crate::domain::primitives::ChainTime;
-use crate::domain::reason::Reason;
+use crate::domain::primitives::{AccountId, ChainTime, Sequence, TxHash};
 
 /// An intent that is taken up, with the channel that it gets.
 #[derive(Clone, Debug, FromRow)]
@@ -67,7 +66,9 @@ impl Store {
     /// Pairs due intents of a lane with idle channels of a kind, at most `limit`, and holds them.
     ///
     /// `now` is the chain's time: what is over by it is left alone. What is due is decided by the later of it and the
-    /// database's clock, which only schedules: a transaction that comes early is refused and sent again. Of one ordering key only the oldest that is not final is taken.
+    /// database's clock, which only schedules: a transaction that comes early is refused and sent again.
+    /// Of one ordering key only the oldest that is not final is taken, and only while none is in flight: one whose
+    /// acceptance was committed late may be older than one that was taken before.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], or another [`StoreError`].
@@ -92,10 +93,12 @@ impl Store {
                  select i.id, i.due_at, i.seq from submitter.intents i
                  where i.status = 'queued' and i.due_at <= greatest($3, now()) and i.lane = $4
                    and i.request is not null and not i.presigned
-                   and (i.valid_until is null or i.valid_until >= $3)
+                   -- What has landed unknown to the records is taken up to be ended by that, whatever else is the matter.
+                   and ((not i.cancel_requested and coalesce(i.valid_until >= $3, true))
+                     or exists (select from submitter.landings l where l.tag = i.tag))
                    and (i.ordering_key is null or not exists (
                      select from submitter.intents e where e.tenant = i.tenant and e.ordering_key = i.ordering_key
-                       and e.finished_at is null and e.seq < i.seq))
+                       and e.finished_at is null and (e.seq < i.seq or e.owner is not null)))
                  order by i.due_at, i.seq limit (select count(*) from idle)
                  for update of i skip locked) d)
              select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, idle.account as channel, idle.sequence,
@@ -134,13 +137,14 @@ impl Store {
                     exists (select from submitter.channels c where c.account = i.source) as on_our_channel
              from submitter.intents i
              where i.status = 'queued' and i.presigned and i.due_at <= greatest($1, now()) and i.request is not null
-               and (i.valid_until is null or i.valid_until >= $1)
+               and ((not i.cancel_requested and coalesce(i.valid_until >= $1, true))
+                 or exists (select from submitter.landings l where l.tag = i.tag))
                and not exists (select from submitter.attempts a where a.channel = i.source and a.ended_at is null)
                and not exists (
                  select from submitter.intents e where e.presigned and e.status = 'queued' and e.source = i.source and e.seq < i.seq)
                and (i.ordering_key is null or not exists (
                  select from submitter.intents e where e.tenant = i.tenant and e.ordering_key = i.ordering_key
-                   and e.finished_at is null and e.seq < i.seq))
+                   and e.finished_at is null and (e.seq < i.seq or e.owner is not null)))
              order by i.due_at, i.seq limit $2 for update of i skip locked",
         )
         .bind(to_timestamp(now))
@@ -152,19 +156,6 @@ impl Store {
             worker,
             claimed,
         })
-    }
-
-    /// Whether an attempt has this inner hash already.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn is_attempted(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
-        let (known,): (bool,) =
-            sqlx::query_as("select exists (select from submitter.attempts where hash = $1)")
-                .bind(hash.to_vec())
-                .fetch_one(&self.pool)
-                .await?;
-        Ok(known)
     }
 
     /// Intents that were enqueued in SQL and not yet read, at most `limit`.
@@ -217,108 +208,53 @@ impl Store {
         .await?;
         Ok(())
     }
-
-    /// Ends an intent that has no open attempt as failed.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn fail_queued(&self, id: Uuid, reason: &Reason) -> Result<(), StoreError> {
-        sqlx::query(
-            "with done as (
-               update submitter.intents set status = 'failed', reason = $2, finished_at = now(), updated_at = now(), due_at = null
-               where id = $1 and status = 'queued' and owner is null returning id, tenant)
-             insert into submitter.events (tenant, intent_id, kind, data)
-             select tenant, id, 'intent.failed', jsonb_build_object('reason', $2::jsonb) from done",
-        )
-        .bind(id)
-        .bind(sqlx::types::Json(reason))
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Parks an intent that has no open attempt, until a person looks.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn park_queued(&self, id: Uuid, reason: &Reason) -> Result<(), StoreError> {
-        sqlx::query(
-            "with done as (
-               update submitter.intents set status = 'parked', reason = $2, updated_at = now(), due_at = null
-               where id = $1 and status = 'queued' and owner is null returning id, tenant)
-             insert into submitter.events (tenant, intent_id, kind, data)
-             select tenant, id, 'intent.parked', jsonb_build_object('reason', $2::jsonb) from done",
-        )
-        .bind(id)
-        .bind(sqlx::types::Json(reason))
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Ends intents whose time is over on the chain's clock and that have no open attempt; returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn expire(&self, now: ChainTime, limit: i64) -> Result<u64, StoreError> {
-        let done = sqlx::query(
-            "with over as (
-               select id from submitter.intents
-               where status in ('queued', 'parked') and owner is null and valid_until < $1
-               order by valid_until limit $2 for update skip locked),
-             done as (
-               update submitter.intents i set status = 'expired', finished_at = now(), updated_at = now(), due_at = null,
-                 reason = coalesce(i.reason, $3)
-               from over where i.id = over.id returning i.id, i.tenant)
-             insert into submitter.events (tenant, intent_id, kind, data)
-             select tenant, id, 'intent.expired', '{}' from done",
-        )
-        .bind(to_timestamp(now))
-        .bind(limit)
-        .bind(sqlx::types::Json(Reason::expired()))
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected())
-    }
-
-    /// Queues parked intents again whose time has come; returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn resume_parked(&self, limit: i64) -> Result<u64, StoreError> {
-        let done = sqlx::query(
-            "with due as (
-               select id from submitter.intents where status = 'parked' and owner is null and due_at <= now()
-               order by due_at limit $1 for update skip locked)
-             update submitter.intents i set status = 'queued', updated_at = now()
-             from due where i.id = due.id",
-        )
-        .bind(limit)
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected())
-    }
 }
 
-/// The lease is held while the claim lasts: nobody else can take it over in between.
+/// The lease is held while the claim lasts: nobody else can take it over in between. And nothing is signed by records that
+/// have moved: they may lack what was signed before.
 async fn hold_lease(
     tx: &mut sqlx::Transaction<'static, sqlx::Postgres>,
     worker: Uuid,
 ) -> Result<(), StoreError> {
-    let lease = sqlx::query(
-        "select 1 from submitter.workers where id = $1 and lease_until > now() for share",
+    let lease: Option<(bool,)> = sqlx::query_as(
+        "select exists (select from submitter.network where database = submitter.database_identity())
+         from submitter.workers where id = $1 and lease_until > now() for share of workers",
     )
     .bind(worker)
     .fetch_optional(&mut **tx)
     .await?;
-    if lease.is_some() {
-        Ok(())
-    } else {
-        Err(StoreError::LeaseLost(worker))
+    match lease {
+        Some((true,)) => Ok(()),
+        Some((false,)) => Err(StoreError::Moved),
+        None => Err(StoreError::LeaseLost(worker)),
     }
 }
 
 impl Claim {
+    /// The transaction on record that has this inner hash, or else one that has used this sequence number or still may.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn user_of(
+        &mut self,
+        hash: TxHash,
+        channel: AccountId,
+        sequence: Sequence,
+    ) -> Result<Option<TxHash>, StoreError> {
+        let user: Option<(Vec<u8>,)> = sqlx::query_as(
+            "select hash from submitter.attempts
+             where hash = $1 or (channel = $2 and sequence = $3 and death_proof is null)
+             order by hash <> $1 limit 1",
+        )
+        .bind(hash.0.to_vec())
+        .bind(channel.to_string())
+        .bind(sequence.0)
+        .fetch_optional(&mut *self.tx)
+        .await?;
+        user.map(|(hash,)| bytes32("attempts", &hash).map(TxHash))
+            .transpose()
+    }
+
     /// Puts the attempts on record and ends the claim. Claimed intents without an attempt stay queued.
     ///
     /// # Errors

@@ -131,7 +131,13 @@ impl Store {
                  $9::jsonb[], $10::float8[], $11::bigint[], $12::text[])
                as t (intent_id, number, attempt_state, landed, proof, status, reason, transaction, resume, sequence, lost)),
              mine as (
-               select r.*, i.tenant, a.channel from rows r
+               select r.*, i.tenant, a.channel,
+                 -- Two things outweigh what the attempt came to: a landing of this intent that the records did not know, by
+                 -- which it will be ended, and a wish to cancel that came in between.
+                 case when r.status <> 'succeeded' and exists (select from submitter.landings l where l.tag = i.tag) then 'queued'
+                      when i.cancel_requested and r.status in ('queued', 'parked') then 'canceled'
+                      else r.status end as outcome
+               from rows r
                join submitter.intents i on i.id = r.intent_id and i.owner = $1
                join submitter.attempts a on a.intent_id = r.intent_id and a.number = r.number and a.ended_at is null
                where exists (select from submitter.workers w where w.id = $1 and w.lease_until > now() for share)
@@ -148,14 +154,19 @@ impl Store {
                from mine m where c.account = m.channel and c.busy_with = m.intent_id),
              noted as (
                insert into submitter.events (tenant, intent_id, kind, data)
-               select m.tenant, m.intent_id, e.kind, e.data
+               select m.tenant, m.intent_id,
+                 case when m.outcome = m.status or e.kind not like 'intent.%' then e.kind
+                      when m.outcome = 'canceled' then 'intent.canceled' else 'intent.requeued' end,
+                 case when m.outcome = m.status or e.kind not like 'intent.%' then e.data else '{}' end
                from unnest($13::uuid[], $14::text[], $15::jsonb[]) with ordinality as e (intent_id, kind, data, n)
                join mine m on m.intent_id = e.intent_id order by e.n)
-             update submitter.intents i set status = m.status, owner = null, reason = m.reason,
-               transaction = m.transaction, updated_at = now(),
-               parked_times = i.parked_times + case when m.status = 'parked' then 1 else 0 end,
-               due_at = now() + make_interval(secs => m.resume),
-               finished_at = case when m.status in ('queued', 'parked') then null else now() end
+             update submitter.intents i set status = m.outcome, owner = null, updated_at = now(),
+               reason = case when m.outcome = m.status then m.reason when m.outcome = 'canceled' then $16::jsonb end,
+               transaction = case when m.outcome = m.status then m.transaction end,
+               parked_times = i.parked_times + case when m.outcome = 'parked' then 1 else 0 end,
+               due_at = case m.outcome when 'queued' then now()
+                                       when 'parked' then now() + make_interval(secs => m.resume) end,
+               finished_at = case when m.outcome in ('queued', 'parked') then null else now() end
              from mine m where i.id = m.intent_id returning i.id",
         )
         .bind(worker)
@@ -173,6 +184,7 @@ impl Store {
         .bind(event_intents)
         .bind(event_kinds)
         .bind(event_data)
+        .bind(json!(Reason::canceled()))
         .fetch_all(&self.pool)
         .await?;
         Ok(done.into_iter().map(|(id,)| id).collect())

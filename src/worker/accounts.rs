@@ -6,11 +6,9 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::engine::start::Start;
-use crate::domain::envelope::{decode, tag_of};
-use crate::domain::observation::{AccountSnapshot, Cursor, Landed, Unknown};
+use crate::domain::observation::{AccountSnapshot, Unknown};
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
-use crate::domain::tag::Tag;
-use crate::horizon::{Horizon, Order};
+use crate::horizon::Horizon;
 use crate::store::StoreError;
 
 /// Accounts that are looked at at once.
@@ -19,98 +17,103 @@ const CONCURRENT_READS: usize = 16;
 const GAP: u32 = 20;
 /// Channels that are looked for at most.
 const MAX_CHANNELS: u32 = 10_000;
-/// Records of a page of history.
-const PAGE_RECORDS: u8 = 200;
 /// Why a channel is paused whose key is not held.
 const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
 /// Ledgers before the head that are read again: another Horizon may lag.
 const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
+/// Ledgers that a Horizon which tells us the newest may be behind: whoever signed before us may have known a newer one.
+const LAG_LEDGERS: u32 = 10;
 
 impl Engine {
     /// Makes sure that the source exists, and that everything of ours on the chain is explained.
     pub(super) async fn open_accounts(&mut self) -> Result<(), Start> {
         let source = self.settings.source;
-        let wait = |what: String| Start::Wait(what);
-        let store = |error: StoreError| Start::Wait(error.to_string());
-        let snapshot = self.account(source).await.map_err(wait)?;
+        let snapshot = self.account(source).await.map_err(Start::Wait)?;
         let Some(state) = snapshot.state else {
             return Err(Start::Wait(format!(
                 "the source account {source} does not exist on this network (ledger {}): fund it",
                 snapshot.as_of
             )));
         };
-        self.derive_keys().await.map_err(store)?;
+        self.derive_keys().await?;
+        let Some(right) = self.store.begin_explaining().await? else {
+            let what = "another daemon compares the records with the chain";
+            return Err(Start::Wait(what.to_owned()));
+        };
+        let explained = self.explain(state.sequence).await;
+        right.end().await;
+        explained?;
+        self.has_channels = self.count_channels().await? > 0;
+        Ok(())
+    }
+
+    async fn explain(&self, source_sequence: Sequence) -> Result<(), Start> {
         let head = self.head.map_or(LedgerSeq(0), |header| header.sequence);
-        let quarantined = self
-            .store
-            .history_mark()
-            .await
-            .map_err(store)?
-            .quarantine_until;
-        if quarantined.is_none() {
-            self.look_for_earlier_life(state.sequence, head).await?;
+        let mark = self.store.history_mark().await?;
+        let known = !self.store.channels().await?.is_empty();
+        if mark.quarantine_until.is_none() || !known {
+            self.look_for_earlier_life(source_sequence, head, known, mark.explained)
+                .await?;
         }
         self.wait_out_quarantine(head).await?;
         // Everything up to here is explained: a later reading of the history need not begin before it.
         let explained = i64::from(head.0.saturating_sub(EXPLAINED_MARGIN_LEDGERS)) << 32;
-        self.store
-            .record_landings(&[], Some(explained))
-            .await
-            .map_err(store)?;
-        self.has_channels = self.count_channels().await.map_err(store)? > 0;
+        self.store.record_landings(&[], Some(explained)).await?;
+        self.store.note_explained().await?;
         Ok(())
     }
 
-    /// Where the chain has something of ours that the records do not explain, its history is read, and nothing is signed
-    /// until every envelope of that earlier life is past its bounds.
+    /// Where the chain may have something of ours that the records do not explain, its history is read, and nothing is
+    /// signed until every envelope of that earlier life is past its bounds.
     async fn look_for_earlier_life(
         &self,
         source_sequence: Sequence,
         head: LedgerSeq,
+        known: bool,
+        explained: bool,
     ) -> Result<(), Start> {
-        let store = |error: StoreError| Start::Wait(error.to_string());
-        let until = head.plus(self.settings.validity_ledgers + 1);
-        if !self.store.channels().await.map_err(store)?.is_empty() {
+        let window = self.settings.validity_ledgers + 1 + LAG_LEDGERS;
+        let until = head.plus(window);
+        if known && explained {
             let drifted = self.drifted().await.map_err(Start::Wait)?;
             if !drifted.is_empty() {
                 tracing::warn!(
                     channels = drifted.len(),
                     "the chain is ahead of the records: its history is read before anything is signed"
                 );
-                self.store.quarantine(Some(until)).await.map_err(store)?;
+                self.store.quarantine(Some(until)).await?;
             }
             return Ok(());
         }
         let found = self.find_channels().await?;
         self.read_history().await.map_err(Start::Wait)?;
-        let landings = self.store.count_landings().await.map_err(store)?;
-        if !found.is_empty() || landings > 0 {
+        let landings = self.store.count_landings().await?;
+        if known || !found.is_empty() || landings > 0 {
             tracing::warn!(
                 channels = found.len(),
                 landings,
-                "the records are empty, but the chain has transactions of an earlier life"
+                "the records may lack what an earlier life of this submitter has sent"
             );
             // Before any row that makes the records look complete: a crash in between must not lose this.
-            self.store.quarantine(Some(until)).await.map_err(store)?;
+            self.store.quarantine(Some(until)).await?;
         }
         for (account, index, sequence) in &found {
             let index = i32::try_from(*index).unwrap_or(i32::MAX);
             self.store
                 .add_channel(*account, Some(index), *sequence)
-                .await
-                .map_err(store)?;
+                .await?;
         }
+        let source = self.settings.source;
         self.store
-            .add_channel(self.settings.source, None, source_sequence)
-            .await
-            .map_err(store)
+            .add_channel(source, None, source_sequence)
+            .await?;
+        Ok(())
     }
 
-    /// Envelopes that a submitter signed whose records are lost may land until their bounds have passed.
-    async fn wait_out_quarantine(&mut self, head: LedgerSeq) -> Result<(), Start> {
-        let store = |error: StoreError| Start::Wait(error.to_string());
-        let mark = self.store.history_mark().await.map_err(store)?;
-        let Some(until) = mark.quarantine_until else {
+    /// Envelopes that a submitter signed whose records are lost may land until their bounds have passed. Then what they
+    /// did is read: in the source account's history, and for the last of it in each channel's own.
+    async fn wait_out_quarantine(&self, head: LedgerSeq) -> Result<(), Start> {
+        let Some(until) = self.store.history_mark().await?.quarantine_until else {
             return Ok(());
         };
         if head < until {
@@ -119,13 +122,8 @@ impl Engine {
             )));
         }
         self.read_history().await.map_err(Start::Wait)?;
-        for (account, sequence) in self.drifted().await.map_err(Start::Wait)? {
-            self.store
-                .raise_sequence(account, sequence)
-                .await
-                .map_err(store)?;
-        }
-        self.store.quarantine(None).await.map_err(store)?;
+        self.read_tails(until).await.map_err(Start::Wait)?;
+        self.store.quarantine(None).await?;
         Ok(())
     }
 
@@ -233,66 +231,6 @@ impl Engine {
             }
         }
         Ok(drifted)
-    }
-
-    /// Reads the source account's history behind what was read before: every transaction that moves its funds stands
-    /// there, whichever channel it used. Returns how many of ours the records did not know.
-    pub(super) async fn read_history(&self) -> Result<u64, String> {
-        let mark = self
-            .store
-            .history_mark()
-            .await
-            .map_err(|error| error.to_string())?;
-        let mut cursor = (mark.cursor > 0).then_some(Cursor(mark.cursor));
-        let mut unknown = 0;
-        let mut read: u64 = 0;
-        loop {
-            let endpoint = self.horizon.any();
-            let page = endpoint
-                .account_transactions(self.settings.source, cursor, Order::Ascending, PAGE_RECORDS)
-                .await
-                .map_err(|error| format!("Horizon {}: {}", endpoint.name(), error.detail))?;
-            let Some(page) = page else { return Ok(unknown) };
-            read += page.transactions.len() as u64;
-            let ours: Vec<(Tag, Landed)> = page
-                .transactions
-                .into_iter()
-                .filter_map(|landed| self.tagged(landed))
-                .collect();
-            cursor = page.last.or(cursor);
-            unknown += self
-                .store
-                .record_landings(&ours, cursor.map(|cursor| cursor.0))
-                .await
-                .map_err(|error| error.to_string())?;
-            if read.is_multiple_of(10_000) && read > 0 {
-                tracing::info!(read, unknown, "the source account's history is read");
-            }
-            if page.is_last {
-                return Ok(unknown);
-            }
-        }
-    }
-
-    /// A successful transaction with a tag that moves the source's funds, or that we sponsored: nobody else can have made
-    /// it.
-    fn tagged(&self, landed: Landed) -> Option<(Tag, Landed)> {
-        if !landed.successful {
-            return None;
-        }
-        let (inner, bump) = decode(&landed.envelope_xdr).ok()?;
-        let tag = tag_of(&inner.tx, bump.as_ref())?;
-        let moves_funds = inner.tx.operations.iter().any(|operation| {
-            let account = operation
-                .source_account
-                .as_ref()
-                .unwrap_or(&inner.tx.source_account);
-            AccountId::of_muxed(account) == self.settings.source
-        });
-        let sponsored = bump
-            .is_some_and(|bump| AccountId::of_muxed(&bump.fee_source) == self.settings.fee_account);
-        let ours = moves_funds || sponsored;
-        ours.then_some((tag, landed))
     }
 }
 

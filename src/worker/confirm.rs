@@ -52,7 +52,12 @@ pub(super) async fn follow(
     loop {
         tokio::time::sleep_until(pace.due).await;
         let endpoint = horizon.any();
-        match next_header(endpoint, last.sequence, &mut misses).await {
+        match next_header(endpoint, &last, &mut misses).await {
+            Ok(Some(header)) if header.sequence < last.sequence => {
+                let why = reset_by_time(endpoint, &header, last.sequence);
+                let _ = engine.send(Input::NetworkReset(why)).await;
+                return;
+            }
             Ok(Some(header)) => {
                 // Only who has waited for a ledger knows that it is the newest.
                 let at_tip = std::mem::take(&mut misses) > 0;
@@ -121,21 +126,34 @@ impl LedgerPace {
     }
 }
 
-/// The ledger after `last`, or the newest where we are far behind.
+/// How a network betrays that it was reset before it has come as far as it was.
+pub(super) fn reset_by_time(endpoint: &Endpoint, newest: &LedgerHeader, seen: LedgerSeq) -> String {
+    format!(
+        "the newest ledger of {} is {}, but ledger {seen} was seen before and closed earlier: the network was reset, and no proof about it is good any more",
+        endpoint.name(),
+        newest.sequence
+    )
+}
+
+/// The ledger after `last`; or the newest where we are far behind, or where it has a lower number and closed later, which
+/// no chain of `last` can have.
 async fn next_header(
     endpoint: &Endpoint,
-    last: LedgerSeq,
+    last: &LedgerHeader,
     misses: &mut u32,
 ) -> Result<Option<LedgerHeader>, Unknown> {
     if *misses >= MISSES_BEFORE_JUMP {
         *misses = 0;
         let newest = endpoint.latest_ledger().await?;
-        if let Some(newest) = newest.filter(|newest| newest.sequence > last.plus(CATCH_UP_LEDGERS))
-        {
+        let telling = |newest: &LedgerHeader| {
+            newest.sequence > last.sequence.plus(CATCH_UP_LEDGERS)
+                || newest.sequence < last.sequence && newest.closed_at > last.closed_at
+        };
+        if let Some(newest) = newest.filter(telling) {
             return Ok(Some(newest));
         }
     }
-    let header = endpoint.ledger(last.plus(1)).await;
+    let header = endpoint.ledger(last.sequence.plus(1)).await;
     if !matches!(header, Ok(Some(_))) {
         *misses += 1;
     }

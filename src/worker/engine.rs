@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::channels::Ensure;
 use super::confirm::ClosedLedger;
 use super::flight::{Flight, Watched};
+use super::reconcile::Gathered;
 use super::settings::Settings;
 use super::status::{Phase, Status};
 use super::submit::Answered;
@@ -22,7 +23,7 @@ use crate::domain::attempt::Head;
 use crate::domain::intent::Accounts;
 use crate::domain::observation::{FeeStats, LedgerHeader, LookUp, Unknown};
 use crate::domain::primitives::{AccountId, NetworkId, Sequence};
-use crate::domain::transition::{Evidence, Pace};
+use crate::domain::transition::Pace;
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
 use crate::store::attempts::NewSubmission;
@@ -53,7 +54,7 @@ pub(super) enum Input {
     /// A hash was looked up.
     LookedUp(Uuid, u32, Box<LookUp>),
     /// Evidence was gathered.
-    Proved(Uuid, u32, Box<Result<Evidence, Unknown>>),
+    Proved(Uuid, u32, Box<Result<Gathered, Unknown>>),
     /// A ledger has closed.
     Ledger(ClosedLedger),
     /// New work was announced.
@@ -88,6 +89,8 @@ pub struct Engine {
     pub(super) settled: Vec<Uuid>,
     /// The records may hold attempts of ours that are not in flight here.
     pub(super) out_of_step: bool,
+    /// The records are not where they were: this engine must end, and begin by explaining them.
+    pub(super) moved: bool,
     /// Whether user intents have channels of their own.
     pub(super) has_channels: bool,
     pub(super) inbox: mpsc::Receiver<Input>,
@@ -135,6 +138,7 @@ impl Engine {
             submissions: Vec::new(),
             settled: Vec::new(),
             out_of_step: true,
+            moved: false,
             has_channels: false,
             inbox,
             mailbox,
@@ -192,6 +196,10 @@ impl Engine {
                     }
                 }
             }
+            if self.moved {
+                self.forget_flights();
+                return Err(StoreError::Moved.into());
+            }
             if self.draining && (self.is_quiet() || deadline.is_some_and(|at| Instant::now() >= at))
             {
                 self.record().await;
@@ -225,8 +233,8 @@ impl Engine {
                     self.looked_up(intent, number, *found);
                     touched.push(intent);
                 }
-                Input::Proved(intent, number, evidence) => {
-                    self.proved(intent, number, *evidence).await;
+                Input::Proved(intent, number, gathered) => {
+                    self.proved(intent, number, *gathered).await;
                     touched.push(intent);
                 }
                 Input::Ledger(closed) => {

@@ -6,15 +6,16 @@ use uuid::Uuid;
 
 use super::engine::Engine;
 use super::flight::Flight;
+use super::presigned::used_up;
 use super::settings::FeePayer;
 use super::status::Phase;
 use crate::domain::attempt::{Attempt, Progress, Snapshot};
 use crate::domain::envelope::{self, Plan, recognise};
-use crate::domain::fee::{FeeCap, MIN_BASE_FEE, opening_bid};
+use crate::domain::fee::{FeeCap, opening_bid};
 use crate::domain::fields::FieldError;
-use crate::domain::intent::{self, Content, Presigned, Request};
+use crate::domain::intent::{self, Content, Request};
 use crate::domain::observation::LedgerHeader;
-use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, Stroops, TxHash};
+use crate::domain::primitives::{AccountId, ChainTime, Sequence, Stroops, TxHash};
 use crate::domain::reason::Reason;
 use crate::signer::Signer as _;
 use crate::store::StoreError;
@@ -29,7 +30,7 @@ const READ_BATCH: i64 = 500;
 const SWEEP_BATCH: i64 = 1_000;
 
 /// What becomes of a claimed intent that gets no attempt.
-enum Turned {
+pub(super) enum Turned {
     /// It has landed already: the records did not know.
     Landed([u8; 32]),
     /// It never can be sent.
@@ -51,6 +52,7 @@ impl Engine {
         if let Err(error) = self.try_take_up(sweep).await {
             match error {
                 StoreError::LeaseLost(worker) => self.lease_lost(worker).await,
+                StoreError::Moved => self.moved = true,
                 error => {
                     // A claim whose commit is unclear may have left attempts on record: load them.
                     self.out_of_step = true;
@@ -68,6 +70,7 @@ impl Engine {
         if sweep {
             self.store.expire(header.closed_at, SWEEP_BATCH).await?;
             self.store.resume_parked(SWEEP_BATCH).await?;
+            self.store.finish_cancellations(SWEEP_BATCH).await?;
             self.ensure_channels().await?;
         }
         let kind = if self.has_channels {
@@ -127,29 +130,20 @@ impl Engine {
     }
 
     /// Builds and signs for each claimed pair, commits, and puts the attempts in flight.
-    async fn attempt(&mut self, claim: Claim, header: LedgerHeader) -> Result<(), StoreError> {
-        let mut attempts = Vec::with_capacity(claim.claimed.len());
-        let mut flights: Vec<(Uuid, Flight)> = Vec::with_capacity(claim.claimed.len());
+    async fn attempt(&mut self, mut claim: Claim, header: LedgerHeader) -> Result<(), StoreError> {
+        let pairs = std::mem::take(&mut claim.claimed);
+        let mut attempts = Vec::with_capacity(pairs.len());
+        let mut flights: Vec<(Uuid, Flight)> = Vec::with_capacity(pairs.len());
         let mut turned = Vec::new();
-        for claimed in &claim.claimed {
+        for claimed in &pairs {
             match self.sign(claimed, header) {
-                // The same signed transaction belongs to another workflow already: it lands once, and for that one.
-                Ok((attempt, _))
-                    if attempt.attempt.presigned
-                        && self
-                            .store
-                            .is_attempted(&attempt.attempt.inner_hash.0)
-                            .await? =>
-                {
-                    turned.push((
-                        claimed.id,
-                        Turned::Fail(already_used(attempt.attempt.inner_hash)),
-                    ));
-                }
-                Ok((attempt, flight)) => {
-                    attempts.push(attempt);
-                    flights.push((claimed.id, flight));
-                }
+                Ok((attempt, flight)) => match used_up(&mut claim, &attempt.attempt).await? {
+                    Some(reason) => turned.push((claimed.id, Turned::Fail(reason))),
+                    None => {
+                        attempts.push(attempt);
+                        flights.push((claimed.id, flight));
+                    }
+                },
                 Err(what) => turned.push((claimed.id, what)),
             }
         }
@@ -336,57 +330,6 @@ impl Engine {
         )));
         Ok((attempt, bytes))
     }
-
-    /// A presigned transaction's attempt: as it was signed, in a fee bump of ours.
-    fn sponsor(
-        &self,
-        presigned: &Presigned,
-        number: u32,
-        header: LedgerHeader,
-    ) -> Result<(Attempt, Vec<u8>), Turned> {
-        if number > 1 {
-            return Err(Turned::Fail(Reason::new(
-                "transaction_too_late",
-                "The signed transaction can no longer land",
-                "its first attempt has ended, and we cannot sign another",
-                false,
-            )));
-        }
-        let tx = presigned.envelope().tx.clone();
-        let attempt = Attempt {
-            number,
-            plan: Plan {
-                channel: presigned.source(),
-                sequence: presigned.sequence(),
-                min_time: presigned.min_time(),
-                max_time: presigned.max_time().unwrap_or(ChainTime(0)),
-                max_ledger: presigned.max_ledger().unwrap_or(LedgerSeq(0)),
-                base_fee: presigned
-                    .bid_per_operation()
-                    .max(Stroops::new(1).unwrap_or(Stroops::ZERO)),
-            },
-            inner_hash: envelope::inner_hash(&tx, self.network),
-            operations: u32::try_from(presigned.operation_count()).unwrap_or(u32::MAX),
-            plain_fee: Stroops::new(i64::from(tx.fee).max(MIN_BASE_FEE)).unwrap_or(Stroops::MAX),
-            bumps: Vec::new(),
-            sponsored: true,
-            presigned: true,
-            signed_at: header.sequence,
-        };
-        let bytes = envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(
-            presigned.envelope().clone(),
-        ));
-        Ok((attempt, bytes))
-    }
-}
-
-fn already_used(hash: TxHash) -> Reason {
-    Reason::new(
-        "transaction_already_used",
-        "The signed transaction belongs to another workflow",
-        format!("transaction {hash} was given for another workflow before; it can land only once"),
-        false,
-    )
 }
 
 fn list(errors: &[FieldError]) -> String {

@@ -3,7 +3,7 @@
 use super::flight::Flight;
 use crate::domain::envelope::{decode, recognise, tag_of};
 use crate::domain::intent::{IntentKey, Request};
-use crate::domain::observation::{Landed, LookUp, Unknown};
+use crate::domain::observation::{AccountSnapshot, Landed, LookUp, Unknown};
 use crate::domain::primitives::{AccountId, NetworkId, Sequence, TxHash};
 use crate::domain::transition::{Evidence, SequenceUse};
 use crate::horizon::{Endpoint, Horizon, Order};
@@ -36,6 +36,29 @@ impl Question {
     }
 }
 
+/// What was gathered.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    /// The evidence.
+    pub evidence: Evidence,
+    /// The transaction that is not this intent's and has used its sequence number: it may be another intent's, sent by a
+    /// submitter that lost its records.
+    pub foreign: Option<Box<Landed>>,
+}
+
+impl Gathered {
+    const fn plain(snapshot: AccountSnapshot, found: Option<Box<Landed>>) -> Self {
+        Self {
+            evidence: Evidence {
+                snapshot,
+                found,
+                used_by: None,
+            },
+            foreign: None,
+        }
+    }
+}
+
 /// Gathers the evidence.
 ///
 /// # Errors
@@ -44,7 +67,7 @@ pub(super) async fn gather(
     horizon: &Horizon,
     network: NetworkId,
     question: &Question,
-) -> Result<Evidence, Unknown> {
+) -> Result<Gathered, Unknown> {
     let endpoint = horizon.any();
     let snapshot = endpoint.account(question.channel).await?;
     let used = snapshot
@@ -52,35 +75,32 @@ pub(super) async fn gather(
         .as_ref()
         .is_some_and(|state| state.sequence >= question.sequence);
     if !used {
-        return Ok(Evidence {
-            snapshot,
-            found: None,
-            used_by: None,
-        });
+        return Ok(Gathered::plain(snapshot, None));
     }
     for hash in &question.hashes {
         match endpoint.transaction(*hash).await {
-            LookUp::Landed(found) => {
-                return Ok(Evidence {
-                    snapshot,
-                    found: Some(found),
-                    used_by: None,
-                });
-            }
+            LookUp::Landed(found) => return Ok(Gathered::plain(snapshot, Some(found))),
             LookUp::Absent => {}
             LookUp::Unknown(unknown) => return Err(unknown),
         }
     }
     let user = who_used(endpoint, question.channel, question.sequence).await?;
-    let used_by = user.map(|landed| SequenceUse {
-        hash: landed.inner_hash,
-        ledger: landed.ledger,
-        own: is_own(network, question, &landed).then(|| Box::new(landed)),
-    });
-    Ok(Evidence {
-        snapshot,
-        found: None,
-        used_by,
+    let Some(landed) = user.map(Box::new) else {
+        return Ok(Gathered::plain(snapshot, None));
+    };
+    let (hash, ledger) = (landed.inner_hash, landed.ledger);
+    let (own, foreign) = if is_own(network, question, &landed) {
+        (Some(landed), None)
+    } else {
+        (None, Some(landed))
+    };
+    Ok(Gathered {
+        evidence: Evidence {
+            snapshot,
+            found: None,
+            used_by: Some(SequenceUse { hash, ledger, own }),
+        },
+        foreign,
     })
 }
 

@@ -134,6 +134,10 @@ impl Server {
         capture_logs();
         let database = database().await;
         let store = Store::connect(&database.url, 8).await.unwrap();
+        // As after the engine's first look at the chain.
+        let network = "Standalone Network ; February 2017";
+        store.tie_to_network(network).await.unwrap();
+        store.note_explained().await.unwrap();
         for (tenant, key) in [("acme", ACME), ("zenith", ZENITH)] {
             store
                 .add_api_key(Uuid::now_v7(), tenant, "test", key, &ALL_SCOPES)

@@ -175,6 +175,46 @@ async fn what_was_canceled_after_a_loss_is_canceled_only_if_it_never_landed() {
     daemon.client.wait_for(&fresh.0, "canceled", PATIENCE).await;
 }
 
+#[tokio::test]
+async fn records_that_move_under_a_running_daemon_end_it_before_it_signs() {
+    let (world, mut daemon) = World::ready(2).await;
+    world.ledger.fund(account("bob")).await;
+    // As after a failover: the same rows, in another place.
+    sqlx::query("update submitter.network set database = 'elsewhere'")
+        .execute(&world.database.pool)
+        .await
+        .unwrap();
+    let status = daemon.process.wait(std::time::Duration::from_secs(20));
+    assert_eq!(
+        status.code(),
+        Some(1),
+        "a failure, so that whoever runs it starts it again"
+    );
+    let said = daemon.process.log();
+    assert!(
+        said.contains("error: the database is not the one that it was"),
+        "{said}"
+    );
+
+    let daemon = Daemon::start(&world.setup).await;
+    let body = payment("moved", account("bob"), 1);
+    let id = daemon.client.post(&body).await;
+    let (status, answer) = daemon.client.change(&id, "cancel").await;
+    assert_eq!(status, 202, "{answer}");
+    let kept = payment("kept", account("bob"), 2);
+    let kept_id = daemon.client.post(&kept).await;
+    daemon.client.wait_for(&id, "canceled", PATIENCE).await;
+    daemon
+        .client
+        .wait_for(&kept_id, "succeeded", PATIENCE)
+        .await;
+    let all = [(id, body), (kept_id, kept)];
+    world
+        .audit()
+        .each(&daemon.client, &all, &["canceled", "succeeded"])
+        .await;
+}
+
 /// A backup, by the tools that everybody uses, or where they are not installed by a copy of the database.
 enum Backup {
     Dump(String),

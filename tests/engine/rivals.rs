@@ -147,3 +147,24 @@ async fn a_reset_during_an_outage_is_seen_at_the_start() {
     .await;
     assert_eq!(daemon.client.readiness().await.0, 503, "{said}");
 }
+
+#[tokio::test]
+async fn a_reset_is_seen_long_before_the_new_chain_is_as_long_as_the_old_one() {
+    // The chain's clock must be the wall's: faster ledgers run ahead of it.
+    let world = World::new(&["--ledger-seconds", "1"]).await;
+    world.ledger.fund(account("source")).await;
+    let daemon = Daemon::start_ready(&world.setup).await;
+    world.ledger.pass(10).await;
+    let before = world.ledger.head().await;
+    world.ledger.reset().await;
+    eventually("the daemon halts", PATIENCE, async || {
+        let said = daemon.client.check("engine").await;
+        said.contains("reset").then_some(())
+    })
+    .await;
+    let now = world.ledger.head().await;
+    assert!(
+        now < before,
+        "seen only at ledger {now}, when the old chain had {before}"
+    );
+}

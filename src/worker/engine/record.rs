@@ -2,13 +2,14 @@
 
 use uuid::Uuid;
 
+use super::super::reconcile::Gathered;
 use super::super::submit::{Answered, answer_json};
 use super::Engine;
 use crate::domain::event::settlement_events;
 use crate::domain::observation::{Landed, LookUp, SubmitAnswer, Unknown};
 use crate::domain::result_code::TransactionMeaning;
 use crate::domain::transition::{
-    AttemptEnd, DeathProof, Evidence, IntentEnd, Observed, Settlement, Transition, absorb,
+    AttemptEnd, DeathProof, IntentEnd, Observed, Settlement, Transition, absorb,
 };
 use crate::store::StoreError;
 use crate::store::attempts::NewSubmission;
@@ -71,14 +72,17 @@ impl Engine {
         &mut self,
         intent: Uuid,
         number: u32,
-        evidence: Result<Evidence, Unknown>,
+        gathered: Result<Gathered, Unknown>,
     ) {
-        let observed = match evidence {
-            Ok(evidence) => Observed::Evidence(Box::new(evidence)),
-            Err(unknown) => Observed::LookedUp(LookUp::Unknown(unknown)),
+        let (observed, foreign) = match gathered {
+            Ok(gathered) => (
+                Observed::Evidence(Box::new(gathered.evidence)),
+                gathered.foreign,
+            ),
+            Err(unknown) => (Observed::LookedUp(LookUp::Unknown(unknown)), None),
         };
         let unexplained = self.observe(intent, number, observed, true);
-        self.explain_foreign(intent).await;
+        self.explain_foreign(intent, foreign).await;
         let Some(reason) = unexplained else { return };
         tracing::error!(%intent, detail = %reason.detail, "a used sequence number is unexplained: intent and channel stop");
         if let Err(error) = self
@@ -92,7 +96,7 @@ impl Engine {
 
     /// A foreign transaction on a channel may be ours of an earlier life: what landed is read before anything is built
     /// again for this intent. Where that fails, the proof is gathered again.
-    async fn explain_foreign(&mut self, intent: Uuid) {
+    async fn explain_foreign(&mut self, intent: Uuid, landed: Option<Box<Landed>>) {
         let Some(flight) = self.flights.get_mut(&intent) else {
             return;
         };
@@ -105,7 +109,7 @@ impl Engine {
         if !foreign {
             return;
         }
-        if let Err(error) = self.read_history().await {
+        if let Err(error) = self.read_foreign(landed).await {
             tracing::warn!(%intent, %error, "the history could not be read; the proof is gathered again");
             let next = self.head_now().map(|head| head.ledger.plus(1));
             if let (Some(flight), Some(next)) = (self.flights.get_mut(&intent), next) {
@@ -114,6 +118,19 @@ impl Engine {
                 self.settled.retain(|settled| *settled != intent);
             }
         }
+    }
+
+    async fn read_foreign(&self, landed: Option<Box<Landed>>) -> Result<(), String> {
+        // The one that was seen is put on record itself: the history may come from a Horizon that lags.
+        let seen: Vec<_> = landed
+            .and_then(|landed| self.tagged(*landed))
+            .into_iter()
+            .collect();
+        self.store
+            .record_landings(&seen, None)
+            .await
+            .map_err(|error| error.to_string())?;
+        self.read_history().await.map(|_| ())
     }
 
     /// Takes one observation in. Returns the reason where the sequence number stays unexplained.
@@ -183,9 +200,36 @@ impl Engine {
                         self.drop_flight(*id);
                     }
                 }
+                // One that is refused must not hold up the others.
+                Err(StoreError::Refused(error)) if ids.len() > 1 => {
+                    tracing::error!(%error, settlements = ids.len(), "a batch of settlements was refused; each is tried alone");
+                    freed |= self.record_each(&batch).await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, settlements = batch.len(), "settlements could not be put on record; they are kept");
                     self.settled.extend_from_slice(ids);
+                }
+            }
+        }
+        freed
+    }
+
+    async fn record_each(&mut self, batch: &[NewSettlement]) -> bool {
+        let mut freed = false;
+        for new in batch {
+            match self
+                .store
+                .settle(self.worker, std::slice::from_ref(new))
+                .await
+            {
+                Ok(done) => {
+                    count(std::slice::from_ref(new), &done);
+                    self.drop_flight(new.intent_id);
+                    freed = true;
+                }
+                Err(error) => {
+                    tracing::error!(intent = %new.intent_id, %error, "a settlement could not be put on record; it is kept");
+                    self.settled.push(new.intent_id);
                 }
             }
         }

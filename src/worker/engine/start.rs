@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::super::confirm::reset_by_time;
 use super::super::flight::Flight;
 use super::super::lease;
 use super::super::status::Phase;
@@ -15,6 +16,7 @@ use crate::domain::attempt::{Head, Progress, Snapshot, Terms};
 use crate::domain::fee::FeeCap;
 use crate::domain::intent::{self, Request};
 use crate::domain::observation::LedgerHeader;
+use crate::horizon::NetworkError;
 use crate::store::StoreError;
 use crate::store::attempts::BumpRow;
 use crate::store::network::Anchor;
@@ -62,11 +64,18 @@ impl Engine {
     }
 
     async fn try_start(&mut self) -> Result<(), Start> {
+        // The chain first: records are tied only to a network that a Horizon has named.
+        self.check_network().await?;
         let anchor = match self.store.tie_to_network(&self.passphrase).await {
             Ok(anchor) => anchor,
             Err(error @ StoreError::OtherNetwork { .. }) => return Err(Start::Fatal(error.into())),
-            Err(error) => return Err(Start::Wait(error.to_string())),
+            Err(error) => return Err(error.into()),
         };
+        if self.store.note_database().await? {
+            tracing::warn!(
+                "the records have been restored, or their database was failed over: they may lack what they once knew"
+            );
+        }
         let header = self.newest_ledger(anchor).await?;
         self.head = Some(header);
         self.status.set_head(Head {
@@ -75,9 +84,7 @@ impl Engine {
         });
         self.fees = self.horizon.any().fee_stats().await.ok();
         self.open_accounts().await?;
-        if let Err(error) = self.store.move_anchor(&header).await {
-            return Err(Start::Wait(error.to_string()));
-        }
+        self.store.move_anchor(&header).await?;
         tokio::spawn(confirm::follow(
             Arc::clone(&self.horizon),
             self.watched.clone(),
@@ -88,17 +95,18 @@ impl Engine {
         Ok(())
     }
 
+    async fn check_network(&self) -> Result<(), Start> {
+        match self.horizon.any().check_network().await {
+            Ok(_) => Ok(()),
+            Err(error @ NetworkError::Other { .. }) => Err(Start::Halt(error.to_string())),
+            Err(error @ NetworkError::Unknown { .. }) => Err(Start::Wait(error.to_string())),
+        }
+    }
+
     /// The newest ledger of a Horizon that serves our chain and has come as far as we had.
     async fn newest_ledger(&self, anchor: Option<Anchor>) -> Result<LedgerHeader, Start> {
         let endpoint = self.horizon.any();
         let wait = |detail: String| Start::Wait(format!("Horizon {}: {detail}", endpoint.name()));
-        match endpoint.check_network().await {
-            Ok(_) => {}
-            Err(error @ crate::horizon::NetworkError::Other { .. }) => {
-                return Err(Start::Halt(error.to_string()));
-            }
-            Err(error) => return Err(Start::Wait(error.to_string())),
-        }
         let newest = endpoint
             .latest_ledger()
             .await
@@ -107,6 +115,9 @@ impl Engine {
         let Some(anchor) = anchor else {
             return Ok(newest);
         };
+        if newest.sequence < anchor.ledger && newest.closed_at > anchor.closed_at {
+            return Err(Start::Halt(reset_by_time(endpoint, &newest, anchor.ledger)));
+        }
         if newest.sequence < anchor.ledger {
             // A replica that lags, or a network that was reset: an old ledger tells them apart.
             return Err(wait(format!(
@@ -191,6 +202,8 @@ impl Engine {
         let mut ids = match self.store.take_over(self.worker, limit).await {
             Ok(ids) => ids,
             Err(error) => {
+                // Whether they are ours now is not known: what is ours is read again.
+                self.out_of_step = true;
                 tracing::warn!(%error, "orphans could not be taken over");
                 return;
             }
@@ -280,6 +293,12 @@ impl Engine {
             cap: FeeCap(cap),
             parked_times,
         }
+    }
+}
+
+impl From<StoreError> for Start {
+    fn from(error: StoreError) -> Self {
+        Self::Wait(error.to_string())
     }
 }
 
