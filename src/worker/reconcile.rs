@@ -70,11 +70,12 @@ pub(super) async fn gather(
 ) -> Result<Gathered, Unknown> {
     let endpoint = horizon.any();
     let snapshot = endpoint.account(question.channel).await?;
-    let used = snapshot
+    // An account that is gone may have used it before it went: its history still says.
+    let may_be_used = snapshot
         .state
         .as_ref()
-        .is_some_and(|state| state.sequence >= question.sequence);
-    if !used {
+        .is_none_or(|state| state.sequence >= question.sequence);
+    if !may_be_used {
         return Ok(Gathered::plain(snapshot, None));
     }
     for hash in &question.hashes {
