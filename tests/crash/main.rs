@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use rustix::process::Signal;
 use serde_json::json;
 use world::daemon::Daemon;
 use world::{World, account, payment};
@@ -164,4 +165,74 @@ async fn kills_while_it_migrates_and_makes_its_channels_do_no_harm() {
         .map(|tx| tx["operations"].as_array().unwrap().len())
         .sum();
     assert_eq!(made, 6, "{truth:#?}");
+}
+
+/// Daemons of the fleet.
+const FLEET: usize = 3;
+/// What happens to the fleet before it is left alone.
+const BLOWS: usize = 15;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_that_is_killed_and_frozen_at_random_pays_nobody_twice() {
+    let (seed, _) = seed_and_kills();
+    let mut random = ChaCha8Rng::seed_from_u64(seed ^ 3);
+    let mut world = World::new(&["--ledger-seconds", world::LEDGER_SECONDS]).await;
+    world.ledger.fund(account("source")).await;
+    world.ledger.fund(account("bob")).await;
+    world.setup.channels(6);
+    let mut fleet = vec![Daemon::start_ready(&world.setup).await];
+    while fleet.len() < FLEET {
+        fleet.push(Daemon::start(&world.setup).await);
+    }
+    world
+        .ledger
+        .faults(json!({
+            "seed": seed % 1000, "lose_answer_after": 0.2, "answer_504": 0.1, "never_land": 0.15,
+            "delay_ledgers": {"rate": 0.3, "max": 10}, "read_lag_ledgers": 3
+        }))
+        .await;
+    let mut posted = Vec::new();
+    let mut frozen = [false; FLEET];
+    for blow in 1..=BLOWS {
+        for _ in 0..6 {
+            let number = u32::try_from(posted.len()).unwrap() + 1;
+            let body = payment(&format!("fleet-{number}"), account("bob"), number);
+            let awake = (0..FLEET)
+                .find(|index| !frozen[(blow + index) % FLEET])
+                .unwrap();
+            let client = &fleet[(blow + awake) % FLEET].client;
+            posted.push((
+                client.post_until_accepted(&body, number % 4 == 0).await,
+                body,
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..900))).await;
+        let victim = random.random_range(0..FLEET);
+        // One is always awake, or nobody would take the next posts.
+        let others_sleep = frozen.iter().filter(|asleep| **asleep).count() >= FLEET - 1;
+        match (frozen[victim], random.random_range(0..2)) {
+            (true, _) => {
+                fleet[victim].process.signal_now(Signal::CONT);
+                frozen[victim] = false;
+            }
+            (false, 0) if !others_sleep => {
+                fleet[victim].process.signal_now(Signal::STOP);
+                frozen[victim] = true;
+            }
+            (false, _) => {
+                fleet[victim].process.kill();
+                fleet[victim] = Daemon::start(&world.setup).await;
+            }
+        }
+    }
+    for (daemon, asleep) in fleet.iter().zip(frozen) {
+        if asleep {
+            daemon.process.signal_now(Signal::CONT);
+        }
+    }
+    let ids: Vec<String> = posted.iter().map(|(id, _)| id.clone()).collect();
+    fleet[0].client.wait_until_final(&ids, SETTLE_LIMIT).await;
+    world.ledger.faults(json!({})).await;
+    world.ledger.pass(14).await;
+    world.audit().each_once(&fleet[0].client, &posted).await;
 }

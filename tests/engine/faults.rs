@@ -1,4 +1,6 @@
 //! Each fault alone, and all together: what is posted lands exactly once, whatever Horizon says.
+//!
+//! `FAULT_SEED` draws other faults than the ones that every run has.
 
 use std::time::Duration;
 
@@ -16,7 +18,10 @@ async fn lands_once_under(faults: Value) {
     lands_once(&world, &daemon, faults).await;
 }
 
-async fn lands_once(world: &World, daemon: &Daemon, faults: Value) {
+async fn lands_once(world: &World, daemon: &Daemon, mut faults: Value) {
+    if let Ok(seed) = std::env::var("FAULT_SEED") {
+        faults["seed"] = json!(seed.parse::<u64>().expect("FAULT_SEED is a number"));
+    }
     world.ledger.fund(account("bob")).await;
     world.ledger.faults(faults).await;
     let mut posted = Vec::new();
