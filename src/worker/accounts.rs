@@ -3,14 +3,19 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::engine::Engine;
 use super::engine::start::Start;
-use crate::domain::observation::{AccountSnapshot, Unknown};
+use crate::domain::observation::AccountSnapshot;
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::horizon::Horizon;
 use crate::store::StoreError;
 
+/// Times that an account is asked for again where a rate limit says when.
+const MAX_LIMITED_TRIES: u32 = 200;
+/// The longest wait that a rate limit may ask for.
+const MAX_LIMITED_WAIT: Duration = Duration::from_secs(60);
 /// Accounts that are looked at at once.
 const CONCURRENT_READS: usize = 16;
 /// Indexes in a row that must never have existed before the search for channels ends.
@@ -36,6 +41,7 @@ impl Engine {
             )));
         };
         self.derive_keys().await?;
+        self.check_source().await?;
         let Some(right) = self.store.begin_explaining().await? else {
             let what = "another daemon compares the records with the chain";
             return Err(Start::Wait(what.to_owned()));
@@ -45,6 +51,22 @@ impl Engine {
         explained?;
         self.has_channels = self.count_channels().await? > 0;
         Ok(())
+    }
+
+    /// The records are about one source account: what another one did is not explained by them.
+    async fn check_source(&self) -> Result<(), Start> {
+        let rows = self.store.channels().await?;
+        let own = self.settings.source.to_string();
+        let other = rows
+            .iter()
+            .find(|row| row.kind == "source" && row.account != own);
+        match other {
+            Some(other) if !rows.iter().any(|row| row.account == own) => Err(Start::Halt(format!(
+                "the records belong to the source account {}, but {own} is configured: give it a database of its own",
+                other.account
+            ))),
+            _ => Ok(()),
+        }
     }
 
     async fn explain(&self, source_sequence: Sequence) -> Result<(), Start> {
@@ -234,8 +256,22 @@ impl Engine {
     }
 }
 
+/// An account's state. Where a budget or a rate limit says when to ask again, it is asked again then: many channels are
+/// more than a public Horizon answers at once.
 async fn look(horizon: Arc<Horizon>, account: AccountId) -> Result<AccountSnapshot, String> {
-    let endpoint = horizon.any();
-    let failed = |unknown: Unknown| format!("Horizon {}: {}", endpoint.name(), unknown.detail);
-    endpoint.account(account).await.map_err(failed)
+    let mut tries = 0;
+    loop {
+        let endpoint = horizon.any();
+        let unknown = match endpoint.account(account).await {
+            Ok(snapshot) => return Ok(snapshot),
+            Err(unknown) => unknown,
+        };
+        match unknown.retry_after {
+            Some(after) if tries < MAX_LIMITED_TRIES => {
+                tries += 1;
+                tokio::time::sleep(after.min(MAX_LIMITED_WAIT)).await;
+            }
+            _ => return Err(format!("Horizon {}: {}", endpoint.name(), unknown.detail)),
+        }
+    }
 }

@@ -77,7 +77,6 @@ fn every_bad_presigned_transaction_is_named() {
             json!(signed(|tx| tx.operations = Default::default())),
             "has no operation",
         ),
-        (json!(signed(|tx| tx.fee = 0)), "bids no fee"),
         (json!(signed(|tx| tx.cond = Preconditions::None)), no_bound),
         (json!(unbounded(0, 0)), no_bound),
         (

@@ -307,9 +307,10 @@ async fn a_signed_transaction_is_sponsored_and_lands_as_it_is() {
     assert_eq!(intent["transaction"]["hash"], hand.hash(), "{intent}");
 
     let truth = world.ledger.truth(account("ann")).await;
+    let used = sequence.to_string();
     let landed: Vec<&Value> = truth
         .iter()
-        .filter(|tx| tx["sequence"] == sequence.to_string())
+        .filter(|tx| tx["sequence"].as_str() == Some(&used))
         .collect();
     assert_eq!(landed.len(), 1, "{landed:#?}");
     assert_eq!(landed[0]["inner_hash"], hand.hash());

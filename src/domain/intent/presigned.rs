@@ -76,9 +76,6 @@ impl Presigned {
                     .to_owned(),
             );
         }
-        if i64::from(tx.fee) <= 0 {
-            return Err("bids no fee".to_owned());
-        }
         Ok(())
     }
 
