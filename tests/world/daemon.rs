@@ -16,6 +16,9 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long a drain may take.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
+/// Between two tries to post.
+const POST_RETRY: Duration = Duration::from_millis(100);
+
 /// The variables of a daemon.
 #[derive(Clone)]
 pub struct Setup(Vec<(String, String)>);
@@ -188,6 +191,35 @@ impl Client {
         let (status, answer) = self.try_post(workflow, body).await.unwrap();
         assert!(matches!(status, 200 | 202), "{status}: {answer}");
         answer["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Posts until it is accepted, whatever is in the way: the same key and body each time, or twice at once.
+    pub async fn post_until_accepted(&self, body: &Value, twice: bool) -> String {
+        let key = body["workflow_id"].as_str().unwrap();
+        loop {
+            let answers = if twice {
+                let (first, second) =
+                    tokio::join!(self.try_post(key, body), self.try_post(key, body));
+                vec![first, second]
+            } else {
+                vec![self.try_post(key, body).await]
+            };
+            let mut ids = Vec::new();
+            for answer in answers {
+                match answer {
+                    Ok((200 | 202, intent)) => ids.push(intent["id"].as_str().unwrap().to_owned()),
+                    // In flight, too many at once, the database away, nobody there: asked again.
+                    Ok((409 | 429 | 503, _)) | Err(_) => {}
+                    Ok((status, problem)) => panic!("{status}: {problem}"),
+                }
+            }
+            ids.dedup();
+            assert!(ids.len() <= 1, "one workflow has two intents: {ids:?}");
+            if let Some(id) = ids.pop() {
+                return id;
+            }
+            tokio::time::sleep(POST_RETRY).await;
+        }
     }
 
     /// A change of an intent: `cancel` or `retry`.
