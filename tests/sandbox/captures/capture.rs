@@ -57,15 +57,11 @@ impl Capture {
     /// The names of all of them.
     pub fn names() -> BTreeSet<String> {
         let files = std::fs::read_dir(support::captures()).unwrap();
-        let stems = files.map(|file| {
-            file.unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned()
-        });
+        // Beside the captures lies a page that says how to read them.
+        let paths = files
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|end| end == "json"));
+        let stems = paths.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
         stems
             .filter(|name| name != "keys" && name != "apply-vectors")
             .collect()
