@@ -72,6 +72,8 @@ impl Engine {
             self.store.resume_parked(SWEEP_BATCH).await?;
             self.store.finish_cancellations(SWEEP_BATCH).await?;
             self.ensure_channels().await?;
+            // Where the last channel is lost or paused, the source account takes its place.
+            self.has_channels = self.store.has_open_channel().await?;
         }
         let kind = if self.has_channels {
             "channel"

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use stellar_submitter::signer::ChannelSeed;
 
-use crate::world::hand::Hand;
+use crate::world::hand::{Hand, operation};
 use crate::world::{
     CHANNEL_SEED, Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, payment,
 };
@@ -82,6 +82,34 @@ async fn a_second_writer_during_an_outage_is_survived() {
     }
     let daemon = Daemon::start_ready(&world.setup).await;
     finish(&world, &daemon, &posted).await;
+}
+
+#[tokio::test]
+async fn where_the_last_channel_is_gone_the_source_takes_its_place() {
+    let (world, daemon) = World::ready(1).await;
+    world.ledger.fund(account("bob")).await;
+    let key = channel(0);
+    let sequence = world.ledger.sequence(key.account()).await + 1;
+    let merge = Hand {
+        operations: vec![operation(stellar_xdr::OperationBody::AccountMerge(
+            account("bob").plain(),
+        ))],
+        ..Hand::payment(key, sequence, account("bob"), 1)
+    };
+    let (status, answer) = world.ledger.submit(&merge.envelope()).await;
+    assert_eq!(status, 200, "{answer}");
+    let posted = post(&daemon, 1..=3).await;
+    finish(&world, &daemon, &posted).await;
+    for transaction in world.audit().paid().await.into_values().flatten() {
+        assert_eq!(transaction["source_account"], account("source").to_string());
+    }
+    let channels = daemon.client.channels().await;
+    let lost = channels
+        .iter()
+        .find(|channel| channel["kind"] == "channel")
+        .unwrap();
+    assert_eq!(lost["state"], "lost", "{lost}");
+    assert!(lost["reason"].is_string(), "{lost}");
 }
 
 #[tokio::test]

@@ -117,8 +117,12 @@ fn by_user(
             Transition::Learned
         }
         Some(landed) if landed.successful => adopted(landed, proof, state),
-        // A stranger's, or our own of an earlier life that failed: either has used the number.
-        Some(_) | None => dead(snapshot, proof, state, head),
+        // A stranger's, or our own of an earlier life that failed: either has used the number, also where the account is
+        // gone since and shows none; without that the next attempt would be built on the same one, again and again.
+        Some(_) | None => {
+            let used = state.max(Some(snapshot.attempt.plan.sequence));
+            dead(snapshot, proof, used, head)
+        }
     };
     Ok(Some(transition))
 }
