@@ -132,9 +132,10 @@ impl Store {
                as t (intent_id, number, attempt_state, landed, proof, status, reason, transaction, resume, sequence, lost)),
              mine as (
                select r.*, i.tenant, a.channel,
-                 -- Two things outweigh what the attempt came to: a landing of this intent that the records did not know, by
-                 -- which it will be ended, and a wish to cancel that came in between.
-                 case when r.status <> 'succeeded' and exists (select from submitter.landings l where l.tag = i.tag) then 'queued'
+                 -- Two things outweigh what the attempt came to: a landing of this intent that the records did not know (or
+                 -- that there may be one), by which it will be ended, and a wish to cancel that came in between.
+                 case when r.status <> 'succeeded' and (not (select submitter.is_explained())
+                        or exists (select from submitter.landings l where l.tag = i.tag)) then 'queued'
                       when i.cancel_requested and r.status in ('queued', 'parked') then 'canceled'
                       else r.status end as outcome
                from rows r
@@ -164,8 +165,8 @@ impl Store {
                reason = case when m.outcome = m.status then m.reason when m.outcome = 'canceled' then $16::jsonb end,
                transaction = case when m.outcome = m.status then m.transaction end,
                parked_times = i.parked_times + case when m.outcome = 'parked' then 1 else 0 end,
-               due_at = case m.outcome when 'queued' then now()
-                                       when 'parked' then now() + make_interval(secs => m.resume) end,
+               due_at = case when m.outcome = 'parked' or m.outcome = m.status then now() + make_interval(secs => m.resume)
+                             when m.outcome = 'queued' then now() + interval '5 seconds' end,
                finished_at = case when m.outcome in ('queued', 'parked') then null else now() end
              from mine m where i.id = m.intent_id returning i.id",
         )

@@ -54,6 +54,7 @@ impl Store {
             "with unwanted as (
                select id from submitter.intents
                where cancel_requested and owner is null and finished_at is null and tag is not null
+                 and (select submitter.is_explained())
                  and not exists (select from submitter.landings l where l.tag = intents.tag)
                limit $1 for update skip locked),
              done as (
@@ -70,7 +71,8 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Ends intents whose time is over on the chain's clock and that have no open attempt; returns how many.
+    /// Ends intents whose time is over on the chain's clock and that have no open attempt; returns how many. None while
+    /// something of ours on the chain is not explained: it may be theirs.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -79,6 +81,7 @@ impl Store {
             "with over as (
                select id from submitter.intents
                where status in ('queued', 'parked') and owner is null and valid_until < $1
+                 and (select submitter.is_explained())
                  and not exists (select from submitter.landings l where l.tag = intents.tag)
                order by valid_until limit $2 for update skip locked),
              done as (

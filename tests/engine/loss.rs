@@ -176,6 +176,35 @@ async fn what_was_canceled_after_a_loss_is_canceled_only_if_it_never_landed() {
 }
 
 #[tokio::test]
+async fn what_landed_after_the_backup_neither_expires_nor_lands_again() {
+    let (world, mut daemon) = World::ready(2).await;
+    world.ledger.fund(account("bob")).await;
+    // One is parked, and the other waits behind it, when the backup is taken; later both land.
+    let mut first = payment("first", account("late"), 1);
+    let mut second = payment("second", account("bob"), 2);
+    for body in [&mut first, &mut second] {
+        body["ordering_key"] = json!("one-by-one");
+        body["on_state_error"] = json!("park");
+        body["valid_until"] = json!(world.ledger.in_seconds(60).await);
+    }
+    let posted = post_all(&daemon, &[first, second]).await;
+    daemon
+        .client
+        .wait_for(&posted[0].0, "parked", PATIENCE)
+        .await;
+    let backup = Backup::take(&world).await;
+    daemon.wait_until_ready().await;
+    world.ledger.fund(account("late")).await;
+    daemon.client.change(&posted[0].0, "retry").await;
+    landed(&world, 2).await;
+    daemon.process.kill();
+    backup.restore(&world).await;
+    world.ledger.close(80).await;
+    let daemon = Daemon::start(&world.setup).await;
+    finish(&world, &daemon, &posted).await;
+}
+
+#[tokio::test]
 async fn records_that_move_under_a_running_daemon_end_it_before_it_signs() {
     let (world, mut daemon) = World::ready(2).await;
     world.ledger.fund(account("bob")).await;
