@@ -10,7 +10,7 @@ use crate::world::hand::Hand;
 use crate::world::{Daemon, Ledger, PATIENCE, World, account, key, ledger, payment};
 
 /// Operations that a ledger takes while the rival is there.
-const SMALL: u32 = 6;
+const SMALL: u32 = 3;
 /// What the rival bids, in stroops an operation.
 const RIVAL_BID: u32 = 400;
 
@@ -24,7 +24,7 @@ impl Rival {
     /// Its accounts are funded before ledgers are small.
     async fn start(ledger: &Ledger) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let names: Vec<String> = (0..2 * SMALL)
+        let names: Vec<String> = (0..4 * SMALL)
             .map(|number| format!("rival-{number}"))
             .collect();
         futures_util::future::join_all(names.iter().map(|name| ledger.fund(account(name)))).await;
