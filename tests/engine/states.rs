@@ -252,6 +252,16 @@ async fn a_queued_intent_is_canceled_at_once() {
         .await;
 }
 
+/// Waits until an intent's first attempt was sent and answered.
+async fn was_sent(daemon: &Daemon, id: &str) {
+    daemon.client.wait_for(id, "in_flight", PATIENCE).await;
+    crate::world::eventually("it was sent", PATIENCE, async || {
+        let sent = daemon.client.attempts(id).await;
+        (!sent[0]["submissions"].as_array().unwrap().is_empty()).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn in_flight_it_is_canceled_only_once_that_is_proven() {
     let (world, daemon) = World::ready(2).await;
@@ -259,21 +269,14 @@ async fn in_flight_it_is_canceled_only_once_that_is_proven() {
     world.ledger.set(json!({"stalled": true})).await;
     // One is in core's queue, and will land. One was forgotten by the network, and never will.
     let lands = post(&daemon, payment("lands", account("bob"), 1)).await;
-    daemon
-        .client
-        .wait_for(&lands.0, "in_flight", PATIENCE)
-        .await;
+    // In flight is on record before the send: the fault must not meet this one's.
+    was_sent(&daemon, &lands.0).await;
     world
         .ledger
         .faults(json!({"seed": 1, "never_land": 1.0}))
         .await;
     let lost = post(&daemon, payment("lost", account("bob"), 2)).await;
-    daemon.client.wait_for(&lost.0, "in_flight", PATIENCE).await;
-    crate::world::eventually("both were sent", PATIENCE, async || {
-        let sent = daemon.client.attempts(&lost.0).await;
-        (!sent[0]["submissions"].as_array().unwrap().is_empty()).then_some(())
-    })
-    .await;
+    was_sent(&daemon, &lost.0).await;
     world.ledger.faults(json!({})).await;
     for (id, _) in [&lands, &lost] {
         let (status, body) = daemon.client.change(id, "cancel").await;
