@@ -3,6 +3,7 @@
 use super::envelope::Plan;
 use super::fee::{Bid, FeeCap, first_fee_bump, next_fee_bump};
 use super::intent::OnStateError;
+use super::observation::LedgerHeader;
 use super::primitives::{ChainTime, LedgerSeq, Stroops, TxHash};
 use super::reason::Reason;
 
@@ -49,6 +50,17 @@ pub struct Bump {
     pub hash: TxHash,
     /// Its whole fee.
     pub fee: Stroops,
+}
+
+impl Head {
+    /// The head that a ledger's header is.
+    #[must_use]
+    pub const fn of(header: &LedgerHeader) -> Self {
+        Self {
+            ledger: header.sequence,
+            closed_at: header.closed_at,
+        }
+    }
 }
 
 impl Attempt {

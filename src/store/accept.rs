@@ -151,6 +151,7 @@ async fn claim_keys(tx: &mut Tx<'_>, batch: &[NewIntent]) -> Result<Vec<bool>, S
     if keyed.is_empty() {
         return Ok(claimed);
     }
+    let firsts: Vec<_> = unique_by_key(&keyed).collect();
     // In one order everywhere, so that two batches never wait for each other; a key twice in a batch goes to the first.
     let rows: Vec<(String, String)> = sqlx::query_as(
         "insert into submitter.idempotency_keys
@@ -169,16 +170,16 @@ async fn claim_keys(tx: &mut Tx<'_>, batch: &[NewIntent]) -> Result<Vec<bool>, S
            where idempotency_keys.expires_at <= now()
          returning tenant, key",
     )
-    .bind(unique_by_key(&keyed).map(|(_, new, _)| new.tenant.clone()).collect::<Vec<_>>())
-    .bind(unique_by_key(&keyed).map(|(_, _, key)| key.key.clone()).collect::<Vec<_>>())
-    .bind(unique_by_key(&keyed).map(|(_, _, key)| key.fingerprint.to_vec()).collect::<Vec<_>>())
-    .bind(unique_by_key(&keyed).map(|(_, new, _)| new.id).collect::<Vec<_>>())
-    .bind(unique_by_key(&keyed).map(|(_, _, key)| key.answered_within.map(|within| within.as_secs_f64())).collect::<Vec<_>>())
-    .bind(unique_by_key(&keyed).map(|(_, _, key)| key.keep_for.as_secs_f64()).collect::<Vec<_>>())
+    .bind(firsts.iter().map(|(_, new, _)| new.tenant.clone()).collect::<Vec<_>>())
+    .bind(firsts.iter().map(|(_, _, key)| key.key.clone()).collect::<Vec<_>>())
+    .bind(firsts.iter().map(|(_, _, key)| key.fingerprint.to_vec()).collect::<Vec<_>>())
+    .bind(firsts.iter().map(|(_, new, _)| new.id).collect::<Vec<_>>())
+    .bind(firsts.iter().map(|(_, _, key)| key.answered_within.map(|within| within.as_secs_f64())).collect::<Vec<_>>())
+    .bind(firsts.iter().map(|(_, _, key)| key.keep_for.as_secs_f64()).collect::<Vec<_>>())
     .fetch_all(&mut **tx)
     .await?;
     let taken: std::collections::HashSet<(String, String)> = rows.into_iter().collect();
-    for (index, new, key) in unique_by_key(&keyed) {
+    for (index, new, key) in firsts {
         claimed[*index] = taken.contains(&(new.tenant.clone(), key.key.clone()));
     }
     Ok(claimed)

@@ -1,11 +1,9 @@
 //! Landings of ours that the records did not know, and how far the chain was read for them.
 
-use serde_json::Value;
 use uuid::Uuid;
 
+use super::settle::transaction_json;
 use super::{Store, StoreError};
-use crate::domain::event::landed_json;
-use crate::domain::intent::rfc3339;
 use crate::domain::observation::Landed;
 use crate::domain::primitives::LedgerSeq;
 use crate::domain::tag::Tag;
@@ -52,11 +50,6 @@ impl Store {
         cursor: Option<i64>,
     ) -> Result<u64, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let json = |landed: &Landed| -> Value {
-            let mut value = landed_json(landed);
-            value["closed_at"] = Value::String(rfc3339(landed.closed_at));
-            value
-        };
         let done = sqlx::query(
             "insert into submitter.landings (hash, tag, ledger, landed, envelope)
              select hash, tag, ledger, landed, envelope
@@ -67,7 +60,7 @@ impl Store {
         .bind(landings.iter().map(|(_, landed)| landed.inner_hash.0.to_vec()).collect::<Vec<_>>())
         .bind(landings.iter().map(|(tag, _)| tag.to_i64()).collect::<Vec<_>>())
         .bind(landings.iter().map(|(_, landed)| i64::from(landed.ledger.0)).collect::<Vec<_>>())
-        .bind(landings.iter().map(|(_, landed)| json(landed)).collect::<Vec<_>>())
+        .bind(landings.iter().map(|(_, landed)| transaction_json(landed)).collect::<Vec<_>>())
         .bind(landings.iter().map(|(_, landed)| landed.envelope_xdr.clone()).collect::<Vec<_>>())
         .execute(&mut *tx)
         .await?;
@@ -114,7 +107,7 @@ impl Store {
     pub async fn adopt_landing(&self, intent: Uuid, hash: &[u8; 32]) -> Result<(), StoreError> {
         sqlx::query(
             "with done as (
-               update submitter.intents i set status = 'succeeded', reason = null, transaction = l.landed - 'code',
+               update submitter.intents i set status = 'succeeded', reason = null, transaction = l.landed,
                  finished_at = now(), updated_at = now(), due_at = null
                from submitter.landings l
                where i.id = $1 and l.hash = $2 and i.status = 'queued' and i.owner is null

@@ -40,7 +40,7 @@ pub struct OwnedIntent {
 }
 
 /// The recorded transaction as the API shows it.
-fn transaction_json(landed: &Landed) -> Value {
+pub(super) fn transaction_json(landed: &Landed) -> Value {
     let mut value = landed_json(landed);
     value["closed_at"] = json!(rfc3339(landed.closed_at));
     if let Some(map) = value.as_object_mut() {

@@ -49,7 +49,7 @@ impl Engine {
         let explained = self.explain(state.sequence).await;
         right.end().await;
         explained?;
-        self.has_channels = self.count_channels().await? > 0;
+        self.has_channels = self.store.has_open_channel().await?;
         Ok(())
     }
 
@@ -188,14 +188,6 @@ impl Engine {
             }
         }
         snapshots
-    }
-
-    async fn count_channels(&self) -> Result<usize, StoreError> {
-        let rows = self.store.channels().await?;
-        Ok(rows
-            .iter()
-            .filter(|row| row.kind == "channel" && row.state == "open")
-            .count())
     }
 
     /// Finds channels of an earlier life by their SEP-5 indexes.

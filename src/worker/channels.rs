@@ -56,9 +56,6 @@ impl Engine {
             return Ok(());
         }
         let rows = self.store.channels().await?;
-        self.has_channels = rows
-            .iter()
-            .any(|row| row.kind == "channel" && row.state == "open");
         let known: HashSet<i32> = rows.iter().filter_map(|row| row.sep5_index).collect();
         let missing: Vec<u32> = (0..self.settings.channels)
             .filter(|index| !known.contains(&i32::try_from(*index).unwrap_or(i32::MAX)))
@@ -144,7 +141,6 @@ impl Engine {
                             .await?;
                     }
                     tracing::info!(%intent, "channels are made");
-                    self.has_channels = true;
                 }
                 "failed" | "expired" | "canceled" => {
                     tracing::warn!(%intent, reason = ?row.reason, "channels could not be made; it is tried again");

@@ -157,10 +157,7 @@ impl Engine {
 
     /// The newest ledger, as decisions see it.
     pub(super) fn head_now(&self) -> Option<Head> {
-        self.head.map(|header| Head {
-            ledger: header.sequence,
-            closed_at: header.closed_at,
-        })
+        self.head.as_ref().map(Head::of)
     }
 
     pub(super) const fn pace(&self) -> Pace {
@@ -279,11 +276,7 @@ impl Engine {
             return;
         }
         self.head = Some(header);
-        let head = Head {
-            ledger: header.sequence,
-            closed_at: header.closed_at,
-        };
-        self.status.set_head(head);
+        self.status.set_head(Head::of(&header));
         if header.sequence.0.is_multiple_of(ANCHOR_EVERY)
             && let Err(error) = self.store.move_anchor(&header).await
         {

@@ -14,8 +14,8 @@ const MAX_TAIL_PAGES: u32 = 10_000;
 
 impl Engine {
     /// Reads the source account's history behind what was read before: every transaction that moves its funds stands
-    /// there, whichever channel it used. Returns how many of ours the records did not know.
-    pub(super) async fn read_history(&self) -> Result<u64, String> {
+    /// there, whichever channel it used.
+    pub(super) async fn read_history(&self) -> Result<(), String> {
         let mark = self
             .store
             .history_mark()
@@ -30,7 +30,7 @@ impl Engine {
                 .account_transactions(self.settings.source, cursor, Order::Ascending, PAGE_RECORDS)
                 .await
                 .map_err(|unknown| failed(endpoint, &unknown))?;
-            let Some(page) = page else { return Ok(unknown) };
+            let Some(page) = page else { return Ok(()) };
             read += page.transactions.len() as u64;
             let ours: Vec<(Tag, Landed)> = page
                 .transactions
@@ -47,7 +47,7 @@ impl Engine {
                 tracing::info!(read, unknown, "the source account's history is read");
             }
             if page.is_last {
-                return Ok(unknown);
+                return Ok(());
             }
         }
     }

@@ -82,12 +82,7 @@ impl Engine {
         };
         for (lane, kind) in [(Lane::System, "source"), (Lane::User, kind)] {
             for _ in 0..MAX_CLAIMS {
-                let room = self
-                    .settings
-                    .max_in_flight
-                    .saturating_sub(self.flights.len());
-                let limit =
-                    i64::from(self.settings.batch).min(i64::try_from(room).unwrap_or(i64::MAX));
+                let limit = self.room();
                 if limit == 0 {
                     return Ok(());
                 }
@@ -102,16 +97,21 @@ impl Engine {
                 }
             }
         }
-        let room = self
-            .settings
-            .max_in_flight
-            .saturating_sub(self.flights.len());
-        let limit = i64::from(self.settings.batch).min(i64::try_from(room).unwrap_or(i64::MAX));
+        let limit = self.room();
         let claim = self
             .store
             .claim_presigned(self.worker, header.closed_at, limit)
             .await?;
         self.attempt(claim, header).await
+    }
+
+    /// How many may be claimed at once, with what is in flight.
+    fn room(&self) -> i64 {
+        let room = self
+            .settings
+            .max_in_flight
+            .saturating_sub(self.flights.len());
+        i64::from(self.settings.batch).min(i64::try_from(room).unwrap_or(i64::MAX))
     }
 
     /// Reads what was enqueued in SQL.

@@ -1,5 +1,7 @@
 //! Taking observations in, and putting what they change on record.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
 use super::super::reconcile::Gathered;
@@ -130,7 +132,7 @@ impl Engine {
             .record_landings(&seen, None)
             .await
             .map_err(|error| error.to_string())?;
-        self.read_history().await.map(|_| ())
+        self.read_history().await
     }
 
     /// Takes one observation in. Returns the reason where the sequence number stays unexplained.
@@ -294,6 +296,7 @@ fn note(workflow_id: &str, intent: Uuid, settlement: &Settlement) {
 }
 
 fn count(batch: &[NewSettlement], done: &[Uuid]) {
+    let done: HashSet<&Uuid> = done.iter().collect();
     for new in batch {
         if !done.contains(&new.intent_id) {
             continue;

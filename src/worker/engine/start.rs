@@ -78,10 +78,7 @@ impl Engine {
         }
         let header = self.newest_ledger(anchor).await?;
         self.head = Some(header);
-        self.status.set_head(Head {
-            ledger: header.sequence,
-            closed_at: header.closed_at,
-        });
+        self.status.set_head(Head::of(&header));
         self.fees = self.horizon.any().fee_stats().await.ok();
         self.open_accounts().await?;
         self.store.move_anchor(&header).await?;
