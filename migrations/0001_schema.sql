@@ -95,10 +95,12 @@ create table submitter.intents (
 -- What can be taken up, the longest due first. Small however many intents are finished.
 create index intents_due on submitter.intents (due_at, seq) where status = 'queued';
 create index intents_unread on submitter.intents (seq) where status = 'queued' and request is null;
+create index intents_due_system on submitter.intents (due_at, seq) where status = 'queued' and lane = 'system';
+create index intents_due_presigned on submitter.intents (due_at, seq) where status = 'queued' and presigned;
 create index intents_parked on submitter.intents (due_at) where status = 'parked' and owner is null;
 create index intents_owned on submitter.intents (owner) where owner is not null;
-create index intents_unwanted on submitter.intents (id)
-    where cancel_requested and owner is null and finished_at is null;
+-- Canceled, but not ended yet: it may have landed.
+create index intents_unwanted on submitter.intents (owner) where cancel_requested and finished_at is null;
 create index intents_expiring on submitter.intents (valid_until)
     where status in ('queued', 'parked') and valid_until is not null;
 create index intents_ordered on submitter.intents (tenant, ordering_key, seq)

@@ -97,6 +97,8 @@ pub struct TransactionPage {
     /// Those that could not: somebody's transaction of a newer protocol must not hide everybody's else.
     /// Of a hash in here nothing is known.
     pub unreadable: Vec<Unreadable>,
+    /// How many records there were, read or not.
+    pub records: u32,
     /// The last record's place, to ask on from; `None` where the page is empty.
     pub last: Option<Cursor>,
     /// Whether there were fewer records than asked for: nothing came after them then.

@@ -190,8 +190,8 @@ impl Endpoint {
         self.transport.judged(observe::newest_ledger(&answer))
     }
 
-    /// A page of everything that a ledger recorded, failed ones too, in its order; `None` where this history has not
-    /// come so far.
+    /// A page of what a ledger recorded, failed ones too, in its order, of which those are read and verified whose inner
+    /// hash is wanted; `None` where this history has not come so far.
     ///
     /// # Errors
     /// [`Unknown`] where nothing is known.
@@ -199,6 +199,7 @@ impl Endpoint {
         &self,
         ledger: LedgerSeq,
         after: Option<Cursor>,
+        wanted: &(dyn Fn(&TxHash) -> bool + Sync),
     ) -> Result<Option<TransactionPage>, Unknown> {
         let path = ["ledgers", &ledger.to_string(), "transactions"];
         let mut limits = LEDGER_PAGE_RECORDS.iter().copied().peekable();
@@ -213,6 +214,7 @@ impl Endpoint {
                     self.network,
                     limit,
                     Some(ledger),
+                    wanted,
                     &answer,
                 ));
             }
@@ -246,7 +248,7 @@ impl Endpoint {
         let query = page_query(limit, order, after);
         let answer = self.read("account_transactions", &path, &query).await?;
         self.transport
-            .judged(observe::page(self.network, limit, None, &answer))
+            .judged(observe::page(self.network, limit, None, &|_| true, &answer))
     }
 
     /// `GET /transactions/{hash}`, by inner or outer hash.

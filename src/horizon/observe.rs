@@ -114,7 +114,7 @@ pub fn look_up(network: NetworkId, asked: TxHash, answer: &Answer) -> LookUp {
 }
 
 /// `GET /ledgers/{n}/transactions` (with `within`) and `GET /accounts/{G}/transactions`, asked with
-/// `include_failed=true` and this limit; `None` for a 404: no such ledger yet, or no such account in this history.
+/// `include_failed=true` and this limit, of which those are read whose inner hash is wanted; `None` for a 404: no such ledger yet, or no such account in this history.
 ///
 /// # Errors
 /// [`Unknown`] for everything but a whole 200 or a 404, and where a record has no place in the order.
@@ -122,6 +122,7 @@ pub fn page(
     network: NetworkId,
     limit: u8,
     within: Option<LedgerSeq>,
+    wanted: &dyn Fn(&TxHash) -> bool,
     answer: &Answer,
 ) -> Result<Option<TransactionPage>, Unknown> {
     if is_absent(answer) {
@@ -132,6 +133,7 @@ pub fn page(
     let mut found = TransactionPage {
         transactions: Vec::with_capacity(records.len()),
         unreadable: Vec::new(),
+        records: u32::try_from(records.len()).unwrap_or(u32::MAX),
         last: None,
         is_last: records.len() < usize::from(limit),
     };
@@ -140,6 +142,11 @@ pub fn page(
             return Err(answer.unknown(UnknownKind::Unparsable, "a record without a paging token"));
         };
         found.last = Some(Cursor(record.paging_token));
+        let inner = record.inner_transaction.as_ref().map(|inner| inner.hash);
+        // One that does not say what it is may be anything.
+        if inner.or(record.hash).is_some_and(|hash| !wanted(&hash)) {
+            continue;
+        }
         let landed = serde_json::from_str(raw.get())
             .map_err(|_| LandedError::Unreadable("it is not a transaction as we know them"))
             .and_then(|transaction| landed::landed(network, &transaction));
@@ -153,7 +160,7 @@ pub fn page(
             Ok(landed) => found.transactions.push(landed),
             Err(error) => found.unreadable.push(Unreadable {
                 hash: record.hash,
-                inner_hash: record.inner_transaction.map(|inner| inner.hash),
+                inner_hash: inner,
                 detail: error.to_string(),
             }),
         }

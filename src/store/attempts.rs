@@ -100,6 +100,19 @@ pub struct NewSubmission {
     pub answer: Value,
 }
 
+/// A fee bump to be put on record.
+#[derive(Clone, Debug)]
+pub struct NewBump {
+    /// Whose.
+    pub intent_id: Uuid,
+    /// Of which attempt.
+    pub number: u32,
+    /// Its hash and fee.
+    pub bump: Bump,
+    /// The envelope, XDR.
+    pub envelope: Vec<u8>,
+}
+
 const ATTEMPT_COLUMNS: &str = "a.intent_id, a.number, a.channel, a.sequence, a.min_time, a.max_time, a.max_ledger, a.base_fee, \
 a.operations, a.plain_fee, a.sponsored, a.presigned, a.hash, a.envelope, a.signed_at_ledger, a.state, a.landed, \
 a.death_proof, a.created_at, a.ended_at";
@@ -233,68 +246,78 @@ impl Store {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
-    /// Records POSTs and their answers, and that their attempts were sent.
+    /// Records POSTs and their answers. That an attempt was sent is told by them alone: its row is not touched.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn record_submissions(&self, batch: &[NewSubmission]) -> Result<(), StoreError> {
         sqlx::query(
-            "with rows as (
-               select * from unnest($1::uuid[], $2::int[], $3::bytea[], $4::jsonb[]) as t (intent_id, number, hash, answer)),
-             sent as (
-               update submitter.attempts a set state = 'submitted' from rows r
-               where a.intent_id = r.intent_id and a.number = r.number and a.state = 'signed')
-             insert into submitter.submissions (intent_id, number, hash, answer)
-             select intent_id, number, hash, answer from rows",
+            "insert into submitter.submissions (intent_id, number, hash, answer)
+             select * from unnest($1::uuid[], $2::int[], $3::bytea[], $4::jsonb[])",
         )
         .bind(batch.iter().map(|new| new.intent_id).collect::<Vec<_>>())
-        .bind(batch.iter().map(|new| i32::try_from(new.number).unwrap_or(i32::MAX)).collect::<Vec<_>>())
-        .bind(batch.iter().map(|new| new.hash.0.to_vec()).collect::<Vec<_>>())
-        .bind(batch.iter().map(|new| new.answer.clone()).collect::<Vec<_>>())
+        .bind(
+            batch
+                .iter()
+                .map(|new| i32::try_from(new.number).unwrap_or(i32::MAX))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            batch
+                .iter()
+                .map(|new| new.hash.0.to_vec())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            batch
+                .iter()
+                .map(|new| new.answer.clone())
+                .collect::<Vec<_>>(),
+        )
         .execute(&self.pool)
         .await?;
         Ok(())
     }
 
-    /// Puts a fee bump on record, before it is sent. Only the owner of an open attempt may.
+    /// Puts fee bumps on record, before they are sent: at most one an attempt. Returns the intents for which it was done: the
+    /// others' attempts are no longer this worker's, or no longer open.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] where the attempt is no longer this worker's or no longer open.
-    pub async fn add_fee_bump(
+    /// [`StoreError`]: then whether they are on record is not known.
+    pub async fn add_fee_bumps(
         &self,
         worker: Uuid,
-        intent: Uuid,
-        number: u32,
-        bump: &Bump,
-        envelope: &[u8],
-    ) -> Result<(), StoreError> {
-        let done = sqlx::query(
-            "with mine as (
-               select a.intent_id, a.number, i.tenant from submitter.attempts a
+        batch: &[NewBump],
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let done: Vec<(Uuid,)> = sqlx::query_as(
+            "with rows as (
+               select * from unnest($2::uuid[], $3::int[], $4::bytea[], $5::bigint[], $6::bytea[])
+                 as t (intent_id, number, hash, fee, envelope)),
+             mine as (
+               select r.*, i.tenant from rows r
+               join submitter.attempts a on a.intent_id = r.intent_id and a.number = r.number and a.ended_at is null
                join submitter.intents i on i.id = a.intent_id and i.owner = $1
                join submitter.workers w on w.id = $1 and w.lease_until > now()
-               where a.intent_id = $2 and a.number = $3 and a.ended_at is null for update of a),
+               order by r.intent_id for update of a),
              noted as (
                insert into submitter.events (tenant, intent_id, kind, data)
-               select tenant, intent_id, 'attempt.bumped', jsonb_build_object('attempt', number, 'hash', encode($4, 'hex'), 'fee', ($5::bigint)::text)
+               select tenant, intent_id, 'attempt.bumped',
+                      jsonb_build_object('attempt', number, 'hash', encode(hash, 'hex'), 'fee', fee::text)
                from mine)
              insert into submitter.fee_bumps (intent_id, number, ordinal, hash, fee, envelope)
              select m.intent_id, m.number, 1 + (
                  select count(*) from submitter.fee_bumps b where b.intent_id = m.intent_id and b.number = m.number),
-               $4, $5, $6 from mine m",
+               m.hash, m.fee, m.envelope from mine m
+             returning intent_id",
         )
         .bind(worker)
-        .bind(intent)
-        .bind(i32::try_from(number).unwrap_or(i32::MAX))
-        .bind(bump.hash.0.to_vec())
-        .bind(bump.fee.get())
-        .bind(envelope)
-        .execute(&self.pool)
+        .bind(batch.iter().map(|new| new.intent_id).collect::<Vec<_>>())
+        .bind(batch.iter().map(|new| i32::try_from(new.number).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+        .bind(batch.iter().map(|new| new.bump.hash.0.to_vec()).collect::<Vec<_>>())
+        .bind(batch.iter().map(|new| new.bump.fee.get()).collect::<Vec<_>>())
+        .bind(batch.iter().map(|new| new.envelope.clone()).collect::<Vec<_>>())
+        .fetch_all(&self.pool)
         .await?;
-        if done.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(StoreError::LeaseLost(worker))
-        }
+        Ok(done.into_iter().map(|(id,)| id).collect())
     }
 }

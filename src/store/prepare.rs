@@ -2,7 +2,7 @@
 //! crash leaves either nothing or an attempt that is committed.
 
 use serde_json::Value;
-use sqlx::FromRow;
+use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
 use super::accept::Lane;
@@ -39,6 +39,19 @@ pub struct Claim {
     worker: Uuid,
     /// The pairs.
     pub claimed: Vec<Claimed>,
+    /// Channels that were idle, as far as they were counted: up to the limit. Of presigned transactions: none needed.
+    pub idle: i64,
+}
+
+/// Work that is rarely there, so that nobody looks for it in vain.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct RareWork {
+    /// Intents that were enqueued in SQL and not yet read.
+    pub unread: bool,
+    /// Intents of the submitter's own.
+    pub system: bool,
+    /// Transactions that somebody else signed.
+    pub presigned: bool,
 }
 
 /// An attempt to be put on record.
@@ -63,7 +76,8 @@ pub struct Unread {
 }
 
 impl Store {
-    /// Pairs due intents of a lane with idle channels of a kind, at most `limit`, and holds them.
+    /// Pairs due intents of a lane with idle channels of a kind, at most `limit`, and holds them. Channels are counted first, so
+    /// that neither more intents than channels are held nor the other way round.
     ///
     /// `now` is the chain's time: what is over by it is left alone. What is due is decided by the later of it and the
     /// database's clock, which only schedules: a transaction that comes early is refused and sent again.
@@ -82,12 +96,10 @@ impl Store {
     ) -> Result<Claim, StoreError> {
         let mut tx = self.pool.begin().await?;
         hold_lease(&mut tx, worker).await?;
-        let claimed = sqlx::query_as(
-            "with idle as (
-               select account, sequence, row_number() over () as n from (
-                 select account, sequence from submitter.channels
-                 where kind = $1 and state = 'open' and busy_with is null
-                 limit $2 for update skip locked) c),
+        let rows = sqlx::query(
+            "with room as (
+               select count(*) as n from (
+                 select from submitter.channels where kind = $1 and state = 'open' and busy_with is null limit $2) c),
              due as (
                select id, row_number() over (order by due_at, seq) as n from (
                  select i.id, i.due_at, i.seq from submitter.intents i
@@ -99,12 +111,18 @@ impl Store {
                    and (i.ordering_key is null or not exists (
                      select from submitter.intents e where e.tenant = i.tenant and e.ordering_key = i.ordering_key
                        and e.finished_at is null and (e.seq < i.seq or e.owner is not null)))
-                 order by i.due_at, i.seq limit (select count(*) from idle)
-                 for update of i skip locked) d)
-             select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, idle.account as channel, idle.sequence,
-                    array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings,
-                    false as on_our_channel
-             from due join idle using (n) join submitter.intents i on i.id = due.id",
+                 order by i.due_at, i.seq limit (select n from room)
+                 for update of i skip locked) d),
+             idle as (
+               select account, sequence, row_number() over () as n from (
+                 select account, sequence from submitter.channels
+                 where kind = $1 and state = 'open' and busy_with is null
+                 limit (select count(*) from due) for update skip locked) c)
+             select room.n as idle, pair.* from room left join (
+               select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, idle.account as channel, idle.sequence,
+                      array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings,
+                      false as on_our_channel
+               from due join idle using (n) join submitter.intents i on i.id = due.id) pair on true",
         )
         .bind(channel_kind)
         .bind(limit)
@@ -112,11 +130,33 @@ impl Store {
         .bind(lane.as_str())
         .fetch_all(&mut *tx)
         .await?;
+        let mut idle = 0;
+        let mut claimed = Vec::with_capacity(rows.len());
+        for row in rows {
+            idle = row.try_get("idle")?;
+            if row.try_get::<Option<Uuid>, _>("id")?.is_some() {
+                claimed.push(Claimed::from_row(&row)?);
+            }
+        }
         Ok(Claim {
             tx,
             worker,
             claimed,
+            idle,
         })
+    }
+
+    /// Whether there is work that is rarely there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rare_work(&self) -> Result<RareWork, StoreError> {
+        let rare = sqlx::query_as(
+            "select exists (select from submitter.intents where status = 'queued' and request is null) as unread,
+                    exists (select from submitter.intents where status = 'queued' and lane = 'system') as system,
+                    exists (select from submitter.intents where status = 'queued' and presigned) as presigned",
+        );
+        Ok(rare.fetch_one(&self.pool).await?)
     }
 
     /// Takes up presigned transactions whose account has none in flight, at most `limit`.
@@ -155,6 +195,7 @@ impl Store {
             tx,
             worker,
             claimed,
+            idle: limit,
         })
     }
 

@@ -257,7 +257,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn canceled_intents(&self, worker: Uuid) -> Result<Vec<Uuid>, StoreError> {
         let rows: Vec<(Uuid,)> = sqlx::query_as(
-            "select id from submitter.intents where owner = $1 and cancel_requested",
+            "select id from submitter.intents where owner = $1 and cancel_requested and finished_at is null",
         )
         .bind(worker)
         .fetch_all(&self.pool)

@@ -10,7 +10,8 @@ use super::engine::start::Start;
 use crate::domain::observation::AccountSnapshot;
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::horizon::Horizon;
-use crate::store::StoreError;
+use crate::signer::Keyring;
+use crate::store::{Store, StoreError};
 
 /// Times that an account is asked for again where a rate limit says when.
 const MAX_LIMITED_TRIES: u32 = 200;
@@ -40,7 +41,7 @@ impl Engine {
                 snapshot.as_of
             )));
         };
-        self.derive_keys().await?;
+        derive_keys(&self.store, &self.keys).await?;
         self.check_source().await?;
         let Some(right) = self.store.begin_explaining().await? else {
             let what = "another daemon compares the records with the chain";
@@ -149,24 +150,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes the keys of all channels on record ready; one whose account the seed does not give is paused.
-    pub(super) async fn derive_keys(&self) -> Result<(), StoreError> {
-        for row in self.store.channels().await? {
-            let Some(index) = row.sep5_index.and_then(|index| u32::try_from(index).ok()) else {
-                continue;
-            };
-            let account = row.account_id()?;
-            let held = self.keys.channel(index) == Some(account);
-            if !held && row.state == "open" {
-                tracing::error!(channel = %account, index, "no key is held for a channel: is it the same accounts.channel_seed?");
-                self.store.pause_channel(account, Some(NO_KEY)).await?;
-            } else if held && row.reason.as_deref() == Some(NO_KEY) {
-                self.store.pause_channel(account, None).await?;
-            }
-        }
-        Ok(())
-    }
-
     async fn account(&self, account: AccountId) -> Result<AccountSnapshot, String> {
         look(Arc::clone(&self.horizon), account).await
     }
@@ -246,6 +229,24 @@ impl Engine {
         }
         Ok(drifted)
     }
+}
+
+/// Makes the keys of all channels on record ready; one whose account the seed does not give is paused.
+pub(super) async fn derive_keys(store: &Store, keys: &Keyring) -> Result<(), StoreError> {
+    for row in store.channels().await? {
+        let Some(index) = row.sep5_index.and_then(|index| u32::try_from(index).ok()) else {
+            continue;
+        };
+        let account = row.account_id()?;
+        let held = keys.channel(index) == Some(account);
+        if !held && row.state == "open" {
+            tracing::error!(channel = %account, index, "no key is held for a channel: is it the same accounts.channel_seed?");
+            store.pause_channel(account, Some(NO_KEY)).await?;
+        } else if held && row.reason.as_deref() == Some(NO_KEY) {
+            store.pause_channel(account, None).await?;
+        }
+    }
+    Ok(())
 }
 
 /// An account's state. Where a budget or a rate limit says when to ask again, it is asked again then: many channels are

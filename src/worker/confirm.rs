@@ -9,16 +9,11 @@ use uuid::Uuid;
 
 use super::engine::Input;
 use super::flight::Watched;
+use super::scan;
 use crate::domain::observation::{Landed, LedgerHeader, Unknown};
 use crate::domain::primitives::LedgerSeq;
 use crate::horizon::{Endpoint, Horizon};
 
-/// Records that Horizon gives in one page.
-const PAGE_RECORDS: u32 = 200;
-/// Pages that are read of one ledger at most: beyond any ledger there is.
-const MAX_PAGES: u32 = 1_000;
-/// Tries to read a page before its ledger counts as not read; then hashes are looked up instead.
-const PAGE_TRIES: u32 = 3;
 /// Ledgers behind the newest from which on we jump to it: what landed between is found by look-ups.
 const CATCH_UP_LEDGERS: u32 = 50;
 /// Misses of a due ledger after which we ask for the newest.
@@ -76,7 +71,7 @@ pub(super) async fn follow(
                     pace.closed(&last, &header);
                 }
                 last = header;
-                let landed = read(endpoint, &header, &watched).await;
+                let landed = scan::read(endpoint, &header, &watched).await;
                 if engine
                     .send(Input::Ledger(ClosedLedger { header, landed }))
                     .await
@@ -158,45 +153,4 @@ async fn next_header(
         *misses += 1;
     }
     header
-}
-
-async fn read(
-    endpoint: &Endpoint,
-    header: &LedgerHeader,
-    watched: &Watched,
-) -> Option<Vec<(Uuid, Landed)>> {
-    let waiting = u32::try_from(watched.len()).unwrap_or(u32::MAX);
-    let pages = header.transactions.div_ceil(PAGE_RECORDS);
-    if waiting == 0 || pages == 0 {
-        return Some(Vec::new());
-    }
-    if waiting < pages {
-        return None;
-    }
-    let mut found = Vec::new();
-    let mut cursor = None;
-    for _ in 0..MAX_PAGES {
-        let mut tries = 0;
-        let page = loop {
-            match endpoint.ledger_transactions(header.sequence, cursor).await {
-                Ok(Some(page)) => break page,
-                Ok(None) | Err(_) if tries < PAGE_TRIES => tries += 1,
-                Ok(None) | Err(_) => return None,
-            }
-        };
-        for landed in page.transactions {
-            if let Some(intent) = watched.intent(&landed.inner_hash) {
-                found.push((intent, landed));
-            }
-        }
-        // A record that could not be read may be one of ours: then each is looked up.
-        if !page.unreadable.is_empty() {
-            return None;
-        }
-        if page.is_last {
-            return Some(found);
-        }
-        cursor = page.last;
-    }
-    None
 }

@@ -1,6 +1,7 @@
 //! The one task that decides: it owns what is in flight, takes observations in, puts changes on record, then acts.
 
 mod act;
+mod beside;
 mod record;
 pub(super) mod start;
 
@@ -10,19 +11,24 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::beside::Beside;
+use super::bump::Bumped;
 use super::channels::Ensure;
 use super::confirm::ClosedLedger;
 use super::flight::{Flight, Watched};
+use super::prepare::Taken;
 use super::reconcile::Gathered;
+use super::recorder::Recorded;
 use super::settings::Settings;
 use super::status::{Phase, Status};
 use super::submit::Answered;
 use crate::domain::attempt::Head;
 use crate::domain::intent::Accounts;
 use crate::domain::observation::{FeeStats, LedgerHeader, LookUp, Unknown};
-use crate::domain::primitives::{AccountId, NetworkId, Sequence};
+use crate::domain::primitives::{AccountId, NetworkId, Sequence, Stroops};
 use crate::domain::transition::Pace;
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
@@ -59,6 +65,18 @@ pub(super) enum Input {
     Ledger(ClosedLedger),
     /// New work was announced.
     Wake,
+    /// Attempts are on record, by this life of the worker, and may be sent.
+    Prepared(Uuid, Vec<(Uuid, Flight)>),
+    /// A round of taking up has ended.
+    TakenUp(Uuid, Result<Taken, StoreError>),
+    /// Settlements were put on record, or not.
+    Recorded(Recorded),
+    /// Answers were put on record; those that were not come back.
+    Noted(Vec<NewSubmission>),
+    /// Fee bumps were signed and put on record, or not.
+    Bumped(Bumped),
+    /// What was canceled, as far as it could be read.
+    Canceled(Vec<Uuid>),
     /// Fee statistics.
     Fees(FeeStats),
     /// A channel has less than it should.
@@ -77,16 +95,20 @@ pub struct Engine {
     pub(super) network: NetworkId,
     pub(super) passphrase: String,
     pub(super) accounts: Accounts,
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     pub(super) status: Status,
     pub(super) worker: Uuid,
-    pub(super) flights: HashMap<Uuid, Flight>,
+    pub(super) flights: HashMap<Uuid, Box<Flight>>,
     pub(super) watched: Watched,
     pub(super) head: Option<LedgerHeader>,
     pub(super) fees: Option<FeeStats>,
     pub(super) submissions: Vec<NewSubmission>,
     /// Intents whose settlement is still to be put on record.
     pub(super) settled: Vec<Uuid>,
+    /// Fee bumps that are due, with their whole fees.
+    pub(super) due_bumps: Vec<(Uuid, u32, Stroops)>,
+    /// What runs beside the engine on the records.
+    beside: Beside,
     /// The records may hold attempts of ours that are not in flight here.
     pub(super) out_of_step: bool,
     /// The records are not where they were: this engine must end, and begin by explaining them.
@@ -98,6 +120,8 @@ pub struct Engine {
     pub(super) posts: Arc<Semaphore>,
     pub(super) reads: Arc<Semaphore>,
     pub(super) draining: bool,
+    /// Ends rounds of taking up: nothing more is claimed.
+    pub(super) claims: CancellationToken,
     /// Channels that could not pay their fee.
     pub(super) short: Vec<(AccountId, Sequence)>,
     /// When orphans are looked for again.
@@ -128,7 +152,7 @@ impl Engine {
             accounts,
             posts: Arc::new(Semaphore::new(settings.concurrent_posts)),
             reads: Arc::new(Semaphore::new(settings.concurrent_reads)),
-            settings,
+            settings: Arc::new(settings),
             status,
             worker: Uuid::nil(),
             flights: HashMap::new(),
@@ -137,12 +161,15 @@ impl Engine {
             fees: None,
             submissions: Vec::new(),
             settled: Vec::new(),
+            due_bumps: Vec::new(),
+            beside: Beside::new(),
             out_of_step: true,
             moved: false,
             has_channels: false,
             inbox,
             mailbox,
             draining: false,
+            claims: CancellationToken::new(),
             short: Vec::new(),
             next_orphans: Instant::now(),
             ensure: Ensure::default(),
@@ -160,7 +187,7 @@ impl Engine {
         self.head.as_ref().map(Head::of)
     }
 
-    pub(super) const fn pace(&self) -> Pace {
+    pub(super) fn pace(&self) -> Pace {
         Pace {
             resubmit_after: self.settings.resubmit_after,
         }
@@ -179,27 +206,30 @@ impl Engine {
         let mut batch = Vec::with_capacity(TURN);
         let mut deadline: Option<Instant> = None;
         loop {
+            let (next_round, wants_round) = (self.beside.next_round, self.wants_round());
             tokio::select! {
                 count = self.inbox.recv_many(&mut batch, TURN) => {
                     debug_assert!(count > 0, "the engine holds a sender itself, so its inbox never closes");
                     self.turn(&mut batch).await;
                 }
                 _ = ticks.tick() => self.tick().await,
+                () = tokio::time::sleep_until(next_round), if wants_round => self.take_up(),
                 changed = stop.changed(), if !self.draining => {
                     if changed.is_err() || *stop.borrow() {
                         self.draining = true;
+                        self.claims.cancel();
                         deadline = Some(Instant::now() + self.settings.drain);
                         self.status.set_phase(Phase::Draining);
                     }
                 }
             }
             if self.moved {
+                self.claims.cancel();
                 self.forget_flights();
                 return Err(StoreError::Moved.into());
             }
             if self.draining && (self.is_quiet() || deadline.is_some_and(|at| Instant::now() >= at))
             {
-                self.record().await;
                 if let Err(error) = self.store.end_lease(self.worker).await {
                     tracing::warn!(%error, "the lease could not be ended; others take over when it runs out");
                 }
@@ -214,12 +244,12 @@ impl Engine {
             .values()
             .all(|flight| !flight.busy && flight.settled.is_none())
             && self.submissions.is_empty()
+            && self.beside.is_idle()
     }
 
-    /// Takes messages in, puts what changed on record, then acts.
+    /// Takes messages in, hands what changed over to be put on record, then acts.
     async fn turn(&mut self, batch: &mut Vec<Input>) {
         let mut touched = Vec::new();
-        let mut take_up = false;
         for input in batch.drain(..) {
             match input {
                 Input::Answered(intent, number, answered) => {
@@ -235,21 +265,28 @@ impl Engine {
                     touched.push(intent);
                 }
                 Input::Ledger(closed) => {
-                    self.ledger_closed(closed, &mut touched).await;
-                    take_up = true;
+                    self.ledger_closed(closed);
+                    self.want_round(false);
                 }
-                Input::Wake => take_up = true,
+                Input::Wake => self.woken(),
+                Input::Prepared(worker, flights) => self.prepared(worker, flights, &mut touched),
+                Input::TakenUp(worker, outcome) => self.taken_up(worker, outcome).await,
+                Input::Recorded(recorded) => self.recorded(recorded),
+                Input::Noted(kept) => self.noted(kept),
+                Input::Bumped(bumped) => self.bumped(bumped),
+                // Only now: what is canceled is not sent again.
+                Input::Canceled(canceled) => {
+                    self.note_canceled(&canceled);
+                    touched.extend(self.flights.keys().copied());
+                }
                 Input::Fees(stats) => self.fees = Some(stats),
                 Input::Short(channel, sequence) => self.short.push((channel, sequence)),
                 Input::LeaseLost(worker) => self.lease_lost(worker).await,
                 Input::NetworkReset(why) => self.halt(why),
             }
         }
-        let freed = self.record().await;
-        if take_up || freed {
-            self.take_up(false).await;
-        }
-        self.act_on(&touched).await;
+        self.record(false);
+        self.act_on(&touched);
         self.status.set_in_flight(self.flights.len());
     }
 
@@ -258,16 +295,19 @@ impl Engine {
         if self.worker.is_nil() {
             self.begin_again().await;
         }
-        self.record().await;
+        self.record(true);
         self.top_up_short().await;
         if self.out_of_step || self.orphans_due() {
             self.catch_up().await;
         }
-        self.take_up(true).await;
+        if let Err(error) = self.ensure_channels().await {
+            tracing::warn!(%error, "channels could not be asked for");
+        }
+        self.want_round(true);
         self.status.set_in_flight(self.flights.len());
     }
 
-    async fn ledger_closed(&mut self, closed: ClosedLedger, touched: &mut Vec<Uuid>) {
+    fn ledger_closed(&mut self, closed: ClosedLedger) {
         let header = closed.header;
         if self
             .head
@@ -277,10 +317,8 @@ impl Engine {
         }
         self.head = Some(header);
         self.status.set_head(Head::of(&header));
-        if header.sequence.0.is_multiple_of(ANCHOR_EVERY)
-            && let Err(error) = self.store.move_anchor(&header).await
-        {
-            tracing::warn!(%error, "the anchor could not be moved");
+        if header.sequence.0.is_multiple_of(ANCHOR_EVERY) {
+            self.move_anchor(header);
         }
         if header.sequence.0.is_multiple_of(FEES_EVERY) && !self.flights.is_empty() {
             self.ask_fees();
@@ -294,11 +332,11 @@ impl Engine {
             // Few in flight: looking each up costs less than reading the ledger.
             None => self.look_all_up(),
         }
-        self.note_cancellations().await;
-        touched.extend(self.flights.keys().copied());
+        self.ask_for_cancellations();
     }
 
     fn halt(&mut self, why: String) {
+        self.claims.cancel();
         self.forget_flights();
         self.status.set_phase(Phase::Halted(why));
     }
@@ -309,6 +347,7 @@ impl Engine {
         self.watched.clear();
         self.settled.clear();
         self.submissions.clear();
+        self.due_bumps.clear();
     }
 
     pub(super) fn is_halted(&self) -> bool {

@@ -4,6 +4,7 @@
 //! it and answers by message. What it knows beyond the records may be lost at any moment: then it asks again.
 
 mod accounts;
+mod bump;
 mod channels;
 mod confirm;
 mod engine;
@@ -13,7 +14,10 @@ mod lease;
 mod prepare;
 mod presigned;
 mod reconcile;
+mod recorder;
+mod scan;
 mod settings;
+mod sign;
 mod status;
 mod submit;
 

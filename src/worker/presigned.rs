@@ -1,7 +1,6 @@
 //! Transactions that somebody else built and signed: they land as they are, in a fee bump of ours.
 
-use super::engine::Engine;
-use super::prepare::Turned;
+use super::sign::{Signing, Turned};
 use crate::domain::attempt::Attempt;
 use crate::domain::envelope::{self, Plan};
 use crate::domain::fee::MIN_BASE_FEE;
@@ -33,7 +32,7 @@ pub(super) async fn used_up(
     }))
 }
 
-impl Engine {
+impl Signing {
     /// A presigned transaction's attempt: as it was signed, in a fee bump of ours.
     pub(super) fn sponsor(
         &self,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::domain::fee::Percentile;
+use crate::domain::attempt::Terms;
+use crate::domain::fee::{FeeCap, Percentile};
+use crate::domain::intent::Request;
 use crate::domain::primitives::{AccountId, Stroops};
 
 /// How envelopes are sent.
@@ -74,6 +76,18 @@ const SLOWEST_LEDGER_SECONDS: u64 = 10;
 const TIME_BOUND_MARGIN_SECONDS: u64 = 60;
 
 impl Settings {
+    /// How an intent's attempt is driven.
+    #[must_use]
+    pub fn terms(&self, request: &Request, parked_times: u32) -> Terms {
+        Terms {
+            cancel_requested: false,
+            valid_until: request.valid_until,
+            on_state_error: request.on_state_error,
+            cap: FeeCap(request.max_fee_per_operation.unwrap_or(self.fee_cap)),
+            parked_times,
+        }
+    }
+
     /// Seconds after the head's close time for which an attempt may land by its time bound.
     #[must_use]
     pub const fn validity_seconds(&self) -> u64 {

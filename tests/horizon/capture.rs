@@ -156,12 +156,14 @@ impl Capture {
             Question::FeeStats => line(observe::fee_stats(&answer), fee_stats),
             Question::Ledger(number) => line(observe::ledger(number, &answer), ledger_header),
             Question::NewestLedger => line(observe::newest_ledger(&answer), ledger_header),
-            Question::LedgerTransactions(number) => {
-                line(observe::page(network, 200, Some(number), &answer), page)
-            }
-            Question::AccountTransactions(_) | Question::Transactions => {
-                line(observe::page(network, self.limit(), None, &answer), page)
-            }
+            Question::LedgerTransactions(number) => line(
+                observe::page(network, 200, Some(number), &|_| true, &answer),
+                page,
+            ),
+            Question::AccountTransactions(_) | Question::Transactions => line(
+                observe::page(network, self.limit(), None, &|_| true, &answer),
+                page,
+            ),
             Question::Account(id) => line(observe::account(id, &answer), account),
             Question::LookUp(hash) => look_up(observe::look_up(network, hash, &answer)),
             Question::Submit(tx) => submitted(observe::submitted(network, &tx, &answer)),

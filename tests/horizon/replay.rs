@@ -43,7 +43,7 @@ async fn ask(endpoint: &Endpoint, capture: &Capture) -> Option<String> {
         Question::Ledger(number) => line(endpoint.ledger(number).await, capture::ledger_header),
         Question::NewestLedger => line(endpoint.latest_ledger().await, capture::ledger_header),
         Question::LedgerTransactions(number) => line(
-            endpoint.ledger_transactions(number, None).await,
+            endpoint.ledger_transactions(number, None, &|_| true).await,
             capture::page,
         ),
         Question::Account(id) => line(endpoint.account(id).await, capture::account),

@@ -342,7 +342,10 @@ async fn a_record_that_cannot_be_read_hides_no_other() {
         .expect("a hash");
     serve(&server, &capture.request.path, as_recorded(&capture)).await;
     let pool = horizon(&[&server.uri()]);
-    let page = pool.any().ledger_transactions(LedgerSeq(261), None).await;
+    let page = pool
+        .any()
+        .ledger_transactions(LedgerSeq(261), None, &|_| true)
+        .await;
     let page = page.expect("a page").expect("a ledger that is there");
     assert_eq!((page.transactions.len(), page.unreadable.len()), (7, 1));
     assert_eq!(page.unreadable[0].hash, Some(hash));
@@ -365,7 +368,10 @@ async fn a_page_of_too_many_bytes_is_asked_for_in_smaller_ones() {
         .await;
     serve(&server, "/fee_stats", huge).await;
     let pool = horizon(&[&server.uri()]);
-    let page = pool.any().ledger_transactions(LedgerSeq(261), None).await;
+    let page = pool
+        .any()
+        .ledger_transactions(LedgerSeq(261), None, &|_| true)
+        .await;
     let page = page.expect("a page").expect("a ledger that is there");
     assert!(page.transactions.len() == 8 && page.is_last);
     let error = pool.any().fee_stats().await.expect_err("too large");

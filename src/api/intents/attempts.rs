@@ -183,9 +183,17 @@ impl AttemptBody {
                 answered_at: utc(submission.answered_at),
                 answer: submission.answer.clone(),
             });
+        let submissions: Vec<SubmissionBody> = submissions.collect();
+        // That it was sent is told by its submissions alone.
+        let sent = row.state == "signed" && !submissions.is_empty();
+        let state = if sent {
+            "submitted".to_owned()
+        } else {
+            row.state
+        };
         Self {
             number: row.number,
-            state: row.state,
+            state,
             channel: row.channel,
             sequence: row.sequence.to_string(),
             bounds: Bounds {
@@ -198,7 +206,7 @@ impl AttemptBody {
             fee: row.plain_fee.to_string(),
             signed_at_ledger: row.signed_at_ledger,
             fee_bumps: fee_bumps.collect(),
-            submissions: submissions.collect(),
+            submissions,
             landed: row.landed,
             death_proof: row.death_proof,
             created_at: utc(row.created_at),

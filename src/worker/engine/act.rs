@@ -4,26 +4,26 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::super::bump::{BumpOrder, Bumped, Bumping};
 use super::super::reconcile::{self, Question};
 use super::super::submit::{Answered, submit};
 use super::{Engine, Input};
-use crate::domain::attempt::Bump;
 use crate::domain::decide::{Action, next};
-use crate::domain::envelope;
-use crate::domain::primitives::{LedgerSeq, Stroops};
 use crate::domain::transition::sent;
-use crate::signer::Signer as _;
-use crate::store::StoreError;
+
+/// Fee bumps that are signed and put on record together.
+const BUMP_BATCH: usize = 500;
 
 impl Engine {
     /// Asks what to do about each, and does it.
-    pub(in crate::worker) async fn act_on(&mut self, intents: &[Uuid]) {
+    pub(in crate::worker) fn act_on(&mut self, intents: &[Uuid]) {
         for intent in intents {
-            self.act(*intent).await;
+            self.act(*intent);
         }
+        self.start_bumps();
     }
 
-    async fn act(&mut self, intent: Uuid) {
+    fn act(&mut self, intent: Uuid) {
         if self.draining || self.is_halted() {
             return;
         }
@@ -38,8 +38,10 @@ impl Engine {
             Action::Wait => {}
             Action::Submit => self.send(intent),
             Action::Bump(fee) => {
-                if self.bump(intent, fee).await {
-                    self.send(intent);
+                if let Some(flight) = self.flights.get_mut(&intent) {
+                    flight.busy = true;
+                    let number = flight.snapshot.attempt.number;
+                    self.due_bumps.push((intent, number, fee));
                 }
             }
             Action::LookUp => self.look_up(intent),
@@ -144,55 +146,92 @@ impl Engine {
         });
     }
 
-    /// Signs a fee bump of the same inner transaction and puts it on record; `false` where it must not be sent.
-    async fn bump(&mut self, intent: Uuid, fee: Stroops) -> bool {
-        let Some(head) = self.head_now() else {
-            return false;
-        };
-        let Some(flight) = self.flights.get_mut(&intent) else {
-            return false;
-        };
-        let fee_account = self.settings.fee_account;
-        let Ok((inner, _)) = envelope::decode(&flight.plain) else {
-            tracing::error!(%intent, "an envelope on record cannot be decoded");
-            return false;
-        };
-        let bump = envelope::fee_bump(inner, fee_account, flight.key.tag(self.network), fee);
-        let hash = envelope::fee_bump_hash(&bump, self.network);
-        let signature = match self.keys.sign(fee_account, &hash.0) {
-            Ok(signature) => signature,
-            Err(error) => {
-                tracing::error!(%intent, %error, "a fee bump cannot be signed");
-                flight.snapshot.progress.idle_until = LedgerSeq(head.ledger.0 + 1);
-                return false;
+    /// Has the fee bumps that are due signed and put on record.
+    pub(in crate::worker) fn start_bumps(&mut self) {
+        if self.beside.bumping || self.due_bumps.is_empty() {
+            return;
+        }
+        let mut orders = Vec::with_capacity(self.due_bumps.len().min(BUMP_BATCH));
+        let end = self.due_bumps.len().min(BUMP_BATCH);
+        for (intent, number, fee) in self.due_bumps.drain(..end) {
+            let flight = self.flights.get_mut(&intent);
+            let Some(flight) = flight.filter(|flight| flight.snapshot.attempt.number == number)
+            else {
+                continue;
+            };
+            if flight.settled.is_some() {
+                flight.busy = false;
+                continue;
             }
+            orders.push(BumpOrder {
+                intent,
+                number,
+                plain: Arc::clone(&flight.plain),
+                tag: flight.key.tag(self.network),
+                fee,
+            });
+        }
+        if orders.is_empty() {
+            return;
+        }
+        self.beside.bumping = true;
+        let bumping = Bumping {
+            store: self.store.clone(),
+            keys: Arc::clone(&self.keys),
+            network: self.network,
+            fee_account: self.settings.fee_account,
+            worker: self.worker,
         };
-        let bytes = envelope::encode(&envelope::sign_fee_bump(bump, vec![signature]));
-        let number = flight.snapshot.attempt.number;
-        let record = Bump { hash, fee };
-        match self
-            .store
-            .add_fee_bump(self.worker, intent, number, &record, &bytes)
-            .await
-        {
-            Ok(()) => {
-                tracing::info!(workflow_id = %flight.key.workflow_id, %intent, %hash, fee = fee.get(), "the bid is raised by a fee bump");
-                flight.snapshot.attempt.bumps.push(record);
-                flight.bumped = Some(Arc::new(bytes));
-                true
+        let mailbox = self.mailbox.clone();
+        tokio::spawn(async move {
+            let bumped = bumping.run(orders).await;
+            let _ = mailbox.send(Input::Bumped(bumped)).await;
+        });
+    }
+
+    /// Fee bumps are on record, and are sent; or not.
+    pub(in crate::worker) fn bumped(&mut self, bumped: Bumped) {
+        self.beside.bumping = false;
+        if bumped.worker != self.worker {
+            return;
+        }
+        for new in bumped.on_record {
+            let intent = new.intent_id;
+            let Some(flight) = self.flights.get_mut(&intent) else {
+                continue;
+            };
+            if flight.snapshot.attempt.number != new.number {
+                continue;
             }
-            Err(StoreError::LeaseLost(_)) => {
-                self.drop_flight(intent);
-                false
-            }
-            Err(error) => {
-                // Whether it is on record is not known: load the attempt again, with its bumps.
-                tracing::warn!(%intent, %error, "a fee bump could not be put on record");
-                self.drop_flight(intent);
-                self.out_of_step = true;
-                false
+            flight.busy = false;
+            let hash = new.bump.hash;
+            tracing::info!(workflow_id = %flight.key.workflow_id, %intent, %hash, fee = new.bump.fee.get(), "the bid is raised by a fee bump");
+            flight.snapshot.attempt.bumps.push(new.bump);
+            flight.bumped = Some(Arc::new(new.envelope));
+            if flight.settled.is_none() && !self.draining && !self.is_halted() {
+                self.send(intent);
             }
         }
+        for (intent, number) in bumped.unsigned {
+            let next = self.head_now().map(|head| head.ledger.plus(1));
+            let flight = self.flights.get_mut(&intent);
+            let flight = flight.filter(|flight| flight.snapshot.attempt.number == number);
+            if let (Some(flight), Some(next)) = (flight, next) {
+                flight.busy = false;
+                flight.snapshot.progress.idle_until = next;
+            }
+        }
+        for (intent, number) in bumped.lost {
+            self.drop_attempt(intent, number);
+        }
+        if !bumped.unclear.is_empty() {
+            // Whether they are on record is not known: load the attempts again, with their bumps.
+            self.out_of_step = true;
+            for (intent, number) in bumped.unclear {
+                self.drop_attempt(intent, number);
+            }
+        }
+        self.start_bumps();
     }
 
     /// Asks for fee statistics.
@@ -203,6 +242,14 @@ impl Engine {
                 let _ = mailbox.send(Input::Fees(stats)).await;
             }
         });
+    }
+
+    /// Drops a flight, unless another attempt has taken its place.
+    pub(in crate::worker) fn drop_attempt(&mut self, intent: Uuid, number: u32) {
+        let flight = self.flights.get(&intent);
+        if flight.is_some_and(|flight| flight.snapshot.attempt.number == number) {
+            self.drop_flight(intent);
+        }
     }
 
     pub(in crate::worker) fn drop_flight(&mut self, intent: Uuid) {

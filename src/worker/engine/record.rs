@@ -1,26 +1,28 @@
 //! Taking observations in, and putting what they change on record.
 
-use std::collections::HashSet;
-
 use uuid::Uuid;
 
 use super::super::reconcile::Gathered;
+use super::super::recorder::{self, Recorded};
 use super::super::submit::{Answered, answer_json};
-use super::Engine;
+use super::{Engine, Input};
 use crate::domain::event::settlement_events;
 use crate::domain::observation::{Landed, LookUp, SubmitAnswer, Unknown};
 use crate::domain::result_code::TransactionMeaning;
 use crate::domain::transition::{
     AttemptEnd, DeathProof, IntentEnd, Observed, Settlement, Transition, absorb,
 };
-use crate::store::StoreError;
 use crate::store::attempts::NewSubmission;
 use crate::store::settle::NewSettlement;
 
 /// Answers that are kept in memory while the database is away; older ones are forgotten: they are for people only.
 const MAX_UNRECORDED_SUBMISSIONS: usize = 50_000;
-/// Rows of one statement.
-const RECORD_BATCH: usize = 1_000;
+/// Settlements of one statement.
+const SETTLE_BATCH: usize = 500;
+/// Answers of one statement.
+const SUBMISSIONS_BATCH: usize = 2_000;
+/// Answers that are put on record at once; fewer wait for the next tick.
+const SUBMISSIONS_WORTH_A_COMMIT: usize = 500;
 
 impl Engine {
     pub(in crate::worker) fn answered(&mut self, intent: Uuid, number: u32, answered: Answered) {
@@ -177,104 +179,72 @@ impl Engine {
         }
     }
 
-    /// Puts answers and settlements on record. Returns whether channels became free.
-    pub(in crate::worker) async fn record(&mut self) -> bool {
-        self.record_submissions().await;
-        let settled = std::mem::take(&mut self.settled);
-        let mut freed = false;
-        for ids in settled.chunks(RECORD_BATCH) {
-            let batch: Vec<NewSettlement> = ids
-                .iter()
-                .filter_map(|id| self.flights.get(id)?.settled.as_deref().cloned())
-                .collect();
-            match self.store.settle(self.worker, &batch).await {
-                Ok(done) => {
-                    count(&batch, &done);
-                    if done.len() < ids.len() {
-                        tracing::warn!(
-                            lost = ids.len() - done.len(),
-                            "some settlements are no longer ours to make"
-                        );
-                    }
-                    freed = true;
-                    // Those that were not done are no longer ours: whoever has them will settle them.
-                    for id in ids {
-                        self.drop_flight(*id);
-                    }
-                }
-                // One that is refused must not hold up the others.
-                Err(StoreError::Refused(error)) if ids.len() > 1 => {
-                    tracing::error!(%error, settlements = ids.len(), "a batch of settlements was refused; each is tried alone");
-                    freed |= self.record_each(&batch).await;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, settlements = batch.len(), "settlements could not be put on record; they are kept");
-                    self.settled.extend_from_slice(ids);
-                }
-            }
-        }
-        freed
-    }
-
-    async fn record_each(&mut self, batch: &[NewSettlement]) -> bool {
-        let mut freed = false;
-        for new in batch {
-            match self
-                .store
-                .settle(self.worker, std::slice::from_ref(new))
-                .await
-            {
-                Ok(done) => {
-                    count(std::slice::from_ref(new), &done);
-                    self.drop_flight(new.intent_id);
-                    freed = true;
-                }
-                Err(error) => {
-                    tracing::error!(intent = %new.intent_id, %error, "a settlement could not be put on record; it is kept");
-                    self.settled.push(new.intent_id);
-                }
-            }
-        }
-        freed
-    }
-
-    async fn record_submissions(&mut self) {
-        while !self.submissions.is_empty() {
-            let end = self.submissions.len().min(RECORD_BATCH);
-            let done = self
-                .store
-                .record_submissions(&self.submissions[..end])
-                .await;
-            match done {
-                Ok(()) => {
-                    self.submissions.drain(..end);
-                }
-                Err(StoreError::Away(error)) => {
-                    tracing::warn!(%error, "answers could not be put on record; they are kept");
-                    return;
-                }
-                Err(error) => {
-                    tracing::error!(%error, "answers cannot be put on record; they are dropped");
-                    self.submissions.drain(..end);
-                }
-            }
-        }
-    }
-
-    /// Learns which intents were canceled.
-    pub(in crate::worker) async fn note_cancellations(&mut self) {
-        if self.flights.is_empty() {
+    /// Hands settlements and answers over to be put on record; a few answers wait for more of them, or for `all`.
+    pub(in crate::worker) fn record(&mut self, all: bool) {
+        self.record_submissions(all || self.draining);
+        if self.beside.settling || self.settled.is_empty() {
             return;
         }
-        match self.store.canceled_intents(self.worker).await {
-            Ok(canceled) => {
-                for intent in canceled {
-                    if let Some(flight) = self.flights.get_mut(&intent) {
-                        flight.snapshot.terms.cancel_requested = true;
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%error, "cancellations could not be read"),
+        let end = self.settled.len().min(SETTLE_BATCH);
+        let ids: Vec<Uuid> = self.settled.drain(..end).collect();
+        let batch: Vec<NewSettlement> = ids
+            .iter()
+            .filter_map(|id| self.flights.get(id)?.settled.as_deref().cloned())
+            .collect();
+        if batch.is_empty() {
+            return;
+        }
+        self.beside.settling = true;
+        let (store, worker, mailbox) = (self.store.clone(), self.worker, self.mailbox.clone());
+        tokio::spawn(async move {
+            let recorded = recorder::settle(&store, worker, batch).await;
+            let _ = mailbox.send(Input::Recorded(recorded)).await;
+        });
+    }
+
+    /// Settlements were put on record, or not.
+    pub(in crate::worker) fn recorded(&mut self, recorded: Recorded) {
+        self.beside.settling = false;
+        if recorded.worker != self.worker {
+            return;
+        }
+        if !recorded.ended.is_empty() {
+            self.fed();
+        }
+        // Those that were not done are no longer ours: whoever has them will settle them.
+        for (id, number) in recorded.ended {
+            self.drop_attempt(id, number);
+        }
+        let flights = &self.flights;
+        let is_there = |id: &Uuid| {
+            flights
+                .get(id)
+                .is_some_and(|flight| flight.settled.is_some())
+        };
+        self.settled
+            .extend(recorded.kept.into_iter().filter(is_there));
+    }
+
+    fn record_submissions(&mut self, all: bool) {
+        let due = self.submissions.len() >= SUBMISSIONS_WORTH_A_COMMIT || all;
+        if self.beside.noting || self.submissions.is_empty() || !due {
+            return;
+        }
+        self.beside.noting = true;
+        let end = self.submissions.len().min(SUBMISSIONS_BATCH);
+        let batch: Vec<NewSubmission> = self.submissions.drain(..end).collect();
+        let (store, mailbox) = (self.store.clone(), self.mailbox.clone());
+        tokio::spawn(async move {
+            let kept = recorder::note(&store, batch).await;
+            let _ = mailbox.send(Input::Noted(kept)).await;
+        });
+    }
+
+    /// Answers were put on record; those that were not are kept, as long as there is room.
+    pub(in crate::worker) fn noted(&mut self, kept: Vec<NewSubmission>) {
+        self.beside.noting = false;
+        if self.submissions.len() + kept.len() <= MAX_UNRECORDED_SUBMISSIONS {
+            self.submissions.extend(kept);
         }
     }
 }
@@ -292,23 +262,5 @@ fn note(workflow_id: &str, intent: Uuid, settlement: &Settlement) {
         (attempt, end) => {
             tracing::debug!(%workflow_id, %intent, ?attempt, ?end, "settled");
         }
-    }
-}
-
-fn count(batch: &[NewSettlement], done: &[Uuid]) {
-    let done: HashSet<&Uuid> = done.iter().collect();
-    for new in batch {
-        if !done.contains(&new.intent_id) {
-            continue;
-        }
-        let end = match new.settlement.intent {
-            IntentEnd::Succeeded => "succeeded",
-            IntentEnd::Failed(_) => "failed",
-            IntentEnd::Expired => "expired",
-            IntentEnd::Canceled => "canceled",
-            IntentEnd::Parked { .. } => "parked",
-            IntentEnd::Requeued => "requeued",
-        };
-        metrics::counter!("submitter_settlements_total", "end" => end).increment(1);
     }
 }

@@ -12,9 +12,8 @@ use super::super::lease;
 use super::super::status::Phase;
 use super::super::{channels, confirm};
 use super::{Engine, EngineError};
-use crate::domain::attempt::{Head, Progress, Snapshot, Terms};
-use crate::domain::fee::FeeCap;
-use crate::domain::intent::{self, Request};
+use crate::domain::attempt::{Head, Progress, Snapshot};
+use crate::domain::intent;
 use crate::domain::observation::LedgerHeader;
 use crate::horizon::NetworkError;
 use crate::store::StoreError;
@@ -227,7 +226,7 @@ impl Engine {
                 return;
             }
         }
-        self.act_on(&ids).await;
+        self.act_on(&ids);
     }
 
     /// Loads attempts that may have been sent.
@@ -255,12 +254,12 @@ impl Engine {
                 .collect();
             let attempt = row.to_attempt(&own)?;
             let parked = u32::try_from(owned.parked_times).unwrap_or(0);
-            let mut terms = self.terms(&request, parked);
+            let mut terms = self.settings.terms(&request, parked);
             terms.cancel_requested = owned.cancel_requested;
             self.watched.add(attempt.inner_hash, owned.id);
             self.flights.insert(
                 owned.id,
-                Flight {
+                Box::new(Flight {
                     key: request.key(&owned.tenant),
                     request: Arc::new(request),
                     snapshot: Snapshot {
@@ -272,24 +271,10 @@ impl Engine {
                     bumped: own.last().map(|bump| Arc::new(bump.envelope.clone())),
                     busy: false,
                     settled: None,
-                },
+                }),
             );
         }
         Ok(())
-    }
-
-    /// How an intent's attempt is driven.
-    pub(in crate::worker) fn terms(&self, request: &Request, parked_times: u32) -> Terms {
-        let cap = request
-            .max_fee_per_operation
-            .unwrap_or(self.settings.fee_cap);
-        Terms {
-            cancel_requested: false,
-            valid_until: request.valid_until,
-            on_state_error: request.on_state_error,
-            cap: FeeCap(cap),
-            parked_times,
-        }
     }
 }
 

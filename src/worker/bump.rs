@@ -1,0 +1,132 @@
+//! Fee bumps: signed and put on record in batches, beside the engine. None is sent before.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::domain::attempt::Bump;
+use crate::domain::envelope;
+use crate::domain::primitives::{AccountId, NetworkId, Stroops};
+use crate::domain::tag::Tag;
+use crate::signer::{Keyring, Signer as _};
+use crate::store::Store;
+use crate::store::attempts::NewBump;
+
+/// A fee bump that is due.
+pub(super) struct BumpOrder {
+    pub intent: Uuid,
+    pub number: u32,
+    /// The plain envelope, XDR.
+    pub plain: Arc<Vec<u8>>,
+    pub tag: Tag,
+    /// The whole fee.
+    pub fee: Stroops,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(super) struct Bumped {
+    /// The life of the worker that asked.
+    pub worker: Uuid,
+    /// On record: they may be sent.
+    pub on_record: Vec<NewBump>,
+    /// Could not be signed.
+    pub unsigned: Vec<(Uuid, u32)>,
+    /// No longer this worker's.
+    pub lost: Vec<(Uuid, u32)>,
+    /// Whether they are on record is not known.
+    pub unclear: Vec<(Uuid, u32)>,
+}
+
+/// Signs fee bumps and puts them on record.
+pub(super) struct Bumping {
+    pub store: Store,
+    pub keys: Arc<Keyring>,
+    pub network: NetworkId,
+    pub fee_account: AccountId,
+    pub worker: Uuid,
+}
+
+impl Bumping {
+    pub(super) async fn run(self, orders: Vec<BumpOrder>) -> Bumped {
+        let mut bumped = Bumped {
+            worker: self.worker,
+            on_record: Vec::new(),
+            unsigned: Vec::new(),
+            lost: Vec::new(),
+            unclear: Vec::new(),
+        };
+        let asked: Vec<(Uuid, u32)> = orders
+            .iter()
+            .map(|order| (order.intent, order.number))
+            .collect();
+        let (store, worker) = (self.store.clone(), self.worker);
+        let signing = tokio::task::spawn_blocking(move || {
+            let signed = orders.iter().map(|order| self.sign(order));
+            signed.collect::<Vec<Option<NewBump>>>()
+        });
+        let Ok(signed) = signing.await else {
+            tracing::error!("signing fee bumps panicked");
+            bumped.unsigned = asked;
+            return bumped;
+        };
+        let mut batch = Vec::with_capacity(signed.len());
+        for (attempt, new) in asked.into_iter().zip(signed) {
+            match new {
+                Some(new) => batch.push(new),
+                None => bumped.unsigned.push(attempt),
+            }
+        }
+        if batch.is_empty() {
+            return bumped;
+        }
+        match store.add_fee_bumps(worker, &batch).await {
+            Ok(done) => {
+                let done: HashSet<Uuid> = done.into_iter().collect();
+                for new in batch {
+                    if done.contains(&new.intent_id) {
+                        bumped.on_record.push(new);
+                    } else {
+                        bumped.lost.push((new.intent_id, new.number));
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, bumps = batch.len(), "fee bumps could not be put on record");
+                bumped.unclear = batch
+                    .iter()
+                    .map(|new| (new.intent_id, new.number))
+                    .collect();
+            }
+        }
+        bumped
+    }
+
+    /// A fee bump of the same inner transaction.
+    fn sign(&self, order: &BumpOrder) -> Option<NewBump> {
+        let intent = order.intent;
+        let Ok((inner, _)) = envelope::decode(&order.plain) else {
+            tracing::error!(%intent, "an envelope on record cannot be decoded");
+            return None;
+        };
+        let bump = envelope::fee_bump(inner, self.fee_account, order.tag, order.fee);
+        let hash = envelope::fee_bump_hash(&bump, self.network);
+        let signature = match self.keys.sign(self.fee_account, &hash.0) {
+            Ok(signature) => signature,
+            Err(error) => {
+                tracing::error!(%intent, %error, "a fee bump cannot be signed");
+                return None;
+            }
+        };
+        Some(NewBump {
+            intent_id: intent,
+            number: order.number,
+            bump: Bump {
+                hash,
+                fee: order.fee,
+            },
+            envelope: envelope::encode(&envelope::sign_fee_bump(bump, vec![signature])),
+        })
+    }
+}

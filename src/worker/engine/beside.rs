@@ -1,0 +1,197 @@
+//! What runs beside the engine on the records, at most one of each kind, so that nobody who was answered waits for a disk:
+//! rounds of taking up, settlements, answers, fee bumps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::super::flight::Flight;
+use super::super::prepare::{Round, Taken};
+use super::super::sign::Signing;
+use super::super::status::Phase;
+use super::{Engine, Input};
+use crate::domain::observation::LedgerHeader;
+use crate::store::StoreError;
+
+/// Between the beginnings of two rounds that announcements ask for: what is announced meanwhile is taken up together.
+const ROUND_EVERY: Duration = Duration::from_millis(10);
+
+/// What is under way.
+#[derive(Debug)]
+pub(super) struct Beside {
+    /// A round of taking up.
+    taking_up: bool,
+    /// Another is wanted; with a sweep where it says so.
+    wanted: Option<bool>,
+    /// The next one does not begin earlier.
+    pub next_round: Instant,
+    /// No channel was idle when the last one ended: announcements change nothing.
+    starved: bool,
+    /// Settlements are put on record.
+    pub settling: bool,
+    /// Answers are put on record.
+    pub noting: bool,
+    /// Fee bumps are signed and put on record.
+    pub bumping: bool,
+}
+
+impl Beside {
+    pub(super) fn new() -> Self {
+        Self {
+            taking_up: false,
+            wanted: None,
+            next_round: Instant::now(),
+            starved: false,
+            settling: false,
+            noting: false,
+            bumping: false,
+        }
+    }
+
+    /// Nothing is under way.
+    pub(super) const fn is_idle(&self) -> bool {
+        !(self.taking_up || self.settling || self.noting || self.bumping)
+    }
+}
+
+impl Engine {
+    /// New work was announced.
+    pub(super) fn woken(&mut self) {
+        if !self.beside.starved {
+            self.want_round(false);
+        }
+    }
+
+    /// Channels became idle.
+    pub(super) fn fed(&mut self) {
+        self.beside.starved = false;
+        self.want_round(false);
+    }
+
+    /// A round of taking up is wanted; `sweep` also ends what is over and resumes what was parked.
+    pub(super) fn want_round(&mut self, sweep: bool) {
+        let wanted = self.beside.wanted.unwrap_or(false) || sweep;
+        self.beside.wanted = Some(wanted);
+    }
+
+    /// Whether a round is to begin as soon as it may.
+    pub(super) fn wants_round(&self) -> bool {
+        self.beside.wanted.is_some()
+            && !self.beside.taking_up
+            && !self.draining
+            && !self.worker.is_nil()
+            && self.status.phase() == Phase::Running
+    }
+
+    /// Begins a round of taking up.
+    pub(super) fn take_up(&mut self) {
+        let Some(header) = self.head else { return };
+        let sweep = self.beside.wanted.take().unwrap_or(false);
+        self.beside.taking_up = true;
+        self.beside.next_round = Instant::now() + ROUND_EVERY;
+        let room = self
+            .settings
+            .max_in_flight
+            .saturating_sub(self.flights.len());
+        let round = Round {
+            store: self.store.clone(),
+            signing: Arc::new(Signing {
+                keys: Arc::clone(&self.keys),
+                network: self.network,
+                accounts: self.accounts.clone(),
+                settings: Arc::clone(&self.settings),
+                header,
+                fees: self.fees.clone(),
+            }),
+            worker: self.worker,
+            room,
+            sweep,
+            has_channels: self.has_channels,
+            stop: self.claims.clone(),
+            engine: self.mailbox.clone(),
+        };
+        tokio::spawn(round.run());
+    }
+
+    /// Attempts are on record. Those of a life that has ended are for whoever takes them over.
+    pub(super) fn prepared(
+        &mut self,
+        worker: Uuid,
+        flights: Vec<(Uuid, Flight)>,
+        touched: &mut Vec<Uuid>,
+    ) {
+        if worker != self.worker || self.is_halted() {
+            return;
+        }
+        for (id, flight) in flights {
+            let number = flight.snapshot.attempt.number;
+            if let Some(other) = self.flights.get(&id) {
+                // Loaded from the records in between: what is known of that one holds of this one.
+                if other.snapshot.attempt.number >= number {
+                    continue;
+                }
+                // Settled, and the news of that is still on its way.
+                self.drop_flight(id);
+            }
+            self.watched.add(flight.snapshot.attempt.inner_hash, id);
+            self.flights.insert(id, Box::new(flight));
+            touched.push(id);
+        }
+    }
+
+    /// A round has ended.
+    pub(super) async fn taken_up(&mut self, worker: Uuid, outcome: Result<Taken, StoreError>) {
+        self.beside.taking_up = false;
+        match outcome {
+            Ok(taken) => {
+                self.has_channels = taken.has_channels;
+                self.beside.starved = taken.starved;
+            }
+            Err(StoreError::LeaseLost(_)) => self.lease_lost(worker).await,
+            Err(StoreError::Moved) => self.moved = true,
+            Err(error) => {
+                // A claim whose commit is unclear may have left attempts on record: load them.
+                self.out_of_step = true;
+                tracing::warn!(%error, "nothing could be taken up");
+            }
+        }
+    }
+
+    /// Moves the anchor to a ledger.
+    pub(super) fn move_anchor(&self, header: LedgerHeader) {
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.move_anchor(&header).await {
+                tracing::warn!(%error, "the anchor could not be moved");
+            }
+        });
+    }
+
+    /// Asks which intents in flight were canceled. The answer comes always, and what is in flight is acted on only then.
+    pub(super) fn ask_for_cancellations(&self) {
+        if self.flights.is_empty() {
+            return;
+        }
+        let (store, worker, mailbox) = (self.store.clone(), self.worker, self.mailbox.clone());
+        tokio::spawn(async move {
+            let canceled = store
+                .canceled_intents(worker)
+                .await
+                .unwrap_or_else(|error| {
+                    tracing::warn!(%error, "cancellations could not be read");
+                    Vec::new()
+                });
+            let _ = mailbox.send(Input::Canceled(canceled)).await;
+        });
+    }
+
+    pub(super) fn note_canceled(&mut self, canceled: &[Uuid]) {
+        for intent in canceled {
+            if let Some(flight) = self.flights.get_mut(intent) {
+                flight.snapshot.terms.cancel_requested = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Building and signing: what a claimed intent becomes. Nothing is asked and nothing is put on record here.
+
+use std::sync::Arc;
+
+use super::flight::Flight;
+use super::settings::{FeePayer, Settings};
+use crate::domain::attempt::{Attempt, Progress, Snapshot};
+use crate::domain::envelope::{self, Plan, recognise};
+use crate::domain::fee::{FeeCap, opening_bid};
+use crate::domain::fields::FieldError;
+use crate::domain::intent::{self, Accounts, Content, Request};
+use crate::domain::observation::{FeeStats, LedgerHeader};
+use crate::domain::primitives::{AccountId, ChainTime, NetworkId, Sequence, Stroops};
+use crate::domain::reason::Reason;
+use crate::signer::{Keyring, Signer as _};
+use crate::store::prepare::{Claimed, NewAttempt};
+
+/// What becomes of a claimed intent that gets no attempt.
+pub(super) enum Turned {
+    /// It has landed already: the records did not know.
+    Landed([u8; 32]),
+    /// It never can be sent.
+    Fail(Reason),
+    /// A person must look.
+    Park(Reason),
+    /// There is no key for its channel here.
+    BadChannel,
+    /// There is not enough time left on the chain's clock; it will expire.
+    Late,
+}
+
+/// Everything that an attempt is made of, beside its intent and its channel.
+pub(super) struct Signing {
+    pub keys: Arc<Keyring>,
+    pub network: NetworkId,
+    pub accounts: Accounts,
+    pub settings: Arc<Settings>,
+    /// The newest ledger.
+    pub header: LedgerHeader,
+    /// What ledgers charged of late.
+    pub fees: Option<FeeStats>,
+}
+
+/// A claimed pair's attempt, to be put on record, and its flight once it is; or why there is none.
+pub(super) type Signed = Result<(NewAttempt, Flight), Turned>;
+
+impl Signing {
+    /// The attempt of a claimed pair.
+    pub(super) fn sign(&self, claimed: &Claimed) -> Signed {
+        let header = self.header;
+        let request = intent::read_stored(&claimed.request)
+            .map_err(|errors| Turned::Fail(Reason::invalid_intent(list(&errors))))?;
+        let key = request.key(&claimed.tenant);
+        if let Some(turned) = self.landed_before(claimed, &request, &key) {
+            return Err(turned);
+        }
+        let number = u32::try_from(claimed.attempt_count).unwrap_or(0) + 1;
+        let parked = u32::try_from(claimed.parked_times).unwrap_or(0);
+        let terms = self.settings.terms(&request, parked);
+        let (attempt, bytes) = match &request.content {
+            Content::Presigned(_) if claimed.on_our_channel => {
+                return Err(Turned::Fail(Reason::new(
+                    "channel_used",
+                    "The signed transaction uses a channel of this submitter",
+                    "its source account supplies sequence numbers here: give its operations instead",
+                    false,
+                )));
+            }
+            Content::Presigned(presigned) => self.sponsor(presigned, number, header)?,
+            Content::Operations(_) => {
+                self.build(claimed, &request, &key, number, terms.cap, header)?
+            }
+        };
+        let new = NewAttempt {
+            intent_id: claimed.id,
+            attempt: attempt.clone(),
+            envelope: bytes.clone(),
+        };
+        let flight = Flight {
+            key,
+            request: Arc::new(request),
+            snapshot: Snapshot {
+                terms,
+                attempt,
+                progress: Progress::fresh(),
+            },
+            plain: Arc::new(bytes),
+            bumped: None,
+            busy: false,
+            settled: None,
+        };
+        Ok((new, flight))
+    }
+
+    /// Whether a transaction with this intent's tag has landed without the records knowing.
+    fn landed_before(
+        &self,
+        claimed: &Claimed,
+        request: &Request,
+        key: &intent::IntentKey,
+    ) -> Option<Turned> {
+        let mut other = None;
+        for bytes in &claimed.landings {
+            let Ok((inner, _)) = envelope::decode(bytes) else {
+                continue;
+            };
+            let hash = envelope::inner_hash(&inner.tx, self.network);
+            if recognise(self.network, key, request, &inner.tx) {
+                return Some(Turned::Landed(hash.0));
+            }
+            other = Some(hash);
+        }
+        other.map(|hash| {
+            Turned::Fail(Reason::new(
+                "workflow_conflict",
+                "This workflow has landed with other content",
+                format!("transaction {hash} carries this workflow's tag, but not these operations; nothing is sent for it again"),
+                false,
+            ))
+        })
+    }
+
+    fn build(
+        &self,
+        claimed: &Claimed,
+        request: &Request,
+        key: &intent::IntentKey,
+        number: u32,
+        cap: FeeCap,
+        header: LedgerHeader,
+    ) -> Result<(Attempt, Vec<u8>), Turned> {
+        if !self.accounts.allows(request.source) {
+            return Err(Turned::Park(Reason::new(
+                "source_not_configured",
+                "The source account is not configured any more",
+                format!("no key is configured for {}", request.source),
+                false,
+            )));
+        }
+        let channel: AccountId = claimed
+            .channel
+            .parse()
+            .map_err(|error| Turned::Fail(Reason::invalid_intent(format!("channel {error}"))))?;
+        let by_now = header.closed_at.0 + self.settings.validity_seconds();
+        let max_time = request
+            .valid_until
+            .map_or(by_now, |until| until.0.min(by_now));
+        if max_time <= header.closed_at.0 {
+            return Err(Turned::Late);
+        }
+        let plan = Plan {
+            channel,
+            sequence: Sequence(claimed.sequence).next(),
+            min_time: request.not_before.unwrap_or(ChainTime(0)),
+            max_time: ChainTime(max_time),
+            max_ledger: header.sequence.plus(self.settings.validity_ledgers + 1),
+            base_fee: opening_bid(
+                self.fees.as_ref(),
+                header.base_fee.get(),
+                cap,
+                self.settings.percentile,
+            ),
+        };
+        let tx = envelope::build(request, key.tag(self.network), &plan);
+        let hash = envelope::inner_hash(&tx, self.network);
+        let mut signers = vec![channel];
+        if request.source != channel {
+            signers.push(request.source);
+        }
+        let mut signatures = Vec::with_capacity(signers.len());
+        for account in signers {
+            signatures.push(self.keys.sign(account, &hash.0).map_err(|error| {
+                if account == channel && account != request.source {
+                    Turned::BadChannel
+                } else {
+                    Turned::Park(Reason::new(
+                        "key_missing",
+                        "A key is missing",
+                        error.to_string(),
+                        false,
+                    ))
+                }
+            })?);
+        }
+        let plain_fee = Stroops::new(i64::from(tx.fee)).unwrap_or(Stroops::MAX);
+        let attempt = Attempt {
+            number,
+            plan,
+            inner_hash: hash,
+            operations: request.operation_count(),
+            plain_fee,
+            bumps: Vec::new(),
+            sponsored: self.settings.payer == FeePayer::FeeAccount,
+            presigned: false,
+            signed_at: header.sequence,
+        };
+        let bytes = envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(envelope::attach(
+            tx, signatures,
+        )));
+        Ok((attempt, bytes))
+    }
+}
+
+/// Mistakes in one line.
+pub(super) fn list(errors: &[FieldError]) -> String {
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{} {}", error.pointer, error.detail))
+        .collect();
+    lines.join("; ")
+}
