@@ -25,6 +25,9 @@ pub struct SandboxCommand {
     /// Operations that a ledger takes at most
     #[arg(long, value_name = "N", default_value_t = Config::default().max_tx_set_size, value_parser = clap::value_parser!(u32).range(1..))]
     max_tx_set_size: u32,
+    /// Transactions of history kept, in whole ledgers; /sandbox/truth has the older ones too
+    #[arg(long, value_name = "N", default_value_t = Config::default().history_transactions)]
+    history_transactions: usize,
     #[command(flatten)]
     faults: FaultFlags,
 }
@@ -66,6 +69,7 @@ impl SandboxCommand {
             passphrase: self.passphrase,
             pace: self.ledger_seconds,
             max_tx_set_size: self.max_tx_set_size,
+            history_transactions: self.history_transactions,
             faults: self.faults.or(Faults::default()),
             ..Config::default()
         };

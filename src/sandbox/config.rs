@@ -17,6 +17,8 @@ pub const DEFAULT_PASSPHRASE: &str = "Standalone Network ; February 2017";
 const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests at once: Horizon's default.
 const MAX_CONCURRENT_REQUESTS: usize = 1000;
+/// Transactions of history kept when nothing is said: some 700 MB of them.
+const HISTORY_TRANSACTIONS: usize = 1_000_000;
 /// The shortest and the longest time between ledgers, in seconds.
 const LEDGER_SECONDS: std::ops::RangeInclusive<f64> = 0.01..=3600.0;
 
@@ -79,6 +81,8 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// Ledgers of history kept; none for all of them.
     pub history_retention: Option<u32>,
+    /// Transactions of history kept, in whole ledgers.
+    pub history_transactions: usize,
     /// Horizon is always so many ledgers behind its core, besides what faults say.
     pub horizon_lag_ledgers: u32,
     /// Beyond so many ledgers behind, history is refused with 503; 0 for never.
@@ -102,6 +106,7 @@ impl Default for Config {
             submission_timeout: SUBMISSION_TIMEOUT,
             rate_limit: None,
             history_retention: None,
+            history_transactions: HISTORY_TRANSACTIONS,
             horizon_lag_ledgers: 0,
             history_stale_threshold: 0,
             max_concurrent_requests: MAX_CONCURRENT_REQUESTS,

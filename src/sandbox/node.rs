@@ -14,9 +14,10 @@ use super::config::{Config, Pace};
 use super::core::Core;
 use super::faults::{Draw, Faults, Injector};
 use super::friendbot::Ask;
-use super::ledger::Ledger;
 use super::ledger::frame::Frame;
 use super::ledger::genesis::{Genesis, network_id};
+use super::ledger::signature::Keys;
+use super::ledger::{Ledger, Retention};
 use super::queue::{Answer, Fate};
 use super::rate_limit::RateLimiter;
 
@@ -49,6 +50,7 @@ pub struct Node {
     core: Mutex<Core>,
     injector: Mutex<Injector>,
     open: Mutex<HashMap<[u8; 32], Instant>>,
+    keys: Keys,
     limiter: Option<Mutex<RateLimiter>>,
     rhythm: watch::Sender<Rhythm>,
     closed: watch::Sender<u64>,
@@ -74,6 +76,7 @@ impl Node {
             core: Mutex::new(Core::new(first_ledger(genesis.clone(), &config))),
             injector: Mutex::new(Injector::new(config.faults.clone())),
             open: Mutex::default(),
+            keys: Keys::default(),
             limiter: config
                 .rate_limit
                 .map(|limit| Mutex::new(RateLimiter::new(limit))),
@@ -105,6 +108,11 @@ impl Node {
     /// The network's id.
     pub fn network_id(&self) -> [u8; 32] {
         self.network_id
+    }
+
+    /// The keys that have signed.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Core, for a short look or change.
@@ -259,6 +267,9 @@ impl Node {
 
 fn first_ledger(genesis: Genesis, config: &Config) -> Ledger {
     let mut ledger = Ledger::new(genesis);
-    ledger.set_retention(config.history_retention);
+    ledger.set_retention(Retention {
+        ledgers: config.history_retention.unwrap_or(u32::MAX),
+        transactions: config.history_transactions,
+    });
     ledger
 }

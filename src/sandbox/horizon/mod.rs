@@ -10,6 +10,7 @@ pub mod result_code;
 pub mod root;
 pub mod transaction;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use stellar_xdr::{Asset, MuxedAccount};
 use time::OffsetDateTime;
@@ -39,6 +40,32 @@ pub fn timestamp(unix_seconds: u64) -> String {
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
         .and_then(|time| time.format(&Rfc3339).ok())
         .unwrap_or_else(|| "0001-01-01T00:00:00Z".to_owned())
+}
+
+/// A link of a resource that is written without a `Value`.
+#[derive(Serialize)]
+pub struct Link {
+    href: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    templated: bool,
+}
+
+impl Link {
+    /// A link.
+    pub fn to(href: String) -> Self {
+        Self {
+            href,
+            templated: false,
+        }
+    }
+
+    /// A link with parameters to fill in.
+    pub fn template(href: String) -> Self {
+        Self {
+            href,
+            templated: true,
+        }
+    }
 }
 
 /// A link.

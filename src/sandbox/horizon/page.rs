@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::problem::Problem;
 use super::transaction::Landed;
 use super::{link, operation::Kind};
 use crate::sandbox::ledger::account::AccountKey;
-use crate::sandbox::ledger::history::{History, LedgerRecord, Toid};
+use crate::sandbox::ledger::history::{History, LedgerRecord, Toid, TxRecord};
 
 /// Records a page when nothing is said.
 const DEFAULT_LIMIT: usize = 10;
@@ -76,15 +76,13 @@ impl PageQuery {
         self.include_failed.unwrap_or(false)
     }
 
-    /// A page of records around which the links are put.
-    pub fn page(&self, own: &str, records: Vec<Value>) -> Value {
+    /// The JSON of a page: records with the links around them.
+    pub fn page(&self, own: &str, records: &[Record]) -> String {
         let asked = self
             .cursor
             .map_or_else(String::new, |cursor| cursor.0.to_string());
-        let token = |record: Option<&Value>| {
-            record
-                .and_then(|r| r["paging_token"].as_str())
-                .map_or_else(|| asked.clone(), str::to_owned)
+        let token = |record: Option<&Record>| {
+            record.map_or_else(|| asked.clone(), |record| record.token.0.to_string())
         };
         let (order, reverse) = if self.descending {
             ("desc", "asc")
@@ -100,15 +98,26 @@ impl PageQuery {
                 self.limit
             ))
         };
-        json!({
-            "_links": {
-                "self": href(&asked, order),
-                "next": href(&token(records.last()), order),
-                "prev": href(&token(records.first()), reverse),
-            },
-            "_embedded": { "records": records },
-        })
+        let links = json!({
+            "self": href(&asked, order),
+            "next": href(&token(records.last()), order),
+            "prev": href(&token(records.first()), reverse),
+        });
+        let texts: Vec<&str> = records.iter().map(|record| record.text.as_str()).collect();
+        format!(
+            r#"{{"_links":{links},"_embedded":{{"records":[{}]}}}}"#,
+            texts.join(",")
+        )
     }
+}
+
+/// A record of a page.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its place.
+    pub token: Toid,
+    /// Its JSON.
+    pub text: String,
 }
 
 fn cursor(value: &str, now: Toid) -> Result<Toid, Problem> {
@@ -205,7 +214,6 @@ pub fn transactions(
 /// The operations of a page, each a transaction and a place in it, as of a ledger.
 pub fn operations(
     history: &History,
-    network_id: [u8; 32],
     head: u32,
     scope: Scope,
     kind: Kind,
@@ -240,7 +248,7 @@ pub fn operations(
         if !(query.failed_too() || landed.tx.successful || matches!(scope, Scope::Transaction(_))) {
             continue;
         }
-        let frame = landed.frame(network_id);
+        let frame = landed.frame();
         let mut here: Vec<u32> = (1u32..)
             .zip(frame.operations())
             .filter(|(_, op)| kind.includes(&op.body))
@@ -337,19 +345,26 @@ fn places<'a>(
         }
         Scope::All | Scope::Account(_) => Box::new(numbers(history, head, descending, cursor)),
     };
+    // A ledger's transactions are sorted by place, so a page in its middle does not begin at its beginning.
     let of_ledger = move |record: &'a LedgerRecord| -> Box<dyn Iterator<Item = Toid> + 'a> {
-        let toids = record.transactions.iter().map(|tx| tx.toid);
+        let all = &record.transactions;
+        let toid = |tx: &'a std::sync::Arc<TxRecord>| tx.toid;
         if descending {
-            Box::new(toids.rev())
+            let end = query.cursor.map_or(all.len(), |cursor| {
+                all.partition_point(|tx| tx.toid < cursor)
+            });
+            Box::new(all[..end].iter().rev().map(toid))
         } else {
-            Box::new(toids)
+            let start = query
+                .cursor
+                .map_or(0, |cursor| all.partition_point(|tx| tx.toid <= cursor));
+            Box::new(all[start..].iter().map(toid))
         }
     };
     Box::new(
         sequences
             .filter_map(|sequence| history.ledger(sequence))
-            .flat_map(of_ledger)
-            .filter(move |toid| query.after_cursor(*toid)),
+            .flat_map(of_ledger),
     )
 }
 

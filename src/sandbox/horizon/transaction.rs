@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use stellar_xdr::{
-    DecoratedSignature, Limits, Memo, Preconditions, PreconditionsV2, ReadXdr, TransactionResult,
+    DecoratedSignature, Limits, Memo, MuxedAccount, Preconditions, PreconditionsV2, ReadXdr,
+    TransactionResult,
 };
 
-use super::{link, put_account, put_muxed, template, timestamp};
-use crate::sandbox::ledger::account::AccountKey;
+use super::{Link, timestamp};
 use crate::sandbox::ledger::frame::Frame;
 use crate::sandbox::ledger::history::TxRecord;
 
@@ -25,8 +26,8 @@ pub struct Landed {
 
 impl Landed {
     /// The envelope, read again.
-    pub fn frame(&self, network_id: [u8; 32]) -> Frame {
-        Frame::parse(&self.tx.envelope, network_id)
+    pub fn frame(&self) -> Frame {
+        Frame::recorded(&self.tx.envelope, self.tx.hash, self.tx.inner_hash)
             .expect("the ledger keeps what it has parsed once")
     }
 
@@ -42,111 +43,168 @@ impl Landed {
     }
 }
 
-/// A transaction as asked for by a hash: outer or, for a fee bump, inner. `base` is where this Horizon answers.
-pub fn transaction(base: &str, landed: &Landed, network_id: [u8; 32], asked: [u8; 32]) -> Value {
+/// Horizon's fields in Horizon's order. A struct and no `Value`: pages of 200 of these are most of what a sandbox sends.
+#[derive(Serialize)]
+struct Resource<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memo: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memo_bytes: Option<String>,
+    #[serde(rename = "_links")]
+    links: Links,
+    id: &'a str,
+    paging_token: &'a str,
+    successful: bool,
+    hash: &'a str,
+    ledger: u32,
+    created_at: String,
+    source_account: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_muxed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_muxed_id: Option<String>,
+    source_account_sequence: String,
+    fee_account: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fee_account_muxed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fee_account_muxed_id: Option<String>,
+    fee_charged: String,
+    max_fee: String,
+    operation_count: usize,
+    envelope_xdr: String,
+    result_xdr: String,
+    memo_type: &'static str,
+    signatures: Vec<String>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    preconditions: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fee_bump_transaction: Option<Bump>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inner_transaction: Option<Bumped>,
+}
+
+#[derive(Serialize)]
+struct Links {
+    #[serde(rename = "self")]
+    own: Link,
+    account: Link,
+    ledger: Link,
+    operations: Link,
+    effects: Link,
+    precedes: Link,
+    succeeds: Link,
+    transaction: Link,
+}
+
+#[derive(Serialize)]
+struct Bump {
+    hash: String,
+    signatures: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Bumped {
+    hash: String,
+    signatures: Vec<String>,
+    max_fee: String,
+}
+
+/// The JSON of a transaction as asked for by a hash: outer or, for a fee bump, inner. `base` is where this Horizon answers.
+pub fn transaction(base: &str, landed: &Landed, asked: [u8; 32]) -> String {
     let tx = &landed.tx;
-    let frame = landed.frame(network_id);
+    let frame = landed.frame();
     let hash = hex::encode(asked);
     let token = tx.toid.0.to_string();
-    let mut body = Map::new();
-    put_memo(&mut body, frame.memo());
-    put_account(&mut body, "source_account", &frame.tx().source_account);
-    rename_muxed(&mut body);
-    body.insert(
-        "fee_account".to_owned(),
-        frame.fee_source().to_string().into(),
-    );
-    put_muxed(&mut body, "fee_account", frame.fee_address());
+    let source = frame.source().to_string();
+    let (account_muxed, account_muxed_id) = muxed(&frame.tx().source_account);
+    let (fee_account_muxed, fee_account_muxed_id) = muxed(frame.fee_address());
+    let (memo_type, memo, memo_bytes) = memo(frame.memo());
     let signatures = if landed.is_inner(&asked) {
         frame.inner_signatures()
     } else {
         frame.signatures()
     };
-    let rest = json!({
-        "_links": links(base, &hash, frame.source(), tx.toid.ledger_number(), &token),
-        "id": hash,
-        "paging_token": token,
-        "successful": tx.successful,
-        "hash": hash,
-        "ledger": tx.toid.ledger_number(),
-        "created_at": timestamp(landed.close_time),
-        "source_account_sequence": frame.sequence().to_string(),
-        "fee_charged": tx.fee_charged.to_string(),
-        "max_fee": frame.fee_bid().to_string(),
-        "operation_count": frame.operations().len(),
-        "envelope_xdr": BASE64.encode(&tx.envelope),
-        "result_xdr": BASE64.encode(&tx.result),
-        "signatures": texts(signatures),
-    });
-    if let Value::Object(rest) = rest {
-        body.extend(rest);
-    }
-    put_preconditions(&mut body, &frame.tx().cond);
-    if let (Some(inner_hash), Some(bump)) = (tx.inner_hash, frame.fee_bump()) {
-        body.insert(
-            "fee_bump_transaction".to_owned(),
-            json!({ "hash": hex::encode(tx.hash), "signatures": texts(&bump.signatures) }),
-        );
-        body.insert(
-            "inner_transaction".to_owned(),
-            json!({
-                "hash": hex::encode(inner_hash),
-                "signatures": texts(frame.inner_signatures()),
-                "max_fee": frame.inner_fee_bid().to_string(),
-            }),
-        );
-    }
-    body.into()
-}
-
-fn links(base: &str, hash: &str, source: AccountKey, ledger: u32, token: &str) -> Value {
-    let own = format!("{base}/transactions/{hash}");
-    let list = |name: &str| template(format!("{own}/{name}{{?cursor,limit,order}}"));
-    json!({
-        "self": link(own.clone()),
-        "account": link(format!("{base}/accounts/{source}")),
-        "ledger": link(format!("{base}/ledgers/{ledger}")),
-        "operations": list("operations"),
-        "effects": list("effects"),
-        "precedes": link(format!("{base}/transactions?order=asc&cursor={token}")),
-        "succeeds": link(format!("{base}/transactions?order=desc&cursor={token}")),
-        "transaction": link(own),
-    })
-}
-
-/// Horizon calls the source's muxed address `account_muxed`, without "source".
-fn rename_muxed(body: &mut Map<String, Value>) {
-    for (from, to) in [
-        ("source_account_muxed", "account_muxed"),
-        ("source_account_muxed_id", "account_muxed_id"),
-    ] {
-        if let Some(value) = body.remove(from) {
-            body.insert(to.to_owned(), value);
-        }
-    }
-}
-
-fn put_memo(body: &mut Map<String, Value>, memo: &Memo) {
-    let (kind, value) = match memo {
-        Memo::None => ("none", None),
-        Memo::Text(text) => {
-            body.insert(
-                "memo_bytes".to_owned(),
-                BASE64.encode(text.as_slice()).into(),
-            );
-            ("text", Some(text.to_utf8_string_lossy()))
-        }
-        Memo::Id(id) => ("id", Some(id.to_string())),
-        Memo::Hash(hash) => ("hash", Some(BASE64.encode(hash.0))),
-        Memo::Return(hash) => ("return", Some(BASE64.encode(hash.0))),
+    let resource = Resource {
+        memo,
+        memo_bytes,
+        links: links(base, &hash, &source, tx.toid.ledger_number(), &token),
+        id: &hash,
+        paging_token: &token,
+        successful: tx.successful,
+        hash: &hash,
+        ledger: tx.toid.ledger_number(),
+        created_at: timestamp(landed.close_time),
+        source_account: &source,
+        account_muxed,
+        account_muxed_id,
+        source_account_sequence: frame.sequence().to_string(),
+        fee_account: frame.fee_source().to_string(),
+        fee_account_muxed,
+        fee_account_muxed_id,
+        fee_charged: tx.fee_charged.to_string(),
+        max_fee: frame.fee_bid().to_string(),
+        operation_count: frame.operations().len(),
+        envelope_xdr: BASE64.encode(&tx.envelope),
+        result_xdr: BASE64.encode(&tx.result),
+        memo_type,
+        signatures: texts(signatures),
+        preconditions: preconditions(&frame.tx().cond),
+        fee_bump_transaction: frame.fee_bump().map(|bump| Bump {
+            hash: hex::encode(tx.hash),
+            signatures: texts(&bump.signatures),
+        }),
+        inner_transaction: tx.inner_hash.map(|inner_hash| Bumped {
+            hash: hex::encode(inner_hash),
+            signatures: texts(frame.inner_signatures()),
+            max_fee: frame.inner_fee_bid().to_string(),
+        }),
     };
-    body.insert("memo_type".to_owned(), kind.into());
-    if let Some(value) = value {
-        body.insert("memo".to_owned(), value.into());
+    serde_json::to_string(&resource)
+        .expect("its keys are strings and writing to memory cannot fail")
+}
+
+fn links(base: &str, hash: &str, source: &str, ledger: u32, token: &str) -> Links {
+    let own = format!("{base}/transactions/{hash}");
+    let list = |name: &str| Link::template(format!("{own}/{name}{{?cursor,limit,order}}"));
+    Links {
+        account: Link::to(format!("{base}/accounts/{source}")),
+        ledger: Link::to(format!("{base}/ledgers/{ledger}")),
+        operations: list("operations"),
+        effects: list("effects"),
+        precedes: Link::to(format!("{base}/transactions?order=asc&cursor={token}")),
+        succeeds: Link::to(format!("{base}/transactions?order=desc&cursor={token}")),
+        transaction: Link::to(own.clone()),
+        own: Link::to(own),
     }
 }
 
-fn put_preconditions(body: &mut Map<String, Value>, cond: &Preconditions) {
+/// A muxed address and its id; nothing for a plain one.
+fn muxed(address: &MuxedAccount) -> (Option<String>, Option<String>) {
+    match address {
+        MuxedAccount::MuxedEd25519(muxed) => {
+            (Some(address.to_string()), Some(muxed.id.to_string()))
+        }
+        MuxedAccount::Ed25519(_) => (None, None),
+    }
+}
+
+/// Type, value, and the bytes of a text, which need not be UTF-8.
+fn memo(memo: &Memo) -> (&'static str, Option<String>, Option<String>) {
+    match memo {
+        Memo::None => ("none", None, None),
+        Memo::Text(text) => (
+            "text",
+            Some(text.to_utf8_string_lossy()),
+            Some(BASE64.encode(text.as_slice())),
+        ),
+        Memo::Id(id) => ("id", Some(id.to_string()), None),
+        Memo::Hash(hash) => ("hash", Some(BASE64.encode(hash.0)), None),
+        Memo::Return(hash) => ("return", Some(BASE64.encode(hash.0)), None),
+    }
+}
+
+fn preconditions(cond: &Preconditions) -> Map<String, Value> {
     let mut all = Map::new();
     let time = match cond {
         Preconditions::None => None,
@@ -166,9 +224,7 @@ fn put_preconditions(body: &mut Map<String, Value>, cond: &Preconditions) {
         }
         all.insert("timebounds".to_owned(), range.into());
     }
-    if !all.is_empty() {
-        body.insert("preconditions".to_owned(), all.into());
-    }
+    all
 }
 
 fn put_conditions(all: &mut Map<String, Value>, conditions: &PreconditionsV2) {

@@ -191,11 +191,9 @@ pub async fn get_friendbot(State(node): Shared, ask: Ask) -> Result<Reply, Reply
         Ok(Err(refusal)) => return Err(Problem::bad_request("addr", &refusal.to_string()).into()),
         Err(_) => return Err(Problem::service_unavailable().into()),
     };
-    let network_id = node.network_id();
-    Ok(Reply::ok(transaction::transaction(
+    Ok(Reply::text(transaction::transaction(
         &ask.base,
         &landed,
-        network_id,
         landed.tx.hash,
     )))
 }

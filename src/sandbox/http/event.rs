@@ -10,7 +10,6 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -18,9 +17,8 @@ use super::ask::Ask;
 use super::list::{Owner, Subject, records};
 use super::reply::Reply;
 use crate::sandbox::clock::monotonic;
-use crate::sandbox::horizon::page::PageQuery;
+use crate::sandbox::horizon::page::{PageQuery, Record};
 use crate::sandbox::horizon::problem::Problem;
-use crate::sandbox::ledger::history::Toid;
 use crate::sandbox::node::Node;
 
 /// After so long Horizon says goodbye.
@@ -123,13 +121,12 @@ impl Feed {
         }
     }
 
-    fn told(&mut self, found: &[Value]) -> String {
+    fn told(&mut self, found: &[Record]) -> String {
         let mut text = String::new();
         for record in found {
-            let token = record["paging_token"].as_str().unwrap_or_default();
-            self.query.cursor = token.parse().ok().map(Toid).or(self.query.cursor);
+            self.query.cursor = Some(record.token);
             // Writing to a string cannot fail.
-            let _ = write!(text, "id: {token}\ndata: {record}\n\n");
+            let _ = write!(text, "id: {}\ndata: {}\n\n", record.token.0, record.text);
         }
         self.query.limit = self.query.limit.saturating_sub(found.len());
         if self.query.limit == 0 {

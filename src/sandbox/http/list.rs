@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 
 use super::ask::{Ask, account_key, ledger_number, transaction_hash};
 use super::event;
 use super::read::{by_hash, fresh, known};
 use super::reply::Reply;
+use crate::sandbox::horizon::ledger;
 use crate::sandbox::horizon::operation::{self, Kind};
-use crate::sandbox::horizon::page::{self, PageQuery, Scope};
+use crate::sandbox::horizon::page::{self, PageQuery, Record, Scope};
 use crate::sandbox::horizon::problem::Problem;
-use crate::sandbox::horizon::{ledger, transaction};
+use crate::sandbox::horizon::transaction::{self, Landed};
 use crate::sandbox::ledger::Ledger;
+use crate::sandbox::ledger::history::{LedgerRecord, Toid};
 use crate::sandbox::node::Node;
 
 type Shared = State<Arc<Node>>;
@@ -115,9 +116,12 @@ async fn list(node: Arc<Node>, ask: Ask, subject: Subject, owner: Owner) -> Resp
     }
     let query = node.read(ask.draw, |_, head| ask.page(head));
     let page = query.and_then(|query| {
-        Ok(query.page(&ask.own(), records(&node, &ask, subject, &owner, &query)?))
+        Ok(query.page(&ask.own(), &records(&node, &ask, subject, &owner, &query)?))
     });
-    Reply::from(page).into_response()
+    match page {
+        Ok(page) => Reply::text(page).into_response(),
+        Err(problem) => Reply::from(problem).into_response(),
+    }
 }
 
 /// The records of a page. What takes time, reading and writing them, is done without holding up the ledger.
@@ -127,40 +131,40 @@ pub fn records(
     subject: Subject,
     owner: &Owner,
     query: &PageQuery,
-) -> Result<Vec<Value>, Problem> {
+) -> Result<Vec<Record>, Problem> {
     let base = &ask.base;
     match subject {
         Subject::Ledgers => node.read(ask.draw, |ledger, head| {
             fresh(node, ledger, head)?;
             let found = page::ledgers(ledger.history(), head, query)?;
-            Ok(found
-                .into_iter()
-                .map(|record| ledger::ledger(base, record))
-                .collect())
+            let record = |ledger: &LedgerRecord| Record {
+                token: Toid::ledger(ledger.sequence),
+                text: ledger::ledger(base, ledger).to_string(),
+            };
+            Ok(found.into_iter().map(record).collect())
         }),
         Subject::Transactions => {
-            let (network_id, found) = node.read(ask.draw, |ledger, head| {
+            let found = node.read(ask.draw, |ledger, head| {
                 let scope = owner.scope(node, ledger, head)?;
-                Ok::<_, Problem>((
-                    ledger.network_id(),
-                    page::transactions(ledger.history(), head, scope, query)?,
-                ))
+                page::transactions(ledger.history(), head, scope, query)
             })?;
-            Ok(found
-                .iter()
-                .map(|landed| transaction::transaction(base, landed, network_id, landed.tx.hash))
-                .collect())
+            let record = |landed: &Landed| Record {
+                token: landed.tx.toid,
+                text: transaction::transaction(base, landed, landed.tx.hash),
+            };
+            Ok(found.iter().map(record).collect())
         }
         Subject::Operations(kind) => {
-            let (network_id, found) = node.read(ask.draw, |ledger, head| {
+            let found = node.read(ask.draw, |ledger, head| {
                 let scope = owner.scope(node, ledger, head)?;
-                let network_id = ledger.network_id();
-                let found =
-                    page::operations(ledger.history(), network_id, head, scope, kind, query)?;
-                Ok::<_, Problem>((network_id, found))
+                page::operations(ledger.history(), head, scope, kind, query)
             })?;
-            let record = |(landed, place): &(transaction::Landed, u32)| {
-                operation::operation(base, landed, &landed.frame(network_id), *place)
+            let record = |(landed, place): &(Landed, u32)| {
+                let body = operation::operation(base, landed, &landed.frame(), *place)?;
+                Some(Record {
+                    token: landed.tx.toid.operation(*place),
+                    text: body.to_string(),
+                })
             };
             Ok(found.iter().filter_map(record).collect())
         }

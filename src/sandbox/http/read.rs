@@ -121,13 +121,13 @@ pub async fn get_transaction(
 ) -> Result<Reply, Reply> {
     ask.refuse_events()?;
     let hash = transaction_hash(&hash)?;
-    let (network_id, found) = node.read(ask.draw, |ledger, head| {
+    let found = node.read(ask.draw, |ledger, head| {
         fresh(&node, ledger, head)?;
-        Ok::<_, Problem>((ledger.network_id(), by_hash(ledger, head, &hash)))
+        Ok::<_, Problem>(by_hash(ledger, head, &hash))
     })?;
     let landed = found.ok_or_else(Problem::not_found)?;
-    Ok(Reply::ok(transaction::transaction(
-        &ask.base, &landed, network_id, hash,
+    Ok(Reply::text(transaction::transaction(
+        &ask.base, &landed, hash,
     )))
 }
 
@@ -142,18 +142,13 @@ pub async fn get_operation(
         .parse()
         .map(Toid)
         .map_err(|_| Problem::bad_request("id", "Operation ID must be an integer"))?;
-    let (network_id, found) = node.read(ask.draw, |ledger, head| {
+    let found = node.read(ask.draw, |ledger, head| {
         fresh(&node, ledger, head)?;
         let found = page::landed(ledger.history(), id).filter(|_| id.ledger_number() <= head);
-        Ok::<_, Problem>((ledger.network_id(), found))
+        Ok::<_, Problem>(found)
     })?;
     let found = found.and_then(|landed| {
-        operation::operation(
-            &ask.base,
-            &landed,
-            &landed.frame(network_id),
-            id.operation_place(),
-        )
+        operation::operation(&ask.base, &landed, &landed.frame(), id.operation_place())
     });
     Ok(found.ok_or_else(Problem::not_found).into())
 }

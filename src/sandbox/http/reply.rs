@@ -18,7 +18,7 @@ pub const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache, no-store, 
 #[derive(Debug)]
 pub struct Reply {
     status: u16,
-    body: Value,
+    body: String,
     is_problem: bool,
     latest_ledger: Option<u32>,
     fault: Option<&'static str>,
@@ -32,6 +32,15 @@ impl Reply {
 
     /// A resource with another status.
     pub fn hal(status: u16, body: Value) -> Self {
+        Self::written(status, body.to_string())
+    }
+
+    /// 200 with a resource that is JSON already.
+    pub fn text(body: String) -> Self {
+        Self::written(200, body)
+    }
+
+    fn written(status: u16, body: String) -> Self {
         Self {
             status,
             body,
@@ -72,7 +81,7 @@ impl From<Result<Value, Problem>> for Reply {
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, self.body.to_string()).into_response();
+        let mut response = (status, self.body).into_response();
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, NO_CACHE);
         if self.is_problem {

@@ -71,7 +71,7 @@ pub async fn post(
             return Ok(match refusal {
                 // Horizon looks again after tx_bad_seq, but says tx_bad_seq all the same of what has landed and failed.
                 Some(result) if !landed.tx.successful => refused(&submission, &result).into(),
-                Some(_) | None => landed_reply(&node, &ask, &submission, &landed),
+                Some(_) | None => landed_reply(&ask, &submission, &landed),
             });
         }
         let caught_up = node.read(ask.draw, |_, head| head >= seen_by_core);
@@ -153,7 +153,7 @@ fn parse(node: &Node, text: String) -> Result<Submission, String> {
         .ok()
         .and_then(|bytes| Frame::parse(&bytes, network_id).ok());
     let Some(frame) = frame else { return Err(text) };
-    frame.verify_ahead();
+    frame.verify_ahead(node.keys());
     Ok(Submission {
         text,
         frame: Arc::new(frame),
@@ -231,7 +231,7 @@ fn false_bad_sequence(node: &Node, frame: &Frame) -> TransactionResult {
 
 /// What history says of the transaction already.
 fn look_up(node: &Node, ask: &Ask, submission: &Submission) -> Option<Reply> {
-    found(node, ask, submission).map(|landed| landed_reply(node, ask, submission, &landed))
+    found(node, ask, submission).map(|landed| landed_reply(ask, submission, &landed))
 }
 
 fn found(node: &Node, ask: &Ask, submission: &Submission) -> Option<Landed> {
@@ -240,13 +240,10 @@ fn found(node: &Node, ask: &Ask, submission: &Submission) -> Option<Landed> {
     })
 }
 
-fn landed_reply(node: &Node, ask: &Ask, submission: &Submission, landed: &Landed) -> Reply {
+fn landed_reply(ask: &Ask, submission: &Submission, landed: &Landed) -> Reply {
     let asked = submission.frame.hash();
     if landed.tx.successful {
-        let network_id = node.network_id();
-        return Reply::ok(transaction::transaction(
-            &ask.base, landed, network_id, asked,
-        ));
+        return Reply::text(transaction::transaction(&ask.base, landed, asked));
     }
     let result = landed.result();
     let codes = if landed.is_inner(&asked) {

@@ -7,17 +7,21 @@ use stellar_xdr::{
     DecoratedSignature, FeeBumpTransactionEnvelope, FeeBumpTransactionInnerTx, LedgerBounds,
     Limits, Memo, MuxedAccount, Operation, OperationBody, Preconditions, ReadXdr, SignerKey,
     TimeBounds, Transaction, TransactionEnvelope, TransactionExt, TransactionV0Envelope,
-    TransactionV1Envelope, Uint256, WriteXdr,
+    TransactionV1Envelope, Uint256, VecM, WriteXdr,
 };
 use thiserror::Error;
 
 use super::account::AccountKey;
-use super::signature::Verdicts;
+use super::signature::{Keys, Verdicts};
 
 /// The largest envelope that is read, in bytes of XDR (Horizon's own limit).
 pub const MAX_ENVELOPE_BYTES: usize = 1_000_000;
 /// How deep an envelope may nest.
 const MAX_ENVELOPE_DEPTH: u32 = 500;
+const LIMITS: Limits = Limits {
+    depth: MAX_ENVELOPE_DEPTH,
+    len: MAX_ENVELOPE_BYTES,
+};
 
 /// Why bytes are no transaction.
 #[derive(Debug, Error)]
@@ -41,17 +45,39 @@ pub struct Frame {
 impl Frame {
     /// Reads an envelope. The old `TransactionV0` is turned into its modern twin, as stellar-core does.
     pub fn parse(bytes: &[u8], network_id: [u8; 32]) -> Result<Self, FrameError> {
-        let limits = Limits {
-            depth: MAX_ENVELOPE_DEPTH,
-            len: MAX_ENVELOPE_BYTES,
+        let (envelope, bytes) = match TransactionEnvelope::from_xdr(bytes, LIMITS)? {
+            TransactionEnvelope::TxV0(old) => {
+                let envelope = modern(old);
+                let bytes = envelope.to_xdr(Limits::none())?.into_boxed_slice();
+                (envelope, bytes)
+            }
+            // XDR has one encoding of a value, and the reader refuses every other.
+            envelope => (envelope, bytes.into()),
         };
-        let envelope = modern(TransactionEnvelope::from_xdr(bytes, limits)?)?;
-        let bytes = envelope.to_xdr(Limits::none())?.into_boxed_slice();
         let hash = envelope.hash(network_id)?;
         let inner_hash = match &envelope {
             TransactionEnvelope::TxFeeBump(bump) => Some(inner(bump).hash(network_id)?),
             TransactionEnvelope::Tx(_) | TransactionEnvelope::TxV0(_) => None,
         };
+        Self::new(envelope, bytes, hash, inner_hash)
+    }
+
+    /// Reads again what has been parsed once, whose hashes are known.
+    pub fn recorded(
+        bytes: &[u8],
+        hash: [u8; 32],
+        inner_hash: Option<[u8; 32]>,
+    ) -> Result<Self, FrameError> {
+        let envelope = TransactionEnvelope::from_xdr(bytes, LIMITS)?;
+        Self::new(envelope, bytes.into(), hash, inner_hash)
+    }
+
+    fn new(
+        envelope: TransactionEnvelope,
+        bytes: Box<[u8]>,
+        hash: [u8; 32],
+        inner_hash: Option<[u8; 32]>,
+    ) -> Result<Self, FrameError> {
         let full_hash = Sha256::digest(&bytes).into();
         let inner_full_hash = match &envelope {
             TransactionEnvelope::TxFeeBump(bump) => {
@@ -69,6 +95,24 @@ impl Frame {
             inner_full_hash,
             verdicts: Mutex::default(),
         })
+    }
+
+    /// The envelope without its signatures, as XDR.
+    pub fn unsigned(&self) -> Box<[u8]> {
+        let mut envelope = self.envelope.clone();
+        match &mut envelope {
+            TransactionEnvelope::TxFeeBump(bump) => {
+                let FeeBumpTransactionInnerTx::Tx(inner) = &mut bump.tx.inner_tx;
+                inner.signatures = VecM::default();
+                bump.signatures = VecM::default();
+            }
+            TransactionEnvelope::Tx(tx) => tx.signatures = VecM::default(),
+            TransactionEnvelope::TxV0(tx) => tx.signatures = VecM::default(),
+        }
+        envelope
+            .to_xdr(Limits::none())
+            .expect("writing to memory without limits cannot fail")
+            .into_boxed_slice()
     }
 
     /// The envelope's XDR.
@@ -253,20 +297,25 @@ impl Frame {
     }
 
     /// Verifies ahead, and outside every lock, what an ordinary transaction is signed with: the keys of the accounts it names.
-    pub fn verify_ahead(&self) {
-        let mut keys = vec![self.source()];
-        keys.extend(
+    pub fn verify_ahead(&self, keys: &Keys) {
+        let mut signers = vec![self.source()];
+        signers.extend(
             self.operations()
                 .iter()
                 .filter_map(|op| op.source_account.as_ref())
                 .map(AccountKey::of),
         );
-        keys.sort_unstable();
-        keys.dedup();
+        signers.sort_unstable();
+        signers.dedup();
         let mut verdicts = Verdicts::default();
-        verdicts.verify_all(self.inner_signatures(), &self.contents_hash(), &keys);
+        verdicts.verify_all(
+            self.inner_signatures(),
+            &self.contents_hash(),
+            &signers,
+            keys,
+        );
         if let Some(bump) = self.fee_bump() {
-            verdicts.verify_all(&bump.signatures, &self.hash, &[self.fee_source()]);
+            verdicts.verify_all(&bump.signatures, &self.hash, &[self.fee_source()], keys);
         }
         *self.verdicts.lock().expect("no holder of this lock panics") = verdicts;
     }
@@ -277,10 +326,8 @@ fn inner(bump: &FeeBumpTransactionEnvelope) -> &TransactionV1Envelope {
     envelope
 }
 
-fn modern(envelope: TransactionEnvelope) -> Result<TransactionEnvelope, FrameError> {
-    let TransactionEnvelope::TxV0(TransactionV0Envelope { tx, signatures }) = envelope else {
-        return Ok(envelope);
-    };
+fn modern(old: TransactionV0Envelope) -> TransactionEnvelope {
+    let TransactionV0Envelope { tx, signatures } = old;
     let cond = tx
         .time_bounds
         .map_or(Preconditions::None, Preconditions::Time);
@@ -293,10 +340,7 @@ fn modern(envelope: TransactionEnvelope) -> Result<TransactionEnvelope, FrameErr
         operations: tx.operations,
         ext: TransactionExt::V0,
     };
-    Ok(TransactionEnvelope::Tx(TransactionV1Envelope {
-        tx,
-        signatures,
-    }))
+    TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures })
 }
 
 fn unsupported_operation(body: &OperationBody) -> Option<&'static str> {

@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::account::AccountKey;
+use super::archive::Archived;
 
 /// Bits of a paging token below the ledger's number.
 const LEDGER_SHIFT: u32 = 32;
 /// Bits of a paging token below the transaction's place.
 const TRANSACTION_SHIFT: u32 = 12;
+/// The most transactions that one ledger can number, however large it may be: a paging token has 20 bits for them.
+pub const MAX_LEDGER_TRANSACTIONS: usize = 0xf_ffff;
 
 /// The number by which Horizon orders ledgers, transactions and operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,29 +124,44 @@ struct Mentions {
     payments: VecDeque<Toid>,
 }
 
-/// Every ledger since the elder one. It grows without end unless a retention is set.
+/// A ledger, and the accounts that it named: where to look when it is forgotten.
+struct Kept {
+    ledger: LedgerRecord,
+    named: Vec<usize>,
+}
+
+/// Every ledger since the elder one, and what is left of those before.
+///
+/// Nothing in here is rebuilt or walked through as a whole when a ledger closes, so that a close takes as long after a million
+/// transactions as after none: hence a tree by hash, whose growth has no pauses, and for each ledger the accounts it named.
 #[derive(Default)]
 pub struct History {
-    ledgers: VecDeque<LedgerRecord>,
-    by_hash: HashMap<[u8; 32], Toid>,
-    by_account: HashMap<AccountKey, Mentions>,
+    ledgers: VecDeque<Kept>,
+    by_hash: BTreeMap<[u8; 32], Toid>,
+    accounts: HashMap<AccountKey, usize>,
+    mentions: Vec<Mentions>,
+    /// The accounts named by the ledger that is being closed.
+    named: Vec<usize>,
+    transactions: usize,
+    archive: Vec<Arc<Archived>>,
 }
 
 impl History {
     /// The newest ledger.
     pub fn latest(&self) -> Option<&LedgerRecord> {
-        self.ledgers.back()
+        self.ledgers.back().map(|kept| &kept.ledger)
     }
 
     /// The oldest ledger still here; 0 when there is none.
     pub fn elder(&self) -> u32 {
-        self.ledgers.front().map_or(0, |ledger| ledger.sequence)
+        self.ledgers.front().map_or(0, |kept| kept.ledger.sequence)
     }
 
     /// A ledger by its number.
     pub fn ledger(&self, sequence: u32) -> Option<&LedgerRecord> {
         self.ledgers
             .get(usize::try_from(sequence.checked_sub(self.elder())?).ok()?)
+            .map(|kept| &kept.ledger)
     }
 
     /// A transaction by its outer or inner hash.
@@ -159,18 +177,26 @@ impl History {
         self.ledger(toid.ledger_number())?.transactions.get(place)
     }
 
-    /// The transactions that name an account, oldest first; none if it was never named.
+    /// The transactions that name an account, oldest first; none if nothing here names it.
     pub fn transactions_of(&self, account: AccountKey) -> Option<&VecDeque<Toid>> {
-        self.by_account
-            .get(&account)
+        self.mentions_of(account)
             .map(|mentions| &mentions.transactions)
     }
 
-    /// The payment operations that name an account, oldest first; none if it was never named.
+    /// The payment operations that name an account, oldest first; none if nothing here names it.
     pub fn payments_of(&self, account: AccountKey) -> Option<&VecDeque<Toid>> {
-        self.by_account
-            .get(&account)
-            .map(|mentions| &mentions.payments)
+        self.mentions_of(account).map(|mentions| &mentions.payments)
+    }
+
+    /// What is left of the ledgers that were forgotten, from a ledger on, oldest first. Empty ledgers leave nothing.
+    pub fn archive_from(&self, ledger: u32) -> &[Arc<Archived>] {
+        let start = self.archive.partition_point(|old| old.sequence() < ledger);
+        &self.archive[start..]
+    }
+
+    fn mentions_of(&self, account: AccountKey) -> Option<&Mentions> {
+        let mentions = &self.mentions[*self.accounts.get(&account)?];
+        (!mentions.transactions.is_empty()).then_some(mentions)
     }
 
     /// Adds a ledger, which must be the next.
@@ -181,52 +207,53 @@ impl History {
                 self.by_hash.insert(inner, tx.toid);
             }
         }
-        self.ledgers.push_back(ledger);
+        self.transactions += ledger.transactions.len();
+        let named = std::mem::take(&mut self.named);
+        self.ledgers.push_back(Kept { ledger, named });
     }
 
-    /// Notes that a transaction names an account.
-    pub(super) fn mention(&mut self, account: AccountKey, toid: Toid) {
-        self.by_account
-            .entry(account)
-            .or_default()
-            .transactions
-            .push_back(toid);
+    /// Notes that a transaction of the ledger that is being closed names an account, and that these payments of it do.
+    pub(super) fn mention(&mut self, account: AccountKey, toid: Toid, payments: &[Toid]) {
+        let next = self.mentions.len();
+        let index = *self.accounts.entry(account).or_insert(next);
+        if index == next {
+            self.mentions.push(Mentions::default());
+        }
+        let mentions = &mut self.mentions[index];
+        let before = mentions.transactions.back();
+        if before.is_none_or(|before| before.ledger_number() != toid.ledger_number()) {
+            self.named.push(index);
+        }
+        mentions.transactions.push_back(toid);
+        mentions.payments.extend(payments);
     }
 
-    /// Notes that a payment names an account.
-    pub(super) fn mention_payment(&mut self, account: AccountKey, toid: Toid) {
-        self.by_account
-            .entry(account)
-            .or_default()
-            .payments
-            .push_back(toid);
-    }
-
-    /// Forgets every ledger before this one, as a Horizon with a retention does.
-    pub(super) fn reap(&mut self, elder: u32) {
-        while self.ledgers.len() > 1 && self.elder() < elder {
-            let Some(ledger) = self.ledgers.pop_front() else {
+    /// Forgets the oldest ledgers, as a Horizon with a retention does: those before one, and those beyond so many transactions.
+    /// The newest ledger stays.
+    pub(super) fn reap(&mut self, elder: u32, transactions: usize) {
+        while self.ledgers.len() > 1 && (self.elder() < elder || self.transactions > transactions) {
+            let Some(Kept { ledger, named }) = self.ledgers.pop_front() else {
                 return;
             };
+            self.transactions -= ledger.transactions.len();
             for tx in &ledger.transactions {
                 self.by_hash.remove(&tx.hash);
                 if let Some(inner) = tx.inner_hash {
                     self.by_hash.remove(&inner);
                 }
             }
+            let first = Toid::ledger(self.elder());
+            for index in named {
+                let mentions = &mut self.mentions[index];
+                for list in [&mut mentions.transactions, &mut mentions.payments] {
+                    while list.front().is_some_and(|toid| *toid < first) {
+                        list.pop_front();
+                    }
+                }
+            }
             if !ledger.transactions.is_empty() {
-                self.reap_mentions(Toid::ledger(self.elder()));
+                self.archive.push(Arc::new(Archived::of(&ledger)));
             }
         }
-    }
-
-    fn reap_mentions(&mut self, first: Toid) {
-        self.by_account.retain(|_, mentions| {
-            for list in [&mut mentions.transactions, &mut mentions.payments] {
-                let gone = list.partition_point(|toid| *toid < first);
-                list.drain(..gone);
-            }
-            !mentions.transactions.is_empty()
-        });
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod account;
 mod apply;
+pub mod archive;
 pub mod asset;
 pub mod frame;
 pub mod genesis;
@@ -25,10 +26,29 @@ use frame::Frame;
 use genesis::{Genesis, PROTOCOL_VERSION, TOTAL_COINS};
 use history::{FeeCounts, History, LedgerRecord, Toid, TxRecord};
 pub use preflight::Target;
-use state::{Stamp, State};
+use state::{Savepoint, Stamp, State};
 
 /// How long, in seconds, a transaction must still be valid to be queued: twice a ledger of five seconds.
 const LATE_MARGIN_SECONDS: u64 = 10;
+
+/// How much history is kept; what is older is archived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// So many ledgers.
+    pub ledgers: u32,
+    /// Whole ledgers of at most so many transactions together.
+    pub transactions: usize,
+}
+
+/// Everything.
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            ledgers: u32::MAX,
+            transactions: usize::MAX,
+        }
+    }
+}
 
 /// A chain of ledgers and the state after the newest.
 pub struct Ledger {
@@ -36,7 +56,7 @@ pub struct Ledger {
     passphrase: String,
     state: State,
     history: History,
-    retention: Option<u32>,
+    retention: Retention,
     sequence: u32,
     close_time: u64,
     hash: [u8; 32],
@@ -65,7 +85,7 @@ impl Ledger {
             passphrase: genesis.passphrase,
             state,
             history: History::default(),
-            retention: None,
+            retention: Retention::default(),
             sequence: genesis.ledger,
             close_time: genesis.close_time,
             hash: Sha256::digest(genesis.chain.to_be_bytes()).into(),
@@ -117,9 +137,9 @@ impl Ledger {
         self.max_tx_set_size = operations;
     }
 
-    /// Keeps only so many ledgers of history; none for all of them.
-    pub fn set_retention(&mut self, ledgers: Option<u32>) {
-        self.retention = ledgers;
+    /// Says how much history is kept.
+    pub fn set_retention(&mut self, retention: Retention) {
+        self.retention = retention;
         self.reap();
     }
 
@@ -201,12 +221,7 @@ impl Ledger {
             let before = self.state.savepoint();
             let result = apply::apply(&mut self.state, frame, target, charged);
             let toid = Toid::transaction(self.sequence, place);
-            let mut named = self.state.changed_since(before);
-            named.extend([frame.source(), frame.fee_source()]);
-            self.mention_operations(frame, toid, &mut named);
-            named
-                .into_iter()
-                .for_each(|account| self.history.mention(account, toid));
+            self.mention(frame, toid, before);
             self.fee_pool += charged.fee;
             fees.add(frame, charged.fee);
             records.push(Arc::new(TxRecord {
@@ -224,20 +239,30 @@ impl Ledger {
         self.record(records, fees);
     }
 
-    fn mention_operations(
-        &mut self,
-        frame: &Frame,
-        tx: Toid,
-        named: &mut std::collections::HashSet<AccountKey>,
-    ) {
+    /// Notes under which accounts history lists a transaction: those it changed, and those it or its operations name.
+    fn mention(&mut self, frame: &Frame, tx: Toid, before: Savepoint) {
+        let mut named = self.state.changed_since(before);
+        named.extend([frame.source(), frame.fee_source()]);
+        let mut payments: Vec<(AccountKey, Toid)> = Vec::new();
         for (place, op) in (1u32..).zip(frame.operations()) {
             let participants = operation::participants(op, frame.operation_source(op));
             if operation::is_payment(&op.body) {
-                for account in &participants {
-                    self.history.mention_payment(*account, tx.operation(place));
-                }
+                let of = |account: &AccountKey| (*account, tx.operation(place));
+                payments.extend(participants.iter().map(of));
             }
             named.extend(participants);
+        }
+        named.sort_unstable();
+        named.dedup();
+        payments.sort_unstable();
+        for account in named {
+            let first = payments.partition_point(|(of, _)| *of < account);
+            let own: Vec<Toid> = payments[first..]
+                .iter()
+                .take_while(|(of, _)| *of == account)
+                .map(|(_, toid)| *toid)
+                .collect();
+            self.history.mention(account, tx, &own);
         }
     }
 
@@ -269,10 +294,8 @@ impl Ledger {
     }
 
     fn reap(&mut self) {
-        if let Some(ledgers) = self.retention {
-            self.history
-                .reap((self.sequence + 1).saturating_sub(ledgers));
-        }
+        let elder = (self.sequence + 1).saturating_sub(self.retention.ledgers);
+        self.history.reap(elder, self.retention.transactions);
     }
 
     /// A header as the network's; where a real one has the hash of its buckets, this has one of the results.

@@ -1,5 +1,8 @@
 //! Signatures, weights and thresholds, counted as stellar-core counts them.
 
+use std::collections::HashMap;
+use std::sync::Mutex;
+
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
 use stellar_xdr::{DecoratedSignature, SignerKey, Uint256};
@@ -9,6 +12,26 @@ use super::frame::Frame;
 
 /// The most that one signer counts for.
 const MAX_WEIGHT: u32 = 255;
+
+/// The most keys remembered.
+const MAX_KEYS: usize = 50_000;
+
+/// Public keys as points of the curve: finding a point costs a tenth of a verification, and a network has few keys that sign much.
+#[derive(Default)]
+pub struct Keys(Mutex<HashMap<[u8; 32], Option<VerifyingKey>>>);
+
+impl Keys {
+    /// The point of a key; none if there is none.
+    fn point(&self, key: &[u8; 32]) -> Option<VerifyingKey> {
+        let mut known = self.0.lock().expect("no holder of this lock panics");
+        if known.len() >= MAX_KEYS {
+            known.clear();
+        }
+        *known
+            .entry(*key)
+            .or_insert_with(|| VerifyingKey::from_bytes(key).ok())
+    }
+}
 
 /// Ed25519 verifications already done, by signature and key. There are at most 40 signatures and few keys, so a list is fastest.
 #[derive(Default)]
@@ -27,17 +50,24 @@ impl Verdicts {
         &mut self,
         signatures: &[DecoratedSignature],
         message: &[u8; 32],
-        keys: &[AccountKey],
+        signers: &[AccountKey],
+        keys: &Keys,
     ) {
         for signature in signatures {
-            for key in keys.iter().filter(|key| signature.hint.0 == key.0[28..]) {
-                self.verify(signature, &key.0, message);
+            for key in signers.iter().filter(|key| signature.hint.0 == key.0[28..]) {
+                self.verify(signature, &key.0, message, |key| keys.point(key));
             }
         }
     }
 
     /// Whether this key made this signature over this message.
-    fn verify(&mut self, signature: &DecoratedSignature, key: &[u8; 32], message: &[u8]) -> bool {
+    fn verify(
+        &mut self,
+        signature: &DecoratedSignature,
+        key: &[u8; 32],
+        message: &[u8],
+        point: impl FnOnce(&[u8; 32]) -> Option<VerifyingKey>,
+    ) -> bool {
         let Ok(bytes) = <[u8; 64]>::try_from(signature.signature.0.as_slice()) else {
             return false;
         };
@@ -49,7 +79,7 @@ impl Verdicts {
         if let Some(known) = known {
             return known.valid;
         }
-        let valid = VerifyingKey::from_bytes(key).is_ok_and(|key| {
+        let valid = point(key).is_some_and(|key| {
             key.verify_strict(message, &Signature::from_bytes(&bytes))
                 .is_ok()
         });
@@ -193,7 +223,9 @@ impl<'a> SignatureChecker<'a> {
             .verdicts()
             .lock()
             .expect("no holder of this lock panics")
-            .verify(signature, key, message)
+            .verify(signature, key, message, |key| {
+                VerifyingKey::from_bytes(key).ok()
+            })
     }
 }
 

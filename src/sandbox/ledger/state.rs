@@ -1,6 +1,6 @@
 //! The entries of the ledger now, a journal to undo with, and the last versions of every account.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use stellar_xdr::Asset;
@@ -140,8 +140,8 @@ impl State {
         }
     }
 
-    /// The accounts changed since the savepoint, each once.
-    pub fn changed_since(&self, from: Savepoint) -> HashSet<AccountKey> {
+    /// The accounts changed since the savepoint, some perhaps more than once.
+    pub fn changed_since(&self, from: Savepoint) -> Vec<AccountKey> {
         self.journal[from.0..]
             .iter()
             .filter_map(|undo| match undo {
@@ -153,7 +153,9 @@ impl State {
 
     /// Ends the ledger: what it changed becomes a version that later reads can go back to.
     pub fn commit_ledger(&mut self) {
-        let changed = self.changed_since(Savepoint(0));
+        let mut changed = self.changed_since(Savepoint(0));
+        changed.sort_unstable();
+        changed.dedup();
         self.journal.clear();
         let ledger = self.stamp.ledger;
         let horizon = ledger.saturating_sub(MAX_READ_LAG_LEDGERS);

@@ -18,6 +18,7 @@ pub use bid::Bid;
 use super::ledger::Ledger;
 use super::ledger::account::AccountKey;
 use super::ledger::frame::Frame;
+use super::ledger::history::MAX_LEDGER_TRANSACTIONS;
 use super::ledger::verdict;
 
 /// A transaction that has not landed after so many ledgers is dropped and banned.
@@ -132,7 +133,7 @@ impl Queue {
                 continue;
             }
             let count = pending.frame.operation_count();
-            if operations + count > capacity {
+            if operations + count > capacity || frames.len() >= MAX_LEDGER_TRANSACTIONS {
                 left_out = true;
                 continue;
             }
