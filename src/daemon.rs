@@ -136,6 +136,10 @@ impl Daemon {
                 Some(handle) => Arc::new(move || handle.render()),
                 None => Arc::new(String::new),
             },
+            wake: {
+                let waker = waker.clone();
+                Arc::new(move || waker.wake())
+            },
         };
         let server = tokio::spawn(api::serve(listener, app, until(stopped.clone())));
         let others = vec![
@@ -199,6 +203,7 @@ fn api_settings(config: &Config, dev_key: Option<String>) -> api::Settings {
         idempotency_key_required: config.api.idempotency_key_required,
         idempotency_ttl: config.api.idempotency_ttl,
         max_body_bytes: config.api.max_body_bytes,
+        max_bulk_body_bytes: config.api.max_bulk_body_bytes,
         max_posts_per_second: None,
         dev_key,
     }

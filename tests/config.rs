@@ -366,6 +366,11 @@ fn every_wrong_value_is_told_at_once_with_its_key_and_variable() {
             "1",
             "must be 65536 to 67108864, not 1",
         ),
+        (
+            "api.max_bulk_body_bytes",
+            "67108865",
+            "must be 65536 to 67108864, not 67108865",
+        ),
         ("log.format", "xml", "must be \"json\" or \"text\""),
         ("log.filter", "info,worker=loud", "not a filter"),
     ];

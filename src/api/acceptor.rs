@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+use super::announcer::Announcer;
 use super::problem::Problem;
 use crate::store::accept::{Accepted, NewIntent};
 use crate::store::{Store, StoreError};
@@ -14,29 +15,39 @@ use crate::store::{Store, StoreError};
 /// Intents that may wait to be written; more are refused with 429.
 const QUEUE: usize = 4096;
 /// The most intents of one commit.
-const BATCH: usize = 256;
-/// Batches that are written at the same time.
-const WRITERS: usize = 4;
+const BATCH: usize = 512;
+/// Batches that are written at the same time: while one waits for the disk, the next is made.
+const WRITERS: usize = 2;
 /// How long a request waits for its commit. After that nobody knows whether it is on record.
 const DEADLINE: Duration = Duration::from_secs(15);
 
+/// What became of an intent, or why nobody knows.
+pub type Outcome = Result<Accepted, Problem>;
+
 struct Waiting {
-    intent: NewIntent,
-    answer: oneshot::Sender<Result<Accepted, Problem>>,
+    intent: Arc<NewIntent>,
+    answer: oneshot::Sender<Outcome>,
 }
 
 /// The way to the writers.
-pub struct Acceptor(mpsc::Sender<Waiting>);
+pub struct Acceptor {
+    queue: mpsc::Sender<Waiting>,
+    writer: Writer,
+}
 
 impl Acceptor {
     /// Starts the writers. They end when the acceptor is dropped.
-    pub fn start(store: &Store) -> Self {
-        let (sender, receiver) = mpsc::channel(QUEUE);
+    pub fn start(store: &Store, announcer: &Arc<Announcer>) -> Self {
+        let (queue, receiver) = mpsc::channel(QUEUE);
         let receiver = Arc::new(Mutex::new(receiver));
+        let writer = Writer {
+            store: store.clone(),
+            announcer: Arc::clone(announcer),
+        };
         for _ in 0..WRITERS {
-            tokio::spawn(write(store.clone(), Arc::clone(&receiver)));
+            tokio::spawn(writer.clone().run(Arc::clone(&receiver)));
         }
-        Self(sender)
+        Self { queue, writer }
     }
 
     /// Accepts one intent.
@@ -44,9 +55,9 @@ impl Acceptor {
     /// # Errors
     /// 429 when too many wait, 503 when the database is away: then whether it was accepted is not known, and asking again
     /// is safe.
-    pub async fn accept(&self, intent: NewIntent) -> Result<Accepted, Problem> {
+    pub async fn accept(&self, intent: Arc<NewIntent>) -> Outcome {
         let (answer, answered) = oneshot::channel();
-        self.0
+        self.queue
             .try_send(Waiting { intent, answer })
             .map_err(|_| Problem::over_limit(1, "too many intents wait to be put on record"))?;
         match tokio::time::timeout(DEADLINE, answered).await {
@@ -55,52 +66,79 @@ impl Acceptor {
             Ok(Err(_)) | Err(_) => Err(Problem::database_unavailable()),
         }
     }
-}
 
-async fn write(store: Store, receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
-    let mut waiting = Vec::with_capacity(BATCH);
-    loop {
-        // One writer waits; the others take what comes while it writes.
-        let taken = receiver.lock().await.recv_many(&mut waiting, BATCH).await;
-        if taken == 0 {
-            return;
-        }
-        let (intents, answers): (Vec<_>, Vec<_>) = waiting
-            .drain(..)
-            .map(|one| (one.intent, one.answer))
-            .unzip();
-        // A panic must not take the writer with it: the others would go on without one, and then without any.
-        let accepting = AssertUnwindSafe(accept(&store, &intents)).catch_unwind();
-        let all = accepting.await.unwrap_or_else(|_| {
-            tracing::error!(batch = intents.len(), "accepting a batch panicked");
-            intents.iter().map(|_| Err(Problem::internal())).collect()
-        });
-        for (answer, accepted) in answers.into_iter().zip(all) {
-            // Whoever does not wait any more asks again.
-            let _ = answer.send(accepted);
-        }
+    /// Accepts a batch in its order, in one commit of its own.
+    pub async fn accept_batch(&self, intents: &[Arc<NewIntent>]) -> Vec<Outcome> {
+        self.writer.accept(intents).await
     }
 }
 
-async fn accept(store: &Store, intents: &[NewIntent]) -> Vec<Result<Accepted, Problem>> {
-    match store.accept(intents).await {
-        Ok(all) => all.into_iter().map(Ok).collect(),
-        Err(StoreError::Refused(error)) if intents.len() > 1 => {
-            // One of them may be what the database does not take; the others must not suffer for it.
-            tracing::warn!(%error, batch = intents.len(), "a batch was refused, each is tried alone");
-            let mut all = Vec::with_capacity(intents.len());
-            for intent in intents {
-                let one = store.accept(std::slice::from_ref(intent)).await;
-                all.push(
-                    one.map_err(Problem::from)
-                        .and_then(|mut one| one.pop().ok_or_else(Problem::internal)),
-                );
+#[derive(Clone)]
+struct Writer {
+    store: Store,
+    announcer: Arc<Announcer>,
+}
+
+impl Writer {
+    async fn run(self, receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+        let mut waiting = Vec::with_capacity(BATCH);
+        loop {
+            // One writer waits; the others take what comes while it writes.
+            let taken = receiver.lock().await.recv_many(&mut waiting, BATCH).await;
+            if taken == 0 {
+                return;
             }
-            all
+            let (intents, answers): (Vec<_>, Vec<_>) = waiting
+                .drain(..)
+                .map(|one| (one.intent, one.answer))
+                .unzip();
+            // A panic must not take the writer with it: the others would go on without one, and then without any.
+            let accepting = AssertUnwindSafe(self.accept(&intents)).catch_unwind();
+            let all = accepting.await.unwrap_or_else(|_| {
+                tracing::error!(batch = intents.len(), "accepting a batch panicked");
+                intents.iter().map(|_| Err(Problem::internal())).collect()
+            });
+            for (answer, accepted) in answers.into_iter().zip(all) {
+                // Whoever does not wait any more asks again.
+                let _ = answer.send(accepted);
+            }
         }
-        Err(error) => {
-            let problem = Problem::from(error);
-            intents.iter().map(|_| Err(problem.clone())).collect()
+    }
+
+    async fn accept(&self, intents: &[Arc<NewIntent>]) -> Vec<Outcome> {
+        let outcomes = self.write(intents).await;
+        if outcomes
+            .iter()
+            .any(|outcome| matches!(outcome, Ok(Accepted::New(_))))
+        {
+            self.announcer.announce();
         }
+        outcomes
+    }
+
+    async fn write(&self, intents: &[Arc<NewIntent>]) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(intents.len());
+        // What is still to be written, the next part last.
+        let mut parts = vec![intents];
+        while let Some(part) = parts.pop() {
+            match self.store.accept(part).await {
+                Ok(accepted) => outcomes.extend(accepted.into_iter().map(Ok)),
+                Err(StoreError::Refused(error)) if part.len() > 1 => {
+                    // One of them is what the database does not take; the others must not suffer for it.
+                    tracing::warn!(%error, intents = part.len(), "a batch was refused, its halves are tried alone");
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                Err(error) => {
+                    let mut problem = Problem::from(error);
+                    // Here, once, and not with each of the requests.
+                    if let Some(cause) = problem.take_cause() {
+                        tracing::error!(%cause, intents = part.len(), "a batch could not be put on record");
+                    }
+                    outcomes.extend(part.iter().map(|_| Err(problem.clone())));
+                }
+            }
+        }
+        outcomes
     }
 }

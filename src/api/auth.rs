@@ -30,6 +30,8 @@ const DEV_TENANT: &str = "default";
 pub trait Scope: Send + Sync + 'static {
     /// Its name.
     const NAME: &'static str;
+    /// Its place among the scopes of a key.
+    const BIT: u8;
 }
 
 /// Reading intents and events.
@@ -41,12 +43,15 @@ pub struct Admin;
 
 impl Scope for Read {
     const NAME: &'static str = "intents:read";
+    const BIT: u8 = 1 << 0;
 }
 impl Scope for Write {
     const NAME: &'static str = "intents:write";
+    const BIT: u8 = 1 << 1;
 }
 impl Scope for Admin {
     const NAME: &'static str = "admin";
+    const BIT: u8 = 1 << 2;
 }
 
 /// Somebody whose key allows `S`.
@@ -59,7 +64,32 @@ pub struct Caller<S> {
 #[derive(Clone)]
 struct Known {
     tenant: Arc<str>,
-    scopes: Arc<[String]>,
+    scopes: Scopes,
+}
+
+/// What a key allows: a bit for each scope.
+#[derive(Clone, Copy)]
+struct Scopes(u8);
+
+impl Scopes {
+    const ALL: Self = Self(Read::BIT | Write::BIT | Admin::BIT);
+
+    /// Those of these names.
+    fn named(names: &[String]) -> Self {
+        let known = [
+            (Read::NAME, Read::BIT),
+            (Write::NAME, Write::BIT),
+            (Admin::NAME, Admin::BIT),
+        ];
+        let named = known
+            .iter()
+            .filter(|(name, _)| names.iter().any(|given| given == name));
+        Self(named.fold(0, |bits, (_, bit)| bits | bit))
+    }
+
+    const fn allow<S: Scope>(self) -> bool {
+        self.0 & S::BIT != 0
+    }
 }
 
 /// Keys that were found on record a moment ago, by their hashes: asking who somebody is costs no query a request.
@@ -96,7 +126,7 @@ impl<S: Scope> FromRequestParts<Arc<Shared>> for Caller<S> {
         } else {
             recorded(shared, key).await?
         };
-        if known.scopes.iter().any(|scope| scope == S::NAME) {
+        if known.scopes.allow::<S>() {
             Ok(Self {
                 tenant: known.tenant,
                 scope: PhantomData,
@@ -136,10 +166,9 @@ fn dev(parts: &Parts) -> Result<Known, Problem> {
             "the development key works from this machine only",
         ));
     }
-    let scopes = [Read::NAME, Write::NAME, Admin::NAME].map(str::to_owned);
     Ok(Known {
         tenant: DEV_TENANT.into(),
-        scopes: scopes.into(),
+        scopes: Scopes::ALL,
     })
 }
 
@@ -153,7 +182,7 @@ async fn recorded(shared: &Shared, key: &str) -> Result<Known, Problem> {
     };
     let known = Known {
         tenant: row.tenant.into(),
-        scopes: row.scopes.into(),
+        scopes: Scopes::named(&row.scopes),
     };
     shared.keys.insert(hash, known.clone());
     Ok(known)

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -17,19 +17,19 @@ use crate::domain::fields::join;
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(30);
 
-/// The most bytes of a body over its limit that are read and thrown away, so that the client hears the answer: a connection
+/// The most bytes of an unwanted body that are read and thrown away, so that the client hears the answer: a connection
 /// that is closed while the client still writes takes the answer with it.
-const MAX_DISCARDED: usize = 8 * 1024 * 1024;
+const MAX_DISCARDED: usize = 32 * 1024 * 1024;
 
 /// The JSON of a request.
 ///
 /// # Errors
 /// 415, 413, 408, or 400 for what is not JSON.
 pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Value, Problem> {
-    if !is_json(headers) {
+    if !has_media(headers, "application/json") {
         return Err(Problem::not_json());
     }
-    let bytes = bytes(headers, body, limit, ARRIVAL).await?;
+    let bytes = bytes(headers, body, limit).await?;
     parse(&bytes)
 }
 
@@ -40,7 +40,7 @@ pub async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Value
 pub async fn none(headers: &HeaderMap, body: Body) -> Result<(), Problem> {
     /// Enough for an empty object, however it is written.
     const LIMIT: usize = 1024;
-    let bytes = bytes(headers, body, LIMIT, ARRIVAL).await?;
+    let bytes = bytes(headers, body, LIMIT).await?;
     if bytes.iter().all(u8::is_ascii_whitespace) || parse(&bytes)? == Value::Object(Map::new()) {
         return Ok(());
     }
@@ -48,35 +48,41 @@ pub async fn none(headers: &HeaderMap, body: Body) -> Result<(), Problem> {
     Err(Problem::invalid(vec![Violation::body("", detail)]))
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the header Content-Type says so.
+pub fn has_media(headers: &HeaderMap, wanted: &str) -> bool {
     headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.split(';').next())
-        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case(wanted))
 }
 
-async fn bytes(
+/// The whole body.
+///
+/// # Errors
+/// 413, 408, or 400 for one that did not arrive whole.
+pub async fn bytes(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Problem> {
+    arrived(headers, body, limit, ARRIVAL).await
+}
+
+async fn arrived(
     headers: &HeaderMap,
     body: Body,
     limit: usize,
     arrival: Duration,
-) -> Result<Vec<u8>, Problem> {
+) -> Result<Bytes, Problem> {
     let declared = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit) {
-        // One who asks first has not begun to send.
-        if !headers.contains_key(header::EXPECT) {
-            let _ = tokio::time::timeout(arrival, discard(body)).await;
-        }
+        discard(headers, body).await;
         return Err(Problem::too_large(limit));
     }
     let collected = tokio::time::timeout(arrival, Limited::new(body, limit).collect());
     match collected.await {
         Err(_) => Err(Problem::too_slow(arrival.as_secs())),
-        Ok(Ok(whole)) => Ok(whole.to_bytes().into()),
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::too_large(limit)),
         Ok(Err(_)) => Err(Problem::invalid(vec![Violation::body(
             "",
@@ -85,15 +91,24 @@ async fn bytes(
     }
 }
 
-async fn discard(mut body: Body) {
-    let mut left = MAX_DISCARDED;
-    while let Some(Ok(frame)) = body.frame().await {
-        let length = frame.data_ref().map_or(0, axum::body::Bytes::len);
-        let Some(rest) = left.checked_sub(length) else {
-            return;
-        };
-        left = rest;
+/// Reads a body that is not wanted, within limits, and throws it away.
+pub async fn discard(headers: &HeaderMap, mut body: Body) {
+    // One who asks first has not begun to send.
+    if headers.contains_key(header::EXPECT) {
+        return;
     }
+    let discarding = async {
+        let mut left = MAX_DISCARDED;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            let Some(rest) = left.checked_sub(length) else {
+                return;
+            };
+            left = rest;
+        }
+    };
+    // Whatever has not come by then will not come.
+    let _ = tokio::time::timeout(ARRIVAL, discarding).await;
 }
 
 /// Why a text is no JSON that means one thing.
@@ -119,14 +134,30 @@ pub enum JsonError {
     },
 }
 
+impl JsonError {
+    /// The same in a longer text, of which this one begins at a line and a column.
+    #[must_use]
+    pub fn beginning_at(mut self, first_line: usize, first_column: usize) -> Self {
+        let (Self::Syntax { line, column } | Self::Twice { line, column, .. }) = &mut self;
+        if *line <= 1 {
+            *column += first_column - 1;
+        }
+        *line += first_line - 1;
+        self
+    }
+}
+
 fn parse(bytes: &[u8]) -> Result<Value, Problem> {
-    unambiguous(bytes).map_err(|error| {
-        let pointer = match &error {
-            JsonError::Syntax { .. } => "",
-            JsonError::Twice { pointer, .. } => pointer,
-        };
-        Problem::invalid(vec![Violation::body(pointer, error.to_string())])
-    })
+    unambiguous(bytes).map_err(|error| not_json(&error))
+}
+
+/// 400 with the place.
+pub fn not_json(error: &JsonError) -> Problem {
+    let pointer = match error {
+        JsonError::Syntax { .. } => "",
+        JsonError::Twice { pointer, .. } => pointer,
+    };
+    Problem::invalid(vec![Violation::body(pointer, error.to_string())])
 }
 
 /// Reads JSON in which no object has a name twice.
@@ -136,18 +167,17 @@ fn parse(bytes: &[u8]) -> Result<Value, Problem> {
 pub fn unambiguous(bytes: &[u8]) -> Result<Value, JsonError> {
     let twice = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let seed = Unambiguous {
-        pointer: String::new(),
-        twice: &twice,
-    };
-    let read = seed
+    let read = Unambiguous { twice: &twice }
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value));
     read.map_err(|error| {
         let (line, column) = (error.line(), error.column());
         match twice.take() {
-            Some(pointer) => JsonError::Twice {
-                pointer,
+            Some(names) => JsonError::Twice {
+                pointer: names
+                    .iter()
+                    .rev()
+                    .fold(String::new(), |at, name| join(&at, name)),
                 line,
                 column,
             },
@@ -157,17 +187,22 @@ pub fn unambiguous(bytes: &[u8]) -> Result<Value, JsonError> {
 }
 
 /// Reads a value in which no object has a name twice: of two amounts, which one was meant?
+#[derive(Clone, Copy)]
 struct Unambiguous<'a> {
-    pointer: String,
-    twice: &'a RefCell<Option<String>>,
+    /// The names that lead to the second one, the innermost first. Noted on the way out of a mistake, so that a body
+    /// without one pays nothing for it.
+    twice: &'a RefCell<Option<Vec<String>>>,
 }
 
 impl Unambiguous<'_> {
-    fn inner(&self, name: &str) -> Self {
-        Self {
-            pointer: join(&self.pointer, name),
-            twice: self.twice,
+    /// Notes that a mistake found below, if any was, stands in this member.
+    fn below<T, E>(self, name: impl FnOnce() -> String, read: Result<T, E>) -> Result<T, E> {
+        if read.is_err()
+            && let Some(names) = self.twice.borrow_mut().as_mut()
+        {
+            names.push(name());
         }
+        read
     }
 }
 
@@ -217,7 +252,9 @@ impl<'de> Visitor<'de> for Unambiguous<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut all = Vec::new();
-        while let Some(item) = items.next_element_seed(self.inner(&all.len().to_string()))? {
+        while let Some(item) =
+            self.below(|| all.len().to_string(), items.next_element_seed(self))?
+        {
             all.push(item);
         }
         Ok(Value::Array(all))
@@ -226,12 +263,12 @@ impl<'de> Visitor<'de> for Unambiguous<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut all = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let inner = self.inner(&name);
             if all.contains_key(&name) {
-                *self.twice.borrow_mut() = Some(inner.pointer);
+                *self.twice.borrow_mut() = Some(vec![name]);
                 return Err(A::Error::custom("a name is given twice"));
             }
-            all.insert(name, members.next_value_seed(inner)?);
+            let value = self.below(|| name.clone(), members.next_value_seed(self))?;
+            all.insert(name, value);
         }
         Ok(Value::Object(all))
     }
@@ -244,14 +281,14 @@ mod tests {
     use axum::body::{Body, Bytes};
     use axum::http::HeaderMap;
 
-    use super::{bytes, parse};
+    use super::{arrived, parse};
 
     #[tokio::test]
     async fn a_body_that_does_not_arrive_is_not_waited_for() {
         let begun = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from("{"))]);
         let never = futures_util::StreamExt::chain(begun, futures_util::stream::pending());
         let arrival = Duration::from_millis(50);
-        let read = bytes(&HeaderMap::new(), Body::from_stream(never), 100, arrival).await;
+        let read = arrived(&HeaderMap::new(), Body::from_stream(never), 100, arrival).await;
         assert_eq!(read.unwrap_err().status(), 408);
     }
 

@@ -50,6 +50,7 @@ const KEYED: [(&str, &str); 4] = [
 pub fn routes() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
     let (router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(intents::post::post, intents::list::list))
+        .routes(routes!(intents::bulk::bulk))
         .routes(routes!(intents::one::one))
         .routes(routes!(intents::attempts::attempts))
         .routes(routes!(intents::timeline::timeline))
@@ -79,8 +80,16 @@ pub fn routes() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
     (router, description)
 }
 
-/// What we answer has every field, null or not; only these may lack some: what is posted (and comes back), and problems.
-const MAY_LACK_FIELDS: [&str; 5] = ["NewIntent", "Memo", "Claimant", "Problem", "Violation"];
+/// What we answer has every field, null or not; only these may lack some: what is posted (and comes back), rows of
+/// a bulk, and problems.
+const MAY_LACK_FIELDS: [&str; 6] = [
+    "NewIntent",
+    "Memo",
+    "Claimant",
+    "Problem",
+    "Violation",
+    "BulkItem",
+];
 
 fn require_all(schema: &mut RefOr<Schema>) {
     if let RefOr::T(Schema::Object(object)) = schema {

@@ -1,13 +1,15 @@
 //! What every request passes: its id, a deadline, a net for panics, the rendering of problems, the log and the metrics.
 
+use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use metrics::Histogram;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -29,39 +31,45 @@ const DEADLINE: Duration = MAX_WAIT.saturating_add(Duration::from_secs(40));
 /// The outermost layer.
 pub async fn edge(request: Request, next: Next) -> Response {
     let id = request_id(&request);
-    let instance: String = request.uri().path().chars().take(MAX_INSTANCE).collect();
-    let method = request.method().clone();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     // The pattern, never the path: a path can hold what no log should.
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unknown", MatchedPath::as_str)
-        .to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = || route.as_ref().map_or("unknown", MatchedPath::as_str);
     let started = Instant::now();
-    let span = tracing::info_span!("request", id = %id);
+    // A span costs as much as a small answer, so it has the level of its one line. What goes wrong is logged below, with
+    // the id.
+    let span = tracing::debug_span!("request", id = %id.0);
     let answering = AssertUnwindSafe(next.run(request))
         .catch_unwind()
         .instrument(span.clone());
     let mut response = match tokio::time::timeout(DEADLINE, answering).await {
         Ok(Ok(response)) => response,
-        Ok(Err(_)) => {
-            span.in_scope(|| tracing::error!(%route, "the handler panicked"));
-            Problem::internal().into_response()
-        }
+        Ok(Err(_)) => Problem::internal()
+            .because("the handler panicked")
+            .into_response(),
         Err(_) => Problem::timed_out().into_response(),
     };
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+    if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
+        if let Some(cause) = problem.take_cause() {
+            log(&problem, &cause, &id, route());
+        }
         let headers = std::mem::take(response.headers_mut());
-        response = problem.answer(&instance, &id);
+        let instance: String = uri.path().chars().take(MAX_INSTANCE).collect();
+        response = problem.answer(&instance, &id.0);
         // Allow is written by the router, around the handler that made the problem.
         if let Some(allow) = headers.get(header::ALLOW) {
             response.headers_mut().insert(header::ALLOW, allow.clone());
         }
     }
+    let status = response.status().as_u16();
+    let elapsed = started.elapsed();
+    span.in_scope(|| {
+        let route = route();
+        tracing::debug!(%method, route, status, ms = elapsed.as_millis(), "answered");
+    });
+    timing(method_label(method.as_str()), route(), status).record(elapsed.as_secs_f64());
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert(REQUEST_ID, id);
-    }
+    headers.insert(REQUEST_ID, id.into());
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -69,29 +77,60 @@ pub async fn edge(request: Request, next: Next) -> Response {
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    let status = response.status().as_u16();
-    let elapsed = started.elapsed();
-    span.in_scope(|| {
-        tracing::debug!(%method, %route, status, ms = elapsed.as_millis(), "answered");
-    });
-    metrics::histogram!("submitter_http_request_seconds", "method" => method_label(method.as_str()), "route" => route, "status" => status.to_string())
-        .record(elapsed.as_secs_f64());
     response
 }
 
+fn log(problem: &Problem, cause: &str, id: &RequestId, route: &str) {
+    let id = &id.0;
+    if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
+        tracing::warn!(cause, route, request_id = %id, "a request could not be answered");
+    } else {
+        tracing::error!(cause, route, request_id = %id, "a request failed");
+    }
+}
+
+/// An id of characters that may stand in a header and in a log.
+struct RequestId(String);
+
+impl From<RequestId> for HeaderValue {
+    fn from(id: RequestId) -> Self {
+        Self::try_from(id.0).expect("letters, digits and -_.: are visible ASCII")
+    }
+}
+
 /// The client's id where it is one that can be logged, else a new one.
-fn request_id(request: &Request) -> String {
+fn request_id(request: &Request) -> RequestId {
     let given = request.headers().get(REQUEST_ID);
-    given
-        .and_then(|value| value.to_str().ok())
-        .filter(|id| {
-            (1..=MAX_REQUEST_ID).contains(&id.len())
-                && id
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
-                && redact_seeds(id) == **id
-        })
-        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    let given = given.and_then(|value| value.to_str().ok()).filter(|id| {
+        (1..=MAX_REQUEST_ID).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+            && redact_seeds(id) == **id
+    });
+    RequestId(given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))
+}
+
+/// The histogram of such answers. Looking one up in the registry makes its labels anew, so each thread keeps those it has
+/// used: as many as there are routes, methods and statuses.
+fn timing(method: &'static str, route: &str, status: u16) -> Histogram {
+    thread_local! {
+        static USED: RefCell<Vec<(&'static str, String, u16, Histogram)>> = const { RefCell::new(Vec::new()) };
+    }
+    USED.with_borrow_mut(|used| {
+        let known = used
+            .iter()
+            .find(|one| one.2 == status && one.0 == method && one.1 == route);
+        if let Some((_, _, _, histogram)) = known {
+            return histogram.clone();
+        }
+        let histogram = metrics::histogram!(
+            "submitter_http_request_seconds",
+            "method" => method, "route" => route.to_owned(), "status" => status.to_string()
+        );
+        used.push((method, route.to_owned(), status, histogram.clone()));
+        histogram
+    })
 }
 
 /// A label from a set that clients cannot grow.

@@ -18,24 +18,33 @@ impl PostLimit {
         Self(per_second.map(|most| (RateLimiter::keyed(Quota::per_second(most)), most)))
     }
 
-    /// Counts one post.
+    /// Counts so many posts, all or none.
     ///
     /// # Errors
     /// 429 beyond the limit, with when to come back.
-    pub fn count(&self, tenant: &Arc<str>) -> Result<(), Problem> {
+    pub fn count(&self, tenant: &Arc<str>, posts: usize) -> Result<(), Problem> {
         let Some((limiter, most)) = &self.0 else {
             return Ok(());
         };
-        limiter.check_key(tenant).map_err(|until| {
-            let wait = until.wait_time_from(DefaultClock::default().now());
-            let seconds = wait
-                .saturating_add(Duration::from_millis(999))
-                .as_secs()
-                .max(1);
-            Problem::over_limit(
-                u32::try_from(seconds).unwrap_or(u32::MAX),
-                format!("a tenant may post {most} intents a second"),
-            )
-        })
+        let Some(posts) = u32::try_from(posts).ok().and_then(NonZeroU32::new) else {
+            return Ok(());
+        };
+        let refuse = |seconds| {
+            let detail = format!("a tenant may post {most} intents a second");
+            Problem::over_limit(seconds, detail)
+        };
+        match limiter.check_key_n(tenant, posts) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(until)) => {
+                let wait = until.wait_time_from(DefaultClock::default().now());
+                let seconds = wait
+                    .saturating_add(Duration::from_millis(999))
+                    .as_secs()
+                    .max(1);
+                Err(refuse(u32::try_from(seconds).unwrap_or(u32::MAX)))
+            }
+            // More at once than a second allows: no wait helps, fewer at once do.
+            Err(_) => Err(refuse(1)),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The REST API. It knows the domain and the records; a request never reaches the chain.
 
 mod acceptor;
+mod announcer;
 mod auth;
 mod body;
 mod channels;
@@ -27,6 +28,7 @@ use axum::Router;
 use axum::body::Bytes;
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
@@ -34,6 +36,7 @@ use crate::domain::intent::Accounts;
 use crate::domain::primitives::NetworkId;
 use crate::store::Store;
 use acceptor::Acceptor;
+use announcer::Announcer;
 use auth::KeyCache;
 use limit::PostLimit;
 use problem::Problem;
@@ -55,6 +58,8 @@ pub struct Settings {
     pub idempotency_ttl: Duration,
     /// The most bytes of a body.
     pub max_body_bytes: usize,
+    /// The most bytes of a bulk's body.
+    pub max_bulk_body_bytes: usize,
     /// How many intents a tenant may post a second; none: as many as come.
     pub max_posts_per_second: Option<NonZeroU32>,
     /// A key of the tenant `default` with all scopes, for requests from this machine alone.
@@ -67,6 +72,7 @@ impl Default for Settings {
             idempotency_key_required: true,
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
             max_body_bytes: 256 * 1024,
+            max_bulk_body_bytes: 16 * 1024 * 1024,
             max_posts_per_second: None,
             dev_key: None,
         }
@@ -104,6 +110,8 @@ pub struct App {
     pub probe: Arc<dyn Probe>,
     /// Renders the metrics in Prometheus' text format.
     pub render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Wakes this process's own engine; others hear of new work through the database.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// What every handler sees.
@@ -116,7 +124,10 @@ struct Shared {
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     keys: KeyCache,
     acceptor: Acceptor,
+    announcer: Arc<Announcer>,
     posts: PostLimit,
+    /// Bulks that are taken at the same time.
+    bulks: Arc<Semaphore>,
     /// Ends waits, so that a daemon which was asked to end does not take a minute to.
     draining: CancellationToken,
     /// The newest event number that is known to be settled.
@@ -136,8 +147,11 @@ pub fn router(app: App) -> Router {
 
 fn build(app: App, draining: CancellationToken) -> Router {
     let (router, description) = docs::routes();
+    let announcer = Arc::new(Announcer::start(&app.store, app.wake));
     let shared = Shared {
-        acceptor: Acceptor::start(&app.store),
+        acceptor: Acceptor::start(&app.store, &announcer),
+        announcer,
+        bulks: Arc::new(Semaphore::new(intents::bulk::AT_ONCE)),
         posts: PostLimit::new(app.settings.max_posts_per_second),
         keys: KeyCache::default(),
         settled_event: AtomicI64::new(0),

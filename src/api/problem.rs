@@ -115,6 +115,8 @@ struct Parts {
     status: StatusCode,
     body: ProblemBody,
     headers: HeaderMap,
+    /// What went wrong on our side: for the log alone.
+    cause: Option<String>,
 }
 
 impl Problem {
@@ -134,7 +136,19 @@ impl Problem {
                 request_id: None,
             },
             headers: HeaderMap::new(),
+            cause: None,
         }))
+    }
+
+    /// Says for the log what went wrong.
+    pub(super) fn because(mut self, cause: impl ToString) -> Self {
+        self.0.cause = Some(cause.to_string());
+        self
+    }
+
+    /// What the log is to say of it; a second look finds nothing.
+    pub(super) fn take_cause(&mut self) -> Option<String> {
+        self.0.cause.take()
     }
 
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -182,14 +196,13 @@ impl IntoResponse for Problem {
 }
 
 impl From<StoreError> for Problem {
-    /// Logs what is wrong, and tells the client no more than what to do.
+    /// The client is told no more than what to do; the log gets the rest.
     fn from(error: StoreError) -> Self {
-        if matches!(error, StoreError::Away(_)) {
-            tracing::warn!(%error, "the database is away");
-            return Self::database_unavailable();
-        }
-        tracing::error!(%error, "the store failed");
-        Self::internal()
+        let problem = match error {
+            StoreError::Away(_) => Self::database_unavailable(),
+            _ => Self::internal(),
+        };
+        problem.because(error)
     }
 }
 

@@ -264,6 +264,11 @@ impl Checks {
             idempotency_key_required: given.idempotency_key_required,
             idempotency_ttl: Duration::from_secs(hours * SECONDS_AN_HOUR),
             max_body_bytes: self.number("api.max_body_bytes", given.max_body_bytes, BODY_BYTES),
+            max_bulk_body_bytes: self.number(
+                "api.max_bulk_body_bytes",
+                given.max_bulk_body_bytes,
+                BODY_BYTES,
+            ),
         }
     }
 

@@ -191,6 +191,8 @@ pub struct ApiConfig {
     pub idempotency_ttl: Duration,
     /// The largest body of one request, in bytes.
     pub max_body_bytes: usize,
+    /// The largest body of a bulk, in bytes.
+    pub max_bulk_body_bytes: usize,
 }
 
 /// `[log]`.

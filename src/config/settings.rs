@@ -93,6 +93,7 @@ pub struct Api {
     pub idempotency_key_required: bool,
     pub idempotency_ttl_hours: i64,
     pub max_body_bytes: i64,
+    pub max_bulk_body_bytes: i64,
 }
 
 #[derive(Deserialize)]

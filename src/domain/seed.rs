@@ -12,7 +12,11 @@ pub fn holds_seed(text: &str) -> bool {
             && window.iter().all(is_base32)
             && std::str::from_utf8(window).is_ok_and(is_seed)
     });
-    within || (whole.len() == SEED_LETTERS && is_seed(&whole.to_ascii_uppercase()))
+    // Every seed begins with an S; addresses, which are as long, need no second look.
+    within
+        || (whole.len() == SEED_LETTERS
+            && whole.starts_with(['S', 's'])
+            && is_seed(&whole.to_ascii_uppercase()))
 }
 
 /// Whether the text could be meant as a seed, with letters mistyped.

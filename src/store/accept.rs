@@ -1,13 +1,15 @@
-//! Accepting intents: in batches, each with its own answer, one commit for all.
+//! Accepting intents: in batches, each with its own answer, one statement and one commit for all.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
-use serde_json::Value;
-use sqlx::Row;
+use sqlx::FromRow;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::intents::IntentRow;
-use super::{Store, StoreError, WAKE_CHANNEL, to_timestamp};
+use super::intents::{COLUMNS, IntentRow};
+use super::json_text::JsonText;
+use super::{Store, StoreError, to_timestamp};
 use crate::domain::intent::{Content, Request};
 use crate::domain::primitives::ChainTime;
 use crate::domain::tag::Tag;
@@ -45,6 +47,8 @@ pub struct NewIntent {
     pub lane: Lane,
     /// What is asked for.
     pub request: Request,
+    /// The request's normal form, as JSON.
+    pub form: String,
     /// The idempotency key it came with, if any.
     pub key: Option<NewKey>,
 }
@@ -69,241 +73,157 @@ const DEADLOCK_RETRIES: u32 = 3;
 /// What became of one of a batch.
 #[derive(Clone, Debug)]
 pub enum Accepted {
-    /// It is new and on record.
-    New(Box<IntentRow>),
+    /// It is new, and on record since this time.
+    New(OffsetDateTime),
     /// There is one with its (workflow, method) already: this one. Nothing was stored, not even the key.
     Existing(Box<IntentRow>),
     /// Its idempotency key is on record already. Nothing was stored.
     KeyTaken,
 }
 
+/// What became of a batch. The numbers are places in it, from 1.
+#[derive(FromRow)]
+struct Outcome {
+    accepted_at: OffsetDateTime,
+    taken: Vec<i32>,
+    existing: Vec<i32>,
+}
+
 impl Store {
-    /// Accepts a batch of intents in one transaction.
+    /// Accepts a batch of intents in one transaction, in their order.
     ///
-    /// Of two in one batch with the same key or the same idempotency key, one is accepted.
+    /// Of two in one batch with the same (workflow, method), the first is accepted; of two with the same idempotency key, at
+    /// most one.
+    ///
+    /// Announces nothing: see [`Store::wake`].
     ///
     /// # Errors
     /// [`StoreError`]: then whether they were accepted is not known, and posting them again is safe.
-    pub async fn accept(&self, batch: &[NewIntent]) -> Result<Vec<Accepted>, StoreError> {
-        // Two batches with the same workflows in another order wait for each other.
-        for _ in 0..DEADLOCK_RETRIES {
-            match self.accept_once(batch).await {
-                Err(error) if error.is_deadlock() => {}
-                done => return done,
+    pub async fn accept<T: Borrow<NewIntent>>(
+        &self,
+        batch: &[T],
+    ) -> Result<Vec<Accepted>, StoreError> {
+        let batch: Vec<&NewIntent> = batch.iter().map(Borrow::borrow).collect();
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tries = 0;
+        let outcome = loop {
+            tries += 1;
+            match self.accept_intents(&batch).await {
+                // Batches take their rows in one order, so they never wait for each other; what else is done to these
+                // tables might wait for one.
+                Err(error) if error.is_deadlock() && tries <= DEADLOCK_RETRIES => {}
+                done => break done?,
             }
-        }
-        self.accept_once(batch).await
-    }
-
-    async fn accept_once(&self, batch: &[NewIntent]) -> Result<Vec<Accepted>, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let claimed = claim_keys(&mut tx, batch).await?;
-        let inserted = insert_intents(&mut tx, batch, &claimed).await?;
-        let lost: Vec<usize> = (0..batch.len())
-            .filter(|index| claimed[*index] && inserted[*index].is_none())
+        };
+        let mut accepted: Vec<Accepted> = batch
+            .iter()
+            .map(|_| Accepted::New(outcome.accepted_at))
             .collect();
-        release_keys(&mut tx, batch, &lost).await?;
-        if inserted.iter().any(Option::is_some) {
-            sqlx::query("select pg_notify($1, '')")
-                .bind(WAKE_CHANNEL)
-                .execute(&mut *tx)
-                .await?;
+        for place in outcome.taken.iter().filter_map(|number| place(*number)) {
+            accepted[place] = Accepted::KeyTaken;
         }
-        tx.commit().await?;
-        let mut accepted = Vec::with_capacity(batch.len());
-        for (index, intent) in inserted.into_iter().enumerate() {
-            let new = &batch[index];
-            accepted.push(match intent {
-                Some(row) => Accepted::New(Box::new(row)),
-                None if !claimed[index] => Accepted::KeyTaken,
-                None => {
-                    let request = &new.request;
-                    let key = (
-                        new.tenant.as_str(),
-                        request.workflow_id.as_str(),
-                        request.method.as_str(),
-                    );
-                    let row = self.intent_by_key(key.0, key.1, key.2).await?;
-                    Accepted::Existing(Box::new(row.ok_or_else(|| StoreError::Corrupt {
-                        table: "intents",
-                        what: format!(
-                            "workflow {:?} conflicts with an intent that is not there",
-                            key.1
-                        ),
-                    })?))
-                }
-            });
+        if !outcome.existing.is_empty() {
+            let places: Vec<usize> = outcome.existing.into_iter().filter_map(place).collect();
+            let wanted: Vec<&NewIntent> = places.iter().map(|place| batch[*place]).collect();
+            let rows = self.existing_intents(&wanted).await?;
+            for (place, row) in places.into_iter().zip(rows) {
+                accepted[place] = Accepted::Existing(Box::new(row));
+            }
         }
         Ok(accepted)
     }
+
+    async fn accept_intents(&self, batch: &[&NewIntent]) -> Result<Outcome, StoreError> {
+        let times = |pick: fn(&Request) -> Option<ChainTime>| {
+            column(batch, |new| pick(&new.request).map(to_timestamp))
+        };
+        let outcome = sqlx::query_as(
+            "select accepted_at, taken, existing from submitter.accept_intents(
+               $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        )
+        .bind(column(batch, |new| new.id))
+        .bind(column(batch, |new| new.tenant.as_str()))
+        .bind(column(batch, |new| new.request.workflow_id.as_str()))
+        .bind(column(batch, |new| new.request.method.as_str()))
+        .bind(column(batch, |new| new.tag.to_i64()))
+        .bind(column(batch, |new| new.lane.as_str()))
+        .bind(column(batch, |new| new.request.source.to_string()))
+        .bind(column(batch, |new| JsonText(&new.form)))
+        .bind(column(batch, |new| {
+            matches!(new.request.content, Content::Presigned(_))
+        }))
+        .bind(column(batch, |new| text_array(&new.request)))
+        .bind(column(batch, |new| new.request.ordering_key.as_deref()))
+        .bind(times(|request| request.not_before))
+        .bind(times(|request| request.valid_until))
+        .bind(column(batch, |new| {
+            new.key.as_ref().map(|key| key.key.as_str())
+        }))
+        .bind(column(batch, |new| {
+            new.key.as_ref().map(|key| key.fingerprint.as_slice())
+        }))
+        .bind(column(batch, |new| {
+            let within = new.key.as_ref().and_then(|key| key.answered_within);
+            within.map(|within| within.as_secs_f64())
+        }))
+        .bind(column(batch, |new| {
+            new.key.as_ref().map(|key| key.keep_for.as_secs_f64())
+        }))
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(outcome)
+    }
+
+    /// The intents on record of the same (workflow, method) as each of these.
+    async fn existing_intents(&self, wanted: &[&NewIntent]) -> Result<Vec<IntentRow>, StoreError> {
+        let sql = format!(
+            "select {COLUMNS} from unnest($1::text[], $2::text[], $3::text[])
+               with ordinality as wanted (of_tenant, of_workflow, of_method, n)
+             join submitter.intents on tenant = of_tenant and workflow_id = of_workflow and method = of_method
+             order by n"
+        );
+        let rows: Vec<IntentRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(column(wanted, |new| new.tenant.as_str()))
+            .bind(column(wanted, |new| new.request.workflow_id.as_str()))
+            .bind(column(wanted, |new| new.request.method.as_str()))
+            .fetch_all(&self.pool)
+            .await?;
+        if rows.len() != wanted.len() {
+            return Err(StoreError::Corrupt {
+                table: "intents",
+                what: format!(
+                    "{} intents are in the way of others, and {} of them are there",
+                    wanted.len(),
+                    rows.len()
+                ),
+            });
+        }
+        Ok(rows)
+    }
 }
 
-type Tx<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
-
-/// Puts the idempotency keys on record; says for each intent whether its key (or having none) lets it go on.
-async fn claim_keys(tx: &mut Tx<'_>, batch: &[NewIntent]) -> Result<Vec<bool>, StoreError> {
-    let keyed: Vec<(usize, &NewIntent, &NewKey)> = batch
-        .iter()
-        .enumerate()
-        .filter_map(|(index, new)| new.key.as_ref().map(|key| (index, new, key)))
-        .collect();
-    let mut claimed: Vec<bool> = batch.iter().map(|new| new.key.is_none()).collect();
-    if keyed.is_empty() {
-        return Ok(claimed);
-    }
-    let firsts: Vec<_> = unique_by_key(&keyed).collect();
-    // In one order everywhere, so that two batches never wait for each other; a key twice in a batch goes to the first.
-    let rows: Vec<(String, String)> = sqlx::query_as(
-        "insert into submitter.idempotency_keys
-           (tenant, key, fingerprint, intent_id, state, status, locked_until, expires_at)
-         select tenant, key, fingerprint, intent_id,
-                case when locked is null then 'completed' else 'started' end,
-                case when locked is null then 202 end,
-                now() + make_interval(secs => locked), now() + make_interval(secs => kept)
-         from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[], $5::float8[], $6::float8[])
-           as t (tenant, key, fingerprint, intent_id, locked, kept)
-         order by tenant, key
-         on conflict (tenant, key) do update set
-           fingerprint = excluded.fingerprint, request = null, intent_id = excluded.intent_id, state = excluded.state,
-           status = excluded.status, response = null, locked_until = excluded.locked_until,
-           created_at = now(), expires_at = excluded.expires_at
-           where idempotency_keys.expires_at <= now()
-         returning tenant, key",
-    )
-    .bind(firsts.iter().map(|(_, new, _)| new.tenant.clone()).collect::<Vec<_>>())
-    .bind(firsts.iter().map(|(_, _, key)| key.key.clone()).collect::<Vec<_>>())
-    .bind(firsts.iter().map(|(_, _, key)| key.fingerprint.to_vec()).collect::<Vec<_>>())
-    .bind(firsts.iter().map(|(_, new, _)| new.id).collect::<Vec<_>>())
-    .bind(firsts.iter().map(|(_, _, key)| key.answered_within.map(|within| within.as_secs_f64())).collect::<Vec<_>>())
-    .bind(firsts.iter().map(|(_, _, key)| key.keep_for.as_secs_f64()).collect::<Vec<_>>())
-    .fetch_all(&mut **tx)
-    .await?;
-    let taken: std::collections::HashSet<(String, String)> = rows.into_iter().collect();
-    for (index, new, key) in firsts {
-        claimed[*index] = taken.contains(&(new.tenant.clone(), key.key.clone()));
-    }
-    Ok(claimed)
+/// One value of each of a batch: a parameter.
+fn column<'a, T>(batch: &[&'a NewIntent], value: impl Fn(&'a NewIntent) -> T) -> Vec<T> {
+    batch.iter().map(|new| value(new)).collect()
 }
 
-/// The first of the batch for each (tenant, idempotency key).
-fn unique_by_key<'a, 'b>(
-    keyed: &'b [(usize, &'a NewIntent, &'a NewKey)],
-) -> impl Iterator<Item = &'b (usize, &'a NewIntent, &'a NewKey)> {
-    let mut seen = std::collections::HashSet::new();
-    keyed
-        .iter()
-        .filter(move |(_, new, key)| seen.insert((new.tenant.as_str(), key.key.as_str())))
+/// A place in a batch, counted from 0, of one counted from 1.
+fn place(number: i32) -> Option<usize> {
+    usize::try_from(number).ok()?.checked_sub(1)
 }
 
-/// Inserts the intents that may go on; `None` where there is one with its (workflow, method) already.
-async fn insert_intents(
-    tx: &mut Tx<'_>,
-    batch: &[NewIntent],
-    claimed: &[bool],
-) -> Result<Vec<Option<IntentRow>>, StoreError> {
-    let going: Vec<&NewIntent> = batch
-        .iter()
-        .zip(claimed)
-        .filter_map(|(new, claimed)| claimed.then_some(new))
-        .collect();
-    let times = |pick: fn(&Request) -> Option<ChainTime>| {
-        going
-            .iter()
-            .map(|new| pick(&new.request).map(to_timestamp))
-            .collect::<Vec<_>>()
-    };
-    let rows = sqlx::query(
-        "with rows as (
-           select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
-                                $8::jsonb[], $9::bool[], $10::jsonb[], $11::text[], $12::timestamptz[], $13::timestamptz[])
-             with ordinality as t (id, tenant, workflow_id, method, tag, lane, source, request, presigned, destinations,
-                                   ordering_key, not_before, valid_until, n)),
-         new as (
-           insert into submitter.intents
-             (id, tenant, workflow_id, method, tag, lane, source, request, presigned, destinations, ordering_key, due_at, valid_until)
-           select id, tenant, workflow_id, method, tag, lane, source, request, presigned,
-                  array(select jsonb_array_elements_text(destinations)), ordering_key, coalesce(not_before, now()), valid_until
-           from rows order by n
-           on conflict (tenant, workflow_id, method) do nothing
-           returning id, tenant, due_at, created_at, updated_at),
-         noted as (
-           insert into submitter.events (tenant, intent_id, kind, data)
-           select tenant, id, 'intent.accepted', '{}' from new)
-         select id, due_at, created_at, updated_at from new",
-    )
-    .bind(going.iter().map(|new| new.id).collect::<Vec<_>>())
-    .bind(going.iter().map(|new| new.tenant.clone()).collect::<Vec<_>>())
-    .bind(going.iter().map(|new| new.request.workflow_id.clone()).collect::<Vec<_>>())
-    .bind(going.iter().map(|new| new.request.method.clone()).collect::<Vec<_>>())
-    .bind(going.iter().map(|new| new.tag.to_i64()).collect::<Vec<_>>())
-    .bind(going.iter().map(|new| new.lane.as_str()).collect::<Vec<_>>())
-    .bind(going.iter().map(|new| new.request.source.to_string()).collect::<Vec<_>>())
-    .bind(going.iter().map(|new| new.request.to_json()).collect::<Vec<Value>>())
-    .bind(going.iter().map(|new| matches!(new.request.content, Content::Presigned(_))).collect::<Vec<_>>())
-    .bind(going.iter().map(|new| serde_json::json!(new.request.destinations())).collect::<Vec<Value>>())
-    .bind(going.iter().map(|new| new.request.ordering_key.clone()).collect::<Vec<_>>())
-    .bind(times(|request| request.not_before))
-    .bind(times(|request| request.valid_until))
-    .fetch_all(&mut **tx)
-    .await?;
-    let mut made = std::collections::HashMap::new();
-    for row in rows {
-        made.insert(row.try_get::<Uuid, _>("id")?, row);
+/// The destinations as PostgreSQL writes an array: an array of arrays would have to be square. Addresses are letters and
+/// digits, so nothing in them needs quotes.
+fn text_array(request: &Request) -> String {
+    let mut text = String::from("{");
+    for (index, account) in request.destinations().iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(&account.to_string());
     }
-    let mut intents = Vec::with_capacity(batch.len());
-    for new in batch {
-        intents.push(match made.get(&new.id) {
-            None => None,
-            Some(row) => Some(IntentRow {
-                id: new.id,
-                tenant: new.tenant.clone(),
-                workflow_id: new.request.workflow_id.clone(),
-                method: new.request.method.clone(),
-                tag: Some(new.tag.to_i64()),
-                source: Some(new.request.source.to_string()),
-                request: Some(new.request.to_json()),
-                enqueued: None,
-                status: "queued".to_owned(),
-                due_at: row.try_get("due_at")?,
-                cancel_requested: false,
-                attempt_count: 0,
-                reason: None,
-                transaction: None,
-                created_at: row.try_get("created_at")?,
-                updated_at: row.try_get("updated_at")?,
-                finished_at: None,
-            }),
-        });
-    }
-    Ok(intents)
-}
-
-/// Gives back the keys of intents that were there already: their answer is another one, stored with
-/// [`Store::store_answer`].
-async fn release_keys(
-    tx: &mut Tx<'_>,
-    batch: &[NewIntent],
-    lost: &[usize],
-) -> Result<(), StoreError> {
-    let keys: Vec<(&str, &str)> = lost
-        .iter()
-        .filter_map(|index| {
-            let new = &batch[*index];
-            new.key
-                .as_ref()
-                .map(|key| (new.tenant.as_str(), key.key.as_str()))
-        })
-        .collect();
-    if keys.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "delete from submitter.idempotency_keys k using unnest($1::text[], $2::text[]) as t (tenant, key)
-         where k.tenant = t.tenant and k.key = t.key",
-    )
-    .bind(keys.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>())
-    .bind(keys.iter().map(|(_, key)| *key).collect::<Vec<_>>())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    text.push('}');
+    text
 }

@@ -5,7 +5,8 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::accept::NewIntent;
+use super::{Store, StoreError, to_timestamp};
 
 /// A whole intent, as it is on record.
 #[derive(Clone, Debug, FromRow)]
@@ -53,6 +54,30 @@ impl IntentRow {
         self.finished_at.is_some()
     }
 
+    /// An intent that was accepted a moment ago; `form` is its request's normal form.
+    #[must_use]
+    pub fn new(new: &NewIntent, form: Value, accepted_at: OffsetDateTime) -> Self {
+        Self {
+            id: new.id,
+            tenant: new.tenant.clone(),
+            workflow_id: new.request.workflow_id.clone(),
+            method: new.request.method.clone(),
+            tag: Some(new.tag.to_i64()),
+            source: Some(new.request.source.to_string()),
+            request: Some(form),
+            enqueued: None,
+            status: "queued".to_owned(),
+            due_at: Some(new.request.not_before.map_or(accepted_at, to_timestamp)),
+            cancel_requested: false,
+            attempt_count: 0,
+            reason: None,
+            transaction: None,
+            created_at: accepted_at,
+            updated_at: accepted_at,
+            finished_at: None,
+        }
+    }
+
     /// The intent as it was when it was accepted over REST: what never changes, and how everything else begins. `due_at` is
     /// when it could first be taken up, unless that was at once.
     #[must_use]
@@ -71,7 +96,7 @@ impl IntentRow {
     }
 }
 
-const COLUMNS: &str = "id, tenant, workflow_id, method, tag, source, request, enqueued, status, due_at, cancel_requested, \
+pub(super) const COLUMNS: &str = "id, tenant, workflow_id, method, tag, source, request, enqueued, status, due_at, cancel_requested, \
 attempt_count, reason, transaction, created_at, updated_at, finished_at";
 
 /// What a list is filtered by; every field that is given must match.
@@ -180,7 +205,7 @@ impl Store {
     }
 
     /// Cancels: at once where no attempt is open and everything of ours on the chain is explained, else by asking the daemon
-    /// to send no more, and to end it once it is known that it has not landed.
+    /// to send no more, and to end it once it is known that it has not landed. Announces nothing: see [`Store::wake`].
     ///
     /// # Errors
     /// [`StoreError`].
@@ -224,7 +249,7 @@ impl Store {
         })
     }
 
-    /// Queues a parked intent again now.
+    /// Queues a parked intent again now. Announces nothing: see [`Store::wake`].
     ///
     /// # Errors
     /// [`StoreError`].
@@ -245,9 +270,6 @@ impl Store {
         .bind(id)
         .fetch_optional(&self.pool)
         .await?;
-        if outcome == Some((true,)) {
-            self.wake().await?;
-        }
         Ok(match outcome {
             None => Change::Missing,
             Some((true,)) => Change::Done,

@@ -7,6 +7,7 @@ pub mod channels;
 pub mod events;
 pub mod idempotency;
 pub mod intents;
+mod json_text;
 pub mod landings;
 pub mod leases;
 pub mod network;
@@ -171,7 +172,8 @@ impl Store {
         &self.pool
     }
 
-    /// Announces new work to every daemon.
+    /// Announces new work to every daemon that listens, this one included. It takes a lock over the whole server, so it is
+    /// not for every commit: polling finds what was not announced.
     ///
     /// # Errors
     /// [`StoreError`].

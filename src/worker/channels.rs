@@ -202,12 +202,18 @@ impl Engine {
             tenant: SYSTEM_TENANT.to_owned(),
             tag,
             lane: Lane::System,
+            form: request.to_json().to_string(),
             request,
             key: None,
         };
-        let accepted = self.store.accept(&[new]).await?;
+        let accepted = self.store.accept(&[&new]).await?;
         match accepted.into_iter().next() {
-            Some(Accepted::New(row) | Accepted::Existing(row)) => Ok((row.id, row.status)),
+            Some(Accepted::New(_)) => {
+                // Where the inbox is full, the next tick finds it.
+                let _ = self.mailbox.try_send(Input::Wake);
+                Ok((new.id, "queued".to_owned()))
+            }
+            Some(Accepted::Existing(row)) => Ok((row.id, row.status)),
             Some(Accepted::KeyTaken) | None => Err(StoreError::Corrupt {
                 table: "intents",
                 what: "an intent without an idempotency key was refused for its key".to_owned(),

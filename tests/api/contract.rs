@@ -156,6 +156,27 @@ async fn every_operation_answers_as_it_is_described() {
         .body("x");
     contract.check("POST", "/v1/intents", &send(text).await);
 
+    // Bulks, each as the document lets it be written.
+    let bulk = "/v1/intents/bulk";
+    let rows = &contract.document["paths"][bulk]["post"]["requestBody"]["content"]["application/json"]
+        ["schema"];
+    let rows = rows.clone();
+    let good = json!([payment("bulk-1", "1"), payment("bulk-2", "1")]);
+    contract.conforms(&rows, &good);
+    contract.refuses(&rows, &payment("bulk-1", "1"));
+    let post = |body: &Value| send(server.request(Method::POST, bulk).json(body));
+    contract.check("POST", bulk, &post(&good).await);
+    let mixed = json!([
+        payment("bulk-1", "1"),
+        payment("bulk-1", "2"),
+        payment("bulk-3", "-1")
+    ]);
+    contract.check("POST", bulk, &post(&mixed).await);
+    let many = json!(vec![0; 10_001]);
+    contract.check("POST", bulk, &post(&many).await);
+    let text = server.request(Method::POST, bulk).body("x");
+    contract.check("POST", bulk, &send(text).await);
+
     // Intents in every state.
     let [succeeded, failed, parked, flying, queued] = [
         server.accepted("succeeded").await,
@@ -229,7 +250,7 @@ async fn every_operation_answers_as_it_is_described() {
             contract.document["paths"][path][method.to_lowercase()]["security"].is_array()
         })
         .collect();
-    assert_eq!(keyed.len(), 10);
+    assert_eq!(keyed.len(), 11);
     for (method, path) in &keyed {
         let url = format!(
             "{}{}",

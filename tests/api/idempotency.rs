@@ -154,6 +154,72 @@ async fn two_batches_with_the_same_workflows_in_another_order_are_both_answered(
         let new = both.filter(|accepted| matches!(accepted, Accepted::New(_)));
         assert_eq!(new.count(), BATCH);
     }
+    assert_eq!(
+        server.deadlocks().await,
+        0,
+        "they take their rows in one order"
+    );
+}
+
+#[tokio::test]
+async fn a_batch_takes_each_workflow_and_each_key_once_whatever_else_is_in_it() {
+    let server = Server::start().await;
+    server.accepted("known").await;
+    let keyed = |workflow: &str, key: &str| {
+        let mut intent = new_intent(workflow);
+        intent.key = Some(new_key(key, &intent));
+        intent
+    };
+    let batch = [
+        keyed("a", "k-1"),
+        keyed("a", "k-2"),     // the workflow is the first's
+        keyed("b", "k-1"),     // the key is the first's
+        keyed("c", "known"),   // the key is on record
+        keyed("known", "k-3"), // the workflow is on record
+        keyed("d", "k-4"),
+        new_intent("c"),
+        new_intent("d"),
+    ];
+    let accepted = server.store.accept(&batch).await.unwrap();
+    let kinds: Vec<&str> = accepted
+        .iter()
+        .map(|one| match one {
+            Accepted::New(_) => "new",
+            Accepted::Existing(_) => "existing",
+            Accepted::KeyTaken => "taken",
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "new", "existing", "taken", "taken", "existing", "new", "new", "existing"
+        ]
+    );
+    for (place, of) in [(1, 0), (7, 5)] {
+        let Accepted::Existing(row) = &accepted[place] else {
+            unreachable!("asserted above");
+        };
+        assert_eq!(row.id, batch[of].id);
+    }
+    // Not one key more than the intents that came with one, and each leads to its intent.
+    let keys: Vec<(String, Uuid)> = sqlx::query_as(
+        "select key, intent_id from submitter.idempotency_keys where key like 'k-%' order by key",
+    )
+    .fetch_all(&server.database.pool)
+    .await
+    .unwrap();
+    let expected = [("k-1", batch[0].id), ("k-4", batch[5].id)];
+    assert_eq!(keys, expected.map(|(key, id)| (key.to_owned(), id)));
+    assert_eq!(server.count("intents").await, 4);
+    assert_eq!(server.count("events").await, 4);
+    assert!(
+        server
+            .store
+            .accept::<NewIntent>(&[])
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 /// An intent of tenant `acme` without a key.
@@ -170,7 +236,18 @@ fn new_intent(workflow: &str) -> NewIntent {
         tag: request.key("acme").tag(network),
         lane: Lane::User,
         key: None,
+        form: request.to_json().to_string(),
         request,
+    }
+}
+
+/// A key for an intent, complete with its acceptance.
+fn new_key(key: &str, intent: &NewIntent) -> NewKey {
+    NewKey {
+        key: key.to_owned(),
+        fingerprint: Sha256::digest(intent.form.as_bytes()).into(),
+        keep_for: Duration::from_secs(3600),
+        answered_within: None,
     }
 }
 
@@ -178,12 +255,9 @@ fn new_intent(workflow: &str) -> NewIntent {
 async fn crashed(server: &Server, workflow: &str, locked_for: Duration) -> Uuid {
     let mut intent = new_intent(workflow);
     let id = intent.id;
-    let form = intent.request.to_json().to_string();
     intent.key = Some(NewKey {
-        key: workflow.to_owned(),
-        fingerprint: Sha256::digest(form.as_bytes()).into(),
-        keep_for: Duration::from_secs(3600),
         answered_within: Some(locked_for),
+        ..new_key(workflow, &intent)
     });
     let accepted = server.store.accept(&[intent]).await.unwrap();
     assert!(matches!(accepted[0], Accepted::New(_)));

@@ -1,7 +1,9 @@
 //! The REST API on a real server and a real PostgreSQL: what `docs` promises, row by row.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod announce;
 mod auth;
+mod bulk;
 mod change;
 mod contract;
 mod edge;

@@ -333,9 +333,13 @@ async fn every_kind_of_operation_comes_back_in_its_normal_form() {
     for (number, (given, normal)) in operations().into_iter().enumerate() {
         let name = format!("w-{number}");
         let body = json!({"workflow_id": name, "operations": [given]});
-        let intent = server.post(&name, &body).await.intent(202);
+        let first = server.post(&name, &body).await;
+        let intent = first.intent(202);
         assert_eq!(intent["operations"], json!([normal]));
         assert_eq!(intent["method"], given["type"]);
+        // The first answer is made of the request, every later one of the record.
+        let again = server.post(&name, &body).await;
+        assert_eq!((again.status, &again.text), (first.status, &first.text));
     }
 }
 

@@ -182,6 +182,7 @@ impl Server {
             settings,
             probe,
             render_metrics: Arc::new(|| "# a metric\nup 1\n".to_owned()),
+            wake: Arc::new(|| ()),
         }
     }
 
@@ -226,6 +227,14 @@ impl Server {
             .fetch_one(&self.database.pool)
             .await
             .unwrap()
+    }
+
+    /// How many deadlocks the database has seen. Its counts are late by up to a second.
+    pub async fn deadlocks(&self) -> i64 {
+        tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+        let sql = "select deadlocks from pg_stat_database where datname = current_database()";
+        let pool = &self.database.pool;
+        sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
     }
 
     /// Makes an intent final, as the engine would.

@@ -43,6 +43,7 @@ pub async fn cancel(
     body::none(&headers, body).await?;
     let id = find(&shared, &caller.tenant, &id).await?.id;
     let change = shared.store.cancel(&caller.tenant, id).await?;
+    announce(&shared, change);
     let row = find(&shared, &caller.tenant, &id.to_string()).await?;
     changed(&shared, change, row, |row| {
         Problem::intent_final(row.id, &row.status)
@@ -73,10 +74,19 @@ pub async fn retry(
     body::none(&headers, body).await?;
     let id = find(&shared, &caller.tenant, &id).await?.id;
     let change = shared.store.retry(&caller.tenant, id).await?;
+    announce(&shared, change);
     let row = find(&shared, &caller.tenant, &id.to_string()).await?;
     changed(&shared, change, row, |row| {
         Problem::intent_not_parked(row.id, &row.status)
     })
+}
+
+/// Tells the engines of a change that they have to act on.
+fn announce(shared: &Shared, change: Change) {
+    match change {
+        Change::Done | Change::Pending => shared.announcer.announce(),
+        Change::NotAllowed | Change::Missing => {}
+    }
 }
 
 fn changed(

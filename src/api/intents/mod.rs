@@ -1,12 +1,15 @@
 //! /v1/intents.
 
+mod asked;
 pub mod attempts;
+pub mod bulk;
 pub mod change;
 pub mod list;
 pub mod one;
 pub mod post;
 mod replay;
 pub mod request;
+mod rows;
 pub mod timeline;
 pub mod view;
 mod wait;

@@ -1,57 +1,35 @@
 //! POST /v1/intents: an intent posted any number of times is on record once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::replay::{self, Replay};
 use super::request::NewIntentBody;
 use super::view::{IntentBody, normal_form};
 use super::wait::until_final;
 use crate::api::auth::{Caller, Write};
-use crate::api::problem::{PROBLEM_JSON, Problem, ProblemBody, Violation, to_text};
+use crate::api::problem::{PROBLEM_JSON, Problem, ProblemBody, to_text};
 use crate::api::query::Query;
 use crate::api::{Shared, body, idempotency_key, prefer};
-use crate::domain::intent::{Request, first_difference_of_forms, read};
-use crate::store::accept::{Accepted, Lane, NewIntent, NewKey};
+use crate::domain::intent::first_difference_of_forms;
+use crate::store::accept::Accepted;
 use crate::store::idempotency::StoredAnswer;
 use crate::store::intents::IntentRow;
 
 /// The path that this file answers.
 pub const PATH: &str = "/v1/intents";
 
-/// What is added to the client's wait before somebody else may take an unanswered key over.
-const ANSWER_MARGIN: Duration = Duration::from_secs(15);
-
 /// How often a request begins again because a key ended, or was taken over, between two looks.
 const MAX_ROUNDS: u32 = 3;
-
-/// A request that may be accepted.
-pub struct Asked {
-    pub tenant: Arc<str>,
-    pub key: Option<String>,
-    /// Seconds that the client wants to wait.
-    pub wait: Option<u32>,
-    pub request: Request,
-    /// The normal form, and its SHA-256.
-    pub form: Value,
-    pub fingerprint: [u8; 32],
-}
-
-impl Asked {
-    /// For how long a key that is answered later is nobody else's.
-    pub fn answered_within(&self) -> Duration {
-        Duration::from_secs(self.wait.unwrap_or(0).into()) + ANSWER_MARGIN
-    }
-}
 
 /// An answer, made or remembered.
 pub struct Reply {
@@ -124,74 +102,71 @@ pub async fn post(
     body: Body,
 ) -> Result<Reply, Problem> {
     Query::read(uri.query(), &[]).end()?;
-    shared.posts.count(&caller.tenant)?;
+    shared.posts.count(&caller.tenant, 1)?;
     let key = idempotency_key::read(&headers)?;
     if key.is_none() && shared.settings.idempotency_key_required {
         return Err(Problem::key_missing());
     }
     let value = body::read(&headers, body, shared.settings.max_body_bytes).await?;
     let wait = prefer::wait(&headers)?;
-    let request = read(&value, &shared.accounts)
-        .map_err(|errors| Problem::invalid(errors.into_iter().map(Violation::from).collect()))?;
-    let form = request.to_json();
-    let asked = Asked {
-        tenant: caller.tenant,
-        key,
-        wait,
-        fingerprint: Sha256::digest(form.to_string().as_bytes()).into(),
-        form,
-        request,
-    };
-    // A task of its own: a client that goes away must not leave a key without its answer.
-    let span = tracing::Span::current();
-    let answering = tokio::spawn(async move { answer(&shared, &asked).await }.instrument(span));
-    answering.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "answering a post panicked");
-        Err(Problem::internal())
-    })
+    let asked = Asked::new(&shared, caller.tenant, key, wait, &value)?;
+    if wait.is_some() {
+        return on_its_own(async move {
+            let accepted = shared.acceptor.accept(Arc::clone(&asked.intent)).await?;
+            answer(&shared, asked, accepted).await
+        })
+        .await;
+    }
+    match shared.acceptor.accept(Arc::clone(&asked.intent)).await? {
+        // Whether the client still waits or not: its key is on record with the intent, and there is nothing left to do.
+        Accepted::New(at) => accepted_answer(&shared, asked, at),
+        accepted => on_its_own(async move { answer(&shared, asked, accepted).await }).await,
+    }
 }
 
-async fn answer(shared: &Shared, asked: &Asked) -> Result<Reply, Problem> {
+/// Answers in a task of its own: a client that goes away must not leave a key without its answer.
+async fn on_its_own(
+    answering: impl Future<Output = Result<Reply, Problem>> + Send + 'static,
+) -> Result<Reply, Problem> {
+    let answering = tokio::spawn(answering.in_current_span());
+    answering
+        .await
+        .unwrap_or_else(|error| Err(Problem::internal().because(error)))
+}
+
+async fn answer(shared: &Shared, asked: Asked, accepted: Accepted) -> Result<Reply, Problem> {
+    let mut accepted = accepted;
     for _ in 0..MAX_ROUNDS {
-        match shared.acceptor.accept(new_intent(shared, asked)).await? {
-            Accepted::New(row) => return first_answer(shared, asked, *row).await,
-            Accepted::Existing(row) => return existing_answer(shared, asked, *row).await,
-            Accepted::KeyTaken => match replay::replay(shared, asked).await? {
+        match accepted {
+            Accepted::New(at) => return first_answer(shared, asked, at).await,
+            Accepted::Existing(row) => return existing_answer(shared, &asked, *row).await,
+            Accepted::KeyTaken => match replay::replay(shared, &asked).await? {
                 Replay::Reply(reply) => return Ok(reply),
                 Replay::Gone => {}
             },
         }
+        accepted = shared.acceptor.accept(Arc::clone(&asked.intent)).await?;
     }
     Err(Problem::in_flight(1))
 }
 
-fn new_intent(shared: &Shared, asked: &Asked) -> NewIntent {
-    NewIntent {
-        id: Uuid::now_v7(),
-        tenant: asked.tenant.to_string(),
-        tag: asked.request.key(&asked.tenant).tag(shared.network),
-        lane: Lane::User,
-        request: asked.request.clone(),
-        key: asked.key.as_ref().map(|key| NewKey {
-            key: key.clone(),
-            fingerprint: asked.fingerprint,
-            keep_for: shared.settings.idempotency_ttl,
-            answered_within: asked.wait.map(|_| asked.answered_within()),
-        }),
+async fn first_answer(shared: &Shared, asked: Asked, at: OffsetDateTime) -> Result<Reply, Problem> {
+    match asked.wait {
+        Some(seconds) => late_answer(shared, &asked, asked.intent.id, seconds).await,
+        None => accepted_answer(shared, asked, at),
     }
 }
 
-async fn first_answer(shared: &Shared, asked: &Asked, row: IntentRow) -> Result<Reply, Problem> {
-    let Some(seconds) = asked.wait else {
-        return Ok(Reply {
-            status: StatusCode::ACCEPTED,
-            intent_id: row.id,
-            body: to_text(&IntentBody::new(shared, row)?),
-            replayed: false,
-            waited: None,
-        });
-    };
-    late_answer(shared, asked, row.id, seconds).await
+/// The intent as it was put on record a moment ago.
+fn accepted_answer(shared: &Shared, asked: Asked, at: OffsetDateTime) -> Result<Reply, Problem> {
+    let row = IntentRow::new(&asked.intent, asked.form, at);
+    Ok(Reply {
+        status: StatusCode::ACCEPTED,
+        intent_id: row.id,
+        body: to_text(&IntentBody::new(shared, row)?),
+        replayed: false,
+        waited: None,
+    })
 }
 
 /// The answer after a wait. Its key was started, and is completed with it.
@@ -208,11 +183,11 @@ pub async fn late_answer(
         StatusCode::ACCEPTED
     };
     let body = to_text(&IntentBody::new(shared, row)?);
-    if let Some(key) = &asked.key {
+    if let Some(key) = asked.key() {
         let code = stored_status(status);
         let mine = shared
             .store
-            .complete_key(&asked.tenant, key, code, &body)
+            .complete_key(&asked.tenant, &key.key, code, &body)
             .await?;
         if !mine {
             // Somebody took the key over and was quicker: one request has one answer.
@@ -238,7 +213,7 @@ fn stored_status(status: StatusCode) -> i16 {
 /// There is an intent of this workflow and method: the same one, or another.
 async fn existing_answer(shared: &Shared, asked: &Asked, row: IntentRow) -> Result<Reply, Problem> {
     let intent_id = row.id;
-    let reply = match difference(shared, asked, &row) {
+    let reply = match difference(shared, &asked.form, &row) {
         Some(pointer) => {
             let problem = Problem::workflow_conflict(pointer, intent_id);
             Reply {
@@ -263,11 +238,11 @@ async fn existing_answer(shared: &Shared, asked: &Asked, row: IntentRow) -> Resu
             }
         }
     };
-    if let Some(key) = &asked.key {
+    if let Some(key) = asked.key() {
         let answer = StoredAnswer {
             tenant: &asked.tenant,
-            key,
-            fingerprint: asked.fingerprint,
+            key: &key.key,
+            fingerprint: key.fingerprint,
             request: (!reply.status.is_success()).then(|| asked.form.clone()),
             intent_id,
             status: stored_status(reply.status),
@@ -279,10 +254,10 @@ async fn existing_answer(shared: &Shared, asked: &Asked, row: IntentRow) -> Resu
     Ok(reply)
 }
 
-/// Where the request differs from the intent on record. One that was enqueued in SQL and is not valid differs as a whole.
-fn difference(shared: &Shared, asked: &Asked, row: &IntentRow) -> Option<String> {
+/// Where a request differs from the intent on record. One that was enqueued in SQL and is not valid differs as a whole.
+pub fn difference(shared: &Shared, form: &Value, row: &IntentRow) -> Option<String> {
     match normal_form(shared, row) {
-        Some(form) => first_difference_of_forms(&asked.form, &form),
+        Some(recorded) => first_difference_of_forms(form, &recorded),
         None => Some(String::new()),
     }
 }

@@ -1,10 +1,13 @@
 //! A request whose idempotency key is on record: its answer again, or why there is none.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::post::{Asked, Reply, late_answer};
+use super::asked::Asked;
+use super::post::{Reply, late_answer};
 use super::view::{IntentBody, normal_form};
 use crate::api::Shared;
 use crate::api::problem::{Problem, to_text};
@@ -29,9 +32,10 @@ pub enum Replay {
 /// # Errors
 /// 422 for another request, 409 while the first is being answered.
 pub async fn replay(shared: &Shared, asked: &Asked) -> Result<Replay, Problem> {
-    let Some(key) = &asked.key else {
+    let Some(asked_key) = asked.key() else {
         return Ok(Replay::Gone);
     };
+    let key = asked_key.key.as_str();
     let Some(row) = shared.store.idempotency_key(&asked.tenant, key).await? else {
         return Ok(Replay::Gone);
     };
@@ -40,7 +44,7 @@ pub async fn replay(shared: &Shared, asked: &Asked) -> Result<Replay, Problem> {
         table: "idempotency_keys",
         what: format!("intent {} is not there", row.intent_id),
     })?;
-    if row.fingerprint != asked.fingerprint
+    if row.fingerprint != asked_key.fingerprint
         && let Some(pointer) = difference(shared, asked, &row, &intent)
     {
         return Err(Problem::key_reused(pointer, row.intent_id));
@@ -70,7 +74,10 @@ pub async fn replay(shared: &Shared, asked: &Asked) -> Result<Replay, Problem> {
 
 /// Where the request differs from the key's first; none for equal ones that are merely written in another way.
 fn difference(shared: &Shared, asked: &Asked, row: &KeyRow, intent: &IntentRow) -> Option<String> {
-    let first = row.request.clone().or_else(|| normal_form(shared, intent));
+    let first = match &row.request {
+        Some(first) => Some(Cow::Borrowed(first)),
+        None => normal_form(shared, intent),
+    };
     match first {
         Some(first) => first_difference_of_forms(&asked.form, &first),
         None => Some(String::new()),

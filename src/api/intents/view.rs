@@ -1,7 +1,9 @@
 //! An intent as users see it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
@@ -9,7 +11,8 @@ use uuid::Uuid;
 
 use super::request::{Memo, Operation};
 use crate::api::Shared;
-use crate::domain::intent::{IntentKey, read};
+use crate::domain::intent::read;
+use crate::domain::tag::Tag;
 use crate::store::StoreError;
 use crate::store::intents::IntentRow;
 
@@ -150,33 +153,40 @@ impl IntentBody {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`].
-    pub fn new(shared: &Shared, row: IntentRow) -> Result<Self, StoreError> {
-        let form = normal_form(shared, &row).unwrap_or_default();
-        let given = |name: &str| form.get(name).filter(|value| !value.is_null()).cloned();
-        let text = |name: &str| given(name).and_then(|value| value.as_str().map(str::to_owned));
-        let key = IntentKey {
-            tenant: row.tenant,
-            workflow_id: row.workflow_id,
-            method: row.method,
+    pub fn new(shared: &Shared, mut row: IntentRow) -> Result<Self, StoreError> {
+        let mut form = match take_form(shared, &mut row) {
+            Some(Value::Object(form)) => form,
+            Some(_) | None => Map::new(),
         };
-        let tag = key.tag(shared.network).to_string();
+        let mut given = |name: &str| form.remove(name).filter(|value| !value.is_null());
+        let text = |value: Option<Value>| match value {
+            Some(Value::String(text)) => Some(text),
+            Some(_) | None => None,
+        };
+        let tag = row.tag.map_or_else(
+            || {
+                let tag = Tag::derive(shared.network, &row.tenant, &row.workflow_id, &row.method);
+                tag.to_string()
+            },
+            |tag| tag.to_string(),
+        );
         // In flight `due_at` means nothing to a user, and of a final intent it is a leftover.
         let waits = matches!(row.status.as_str(), "queued" | "parked");
         Ok(Self {
             id: row.id,
-            workflow_id: key.workflow_id,
-            method: key.method,
-            tag: row.tag.map_or(tag, |tag| tag.to_string()),
+            workflow_id: row.workflow_id,
+            method: row.method,
+            tag,
             status: row.status,
-            source: row.source.or_else(|| text("source")),
+            source: row.source.or_else(|| text(given("source"))),
             operations: given("operations"),
-            transaction_xdr: text("transaction_xdr"),
+            transaction_xdr: text(given("transaction_xdr")),
             memo: given("memo"),
-            not_before: text("not_before"),
-            valid_until: text("valid_until"),
-            ordering_key: text("ordering_key"),
-            on_state_error: text("on_state_error"),
-            max_fee_per_operation: text("max_fee_per_operation"),
+            not_before: text(given("not_before")),
+            valid_until: text(given("valid_until")),
+            ordering_key: text(given("ordering_key")),
+            on_state_error: text(given("on_state_error")),
+            max_fee_per_operation: text(given("max_fee_per_operation")),
             metadata: given("metadata"),
             transaction: column(row.transaction)?,
             attempt_count: row.attempt_count,
@@ -191,10 +201,20 @@ impl IntentBody {
 }
 
 /// The request's normal form; of one enqueued in SQL that nobody has read yet, what reading it gives. None where it is not valid.
-pub fn normal_form(shared: &Shared, row: &IntentRow) -> Option<Value> {
-    row.request.clone().or_else(|| {
-        let enqueued = row.enqueued.as_ref()?;
-        let request = read(enqueued, &shared.accounts).ok()?;
-        Some(request.to_json())
-    })
+pub fn normal_form<'a>(shared: &Shared, row: &'a IntentRow) -> Option<Cow<'a, Value>> {
+    match &row.request {
+        Some(form) => Some(Cow::Borrowed(form)),
+        None => form_of_enqueued(shared, row).map(Cow::Owned),
+    }
+}
+
+/// The same, taken out of the row.
+fn take_form(shared: &Shared, row: &mut IntentRow) -> Option<Value> {
+    row.request.take().or_else(|| form_of_enqueued(shared, row))
+}
+
+fn form_of_enqueued(shared: &Shared, row: &IntentRow) -> Option<Value> {
+    let enqueued = row.enqueued.as_ref()?;
+    let request = read(enqueued, &shared.accounts).ok()?;
+    Some(request.to_json())
 }

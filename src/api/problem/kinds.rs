@@ -113,6 +113,24 @@ impl Problem {
         )
     }
 
+    pub(in crate::api) fn no_rows() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            "The body must be JSON",
+            "send Content-Type: application/json with an array, or application/x-ndjson with an object a line",
+        )
+    }
+
+    pub(in crate::api) fn too_many_rows(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-many-rows",
+            "There are too many rows",
+            format!("a bulk has at most {limit} rows; nothing was stored"),
+        )
+    }
+
     pub(in crate::api) fn too_large(limit: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,

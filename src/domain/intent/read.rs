@@ -46,7 +46,7 @@ enum Policy<'a> {
 /// Every mistake with its pointer, in the order of the fields.
 pub fn read(value: &Value, accounts: &Accounts) -> Result<Request, Vec<FieldError>> {
     let mut errors = Errors::default();
-    refuse_secrets(value, "", 0, &mut errors);
+    refuse_secrets(value, &Place::Body, 0, &mut errors);
     let request = read_fields(value, Policy::Configured(accounts), &mut errors);
     errors.finish(request)
 }
@@ -339,11 +339,29 @@ fn too_large(pointer: String, bytes: usize, errors: &mut Errors) {
     );
 }
 
+/// Where a value stands. Written out only for a mistake: most values have none.
+enum Place<'a> {
+    Body,
+    Field(&'a Place<'a>, &'a str),
+    Item(&'a Place<'a>, usize),
+}
+
+impl Place<'_> {
+    /// As a JSON pointer.
+    fn pointer(&self) -> String {
+        match self {
+            Self::Body => String::new(),
+            Self::Field(parent, name) => join(&parent.pointer(), name),
+            Self::Item(parent, index) => join(&parent.pointer(), &index.to_string()),
+        }
+    }
+}
+
 /// A seed has no place anywhere in an intent: what is accepted here would be stored and shown.
-fn refuse_secrets(value: &Value, pointer: &str, depth: usize, errors: &mut Errors) {
+fn refuse_secrets(value: &Value, place: &Place<'_>, depth: usize, errors: &mut Errors) {
     if depth > MAX_DEPTH {
         errors.add(
-            pointer,
+            place.pointer(),
             format_args!("is nested deeper than {MAX_DEPTH} levels"),
         );
         return;
@@ -351,24 +369,24 @@ fn refuse_secrets(value: &Value, pointer: &str, depth: usize, errors: &mut Error
     match value {
         Value::String(text) if holds_seed(text) => {
             errors.add(
-                pointer,
+                place.pointer(),
                 "holds a secret key: it must never be sent; treat it as exposed",
             );
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                refuse_secrets(item, &join(pointer, &index.to_string()), depth + 1, errors);
+                refuse_secrets(item, &Place::Item(place, index), depth + 1, errors);
             }
         }
         Value::Object(map) => {
             for (name, item) in map {
                 if holds_seed(name) {
                     errors.add(
-                        pointer,
+                        place.pointer(),
                         "has a field that is named by a secret key: it must never be sent; treat it as exposed",
                     );
                 }
-                refuse_secrets(item, &join(pointer, name), depth + 1, errors);
+                refuse_secrets(item, &Place::Field(place, name), depth + 1, errors);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
