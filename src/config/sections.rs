@@ -32,6 +32,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// The REST API.
     pub api: ApiConfig,
+    /// What is forgotten.
+    pub retention: RetentionConfig,
     /// Log lines.
     pub log: LogConfig,
 }
@@ -191,6 +193,13 @@ pub struct ApiConfig {
     pub idempotency_ttl: Duration,
     /// The largest body of one request, in bytes.
     pub max_body_bytes: usize,
+}
+
+/// `[retention]`.
+#[derive(Clone, Copy, Debug)]
+pub struct RetentionConfig {
+    /// Days for which events and submissions are kept at least; `None`: for ever.
+    pub events_days: Option<u32>,
 }
 
 /// `[log]`.
