@@ -11,6 +11,8 @@ use super::{Store, StoreError};
 const MONTHS_AHEAD: i32 = 3;
 /// Months of rows that are moved out of a default partition at once.
 const MAX_EARLY_MONTHS: i64 = 24;
+/// The longest time that rows are kept for, in days, if not for ever: a hundred years. No record is older.
+const MAX_DAYS: u32 = 36_500;
 /// How long a change of partitions waits for those who use the table. Others wait behind it.
 const LOCK_TIMEOUT: &str = "250ms";
 /// How often a change is tried, and the time between for those who waited.
@@ -81,7 +83,7 @@ impl Store {
             "select parent, name, starts_at, ends_at, bytes from submitter.partitions
              where ends_at <= now() - make_interval(hours => 24 * $1) order by ends_at, parent",
         )
-        .bind(i32::try_from(days).unwrap_or(i32::MAX));
+        .bind(i32::try_from(days.min(MAX_DAYS)).expect("a hundred years of days fit"));
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
