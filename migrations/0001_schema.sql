@@ -202,28 +202,121 @@ create table submitter.fee_bumps (
 );
 create unique index fee_bumps_hash on submitter.fee_bumps (hash);
 
+-- Submissions and events grow with every payment and are never changed. They are kept in a partition a month (UTC): what is
+-- written stays small and in memory, and what is old goes at once, as a file (docs/adr/0009-partitions.md).
+-- Neither has a primary key: nobody looks for one row by its number, and an index costs every insert. The numbers come out
+-- of sequences, since the columns of partitions cannot be identities. Those must not be cached: a session would go on with
+-- numbers smaller than those of others, and readers go on after the greatest that they saw.
+
 -- POSTs and their answers, for people: nothing is decided by them after a restart.
+create sequence submitter.submissions_id_seq;
 create table submitter.submissions (
-    id         bigint generated always as identity primary key,
+    id         bigint not null default nextval('submitter.submissions_id_seq'),
     intent_id  uuid not null,
     number     integer not null,
     hash       bytea not null,
     -- When the answer came, or was given up on.
-    answered_at timestamptz not null default now(),
+    answered_at timestamptz not null default clock_timestamp(),
     answer     jsonb not null
-);
+) partition by range (answered_at);
+alter sequence submitter.submissions_id_seq owned by submitter.submissions.id;
 create index submissions_of_attempt on submitter.submissions (intent_id, number);
+create table submitter.submissions_default partition of submitter.submissions default;
 
+create sequence submitter.events_id_seq;
 create table submitter.events (
-    id        bigint generated always as identity primary key,
-    at        timestamptz not null default now(),
+    id        bigint not null default nextval('submitter.events_id_seq'),
+    -- Of the insert, not of the beginning of its transaction, which may have been long before: so events are kept
+    -- for as long as they were there, and in the month in which they came.
+    at        timestamptz not null default clock_timestamp(),
     tenant    text not null,
     intent_id uuid not null,
     kind      text not null,
     data      jsonb not null
-);
+) partition by range (at);
+alter sequence submitter.events_id_seq owned by submitter.events.id;
 create index events_of_intent on submitter.events (intent_id, id);
 create index events_of_tenant on submitter.events (tenant, id);
+-- Where no partition was made in time, an insert does not fail.
+create table submitter.events_default partition of submitter.events default;
+
+-- The partitions, for people and for what keeps them; the default ones have no bounds.
+create view submitter.partitions as
+select parent.relname::text as parent, child.relname::text as name,
+    substring(bound from 'FROM \(''([^'']+)''\)')::timestamptz as starts_at,
+    substring(bound from 'TO \(''([^'']+)''\)')::timestamptz as ends_at,
+    -- Null for one that is dropped just now.
+    coalesce(pg_total_relation_size(child.oid), 0) as bytes
+from pg_class parent
+join pg_inherits i on i.inhparent = parent.oid
+join pg_class child on child.oid = i.inhrelid
+cross join lateral pg_get_expr(child.relpartbound, child.oid) bound
+where parent.relnamespace = 'submitter'::regnamespace and parent.relkind = 'p';
+
+-- Makes the partition of the month that has p_at, unless there is one, and says whether it did. Rows of that month that
+-- came before it move into it. It waits for readers and others wait behind it: set a lock_timeout.
+create function submitter.make_partition(p_parent text, p_at timestamptz) returns boolean language plpgsql as $$
+declare
+    v_first timestamp := date_trunc('month', p_at at time zone 'utc');
+    v_from timestamptz := v_first at time zone 'utc';
+    v_to timestamptz := (v_first + interval '1 month') at time zone 'utc';
+    v_name text := p_parent || '_' || to_char(v_first, 'YYYYMM');
+    v_time text := (select a.attname from pg_partitioned_table p
+                    join pg_attribute a on a.attrelid = p.partrelid and a.attnum = p.partattrs[0]
+                    where p.partrelid = format('submitter.%I', p_parent)::regclass);
+    v_early boolean;
+begin
+    -- One maker at a time; readers and writers go on.
+    execute format('lock table submitter.%I in share update exclusive mode', p_parent);
+    if exists (select from submitter.partitions p
+               where p.parent = p_parent and p.starts_at < v_to and p.ends_at > v_from) then
+        return false;
+    end if;
+    execute format('select exists (select from submitter.%I where %I >= $1 and %I < $2)', p_parent || '_default', v_time, v_time)
+        into v_early using v_from, v_to;
+    if v_early or v_from <= now() + interval '1 hour' then
+        -- Rows of this month may be on their way into the default partition, and would be refused there; and nobody may
+        -- look for rows in either partition while they move. A month that is made ahead needs none of this.
+        execute format('lock table submitter.%I in access exclusive mode', p_parent);
+    end if;
+    -- Rows are only added, so vacuum has no dead ones to wait for. It goes over what is new in portions of one size, and
+    -- freezes it at once: else a month that is over would be left half frozen, and all months be read again together when
+    -- the numbers of transactions run out. Pages are filled wholly (fillfactor 100, the default): no row is ever updated.
+    execute format('create table submitter.%I (like submitter.%I) with (autovacuum_vacuum_insert_scale_factor = 0,
+        autovacuum_vacuum_insert_threshold = 200000, autovacuum_freeze_min_age = 0)', v_name, p_parent);
+    if v_early then
+        execute format('with early as (delete from submitter.%I where %I >= $1 and %I < $2 returning *)
+            insert into submitter.%I select * from early', p_parent || '_default', v_time, v_time, v_name)
+            using v_from, v_to;
+    end if;
+    execute format('alter table submitter.%I attach partition submitter.%I for values from (%L) to (%L)',
+        p_parent, v_name, v_from, v_to);
+    return true;
+end $$;
+
+-- Drops a partition whose time was over at p_before, and says whether there was one. Set a lock_timeout, as above.
+create function submitter.drop_partition(p_name text, p_before timestamptz) returns boolean language plpgsql as $$
+declare
+    v_parent text := (select p.parent from submitter.partitions p where p.name = p_name);
+begin
+    if v_parent is null then
+        return false;
+    end if;
+    -- What dropping takes as well, but taken first: of several that want to drop it, one finds it.
+    execute format('lock table submitter.%I in access exclusive mode', v_parent);
+    if not exists (select from submitter.partitions p where p.name = p_name and p.ends_at <= p_before) then
+        return false;
+    end if;
+    -- Whoever uses it alone, such as vacuum, is not waited for: meanwhile nobody could use the others.
+    execute format('lock table submitter.%I in access exclusive mode nowait', p_name);
+    execute format('drop table submitter.%I', p_name);
+    return true;
+end $$;
+
+-- This month and those that may pass without a daemon.
+select submitter.make_partition(parent,
+    (date_trunc('month', now() at time zone 'utc') + months * interval '1 month') at time zone 'utc')
+from unnest(array['events', 'submissions']) parent, generate_series(0, 3) months;
 
 create table submitter.idempotency_keys (
     tenant      text not null,

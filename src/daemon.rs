@@ -24,7 +24,7 @@ use crate::horizon::{Horizon, NetworkError};
 use crate::store::Store;
 use crate::worker::{self, Engine, Status};
 use readiness::Readiness;
-use tasks::{gauges, listen, purge, until};
+use tasks::{gauges, listen, partitions, purge, until};
 
 pub use wiring::{connect, engine_settings, horizon, keyring};
 
@@ -145,6 +145,11 @@ impl Daemon {
         let others = vec![
             tokio::spawn(listen(store.clone(), waker, stopped.clone())),
             tokio::spawn(purge(store.clone(), stopped.clone())),
+            tokio::spawn(partitions(
+                store.clone(),
+                config.retention.events_days,
+                stopped.clone(),
+            )),
             tokio::spawn(gauges(store.clone(), options.metrics.clone(), stopped)),
         ];
         tracing::info!(api = %api_address, "the daemon runs");

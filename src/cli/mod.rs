@@ -9,6 +9,7 @@ mod keys;
 mod migrate;
 mod openapi;
 mod output;
+mod retention;
 mod run;
 mod sandbox;
 
@@ -83,6 +84,8 @@ enum Command {
     ApiKeys(api_keys::ApiKeys),
     /// Checks configuration, database, Horizon, accounts and clock; brings the schema up to date
     Doctor,
+    /// Drops events and submissions of months that are older than is asked for
+    Retention(retention::Retention),
     /// Prints the API's OpenAPI document
     Openapi,
 }
@@ -139,6 +142,7 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Intents(intents) => intents.run(&global).await,
         Command::Keys(keys) => keys.run(&global),
         Command::ApiKeys(api_keys) => api_keys.run(&global).await,
+        Command::Retention(retention) => retention.run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Openapi => openapi::run(),
     }

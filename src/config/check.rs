@@ -12,7 +12,7 @@ use super::error::ConfigErrors;
 use super::rules::Checks;
 use super::sections::{
     AccountsConfig, ApiConfig, Config, DatabaseConfig, EngineConfig, FeePayer, FeesConfig,
-    HorizonConfig, LogConfig, RpcConfig, SubmitMode,
+    HorizonConfig, LogConfig, RetentionConfig, RpcConfig, SubmitMode,
 };
 use super::settings::{self, Settings};
 use crate::domain::fee::Percentile;
@@ -31,6 +31,8 @@ const BODY_BYTES: RangeInclusive<i64> = 65_536..=67_108_864;
 const MIN_API_KEY_CHARACTERS: usize = 16;
 /// The greatest length of an API key, in characters.
 const MAX_API_KEY_CHARACTERS: usize = 255;
+/// The longest time in days that can be asked for: a hundred years.
+const MAX_DAYS: i64 = 36_500;
 const SECONDS_AN_HOUR: u64 = 3600;
 
 /// The configuration, or everything that is wrong with it.
@@ -64,6 +66,7 @@ impl Checks {
             fees: self.fees(settings.fees),
             engine: self.engine(&settings.engine),
             api: self.api(settings.api),
+            retention: self.retention(&settings.retention),
             log: self.log(settings.log),
             horizon,
             passphrase,
@@ -285,6 +288,13 @@ impl Checks {
                 key,
                 format!("may have at most {MAX_API_KEY_CHARACTERS} characters"),
             );
+        }
+    }
+
+    fn retention(&mut self, given: &settings::Retention) -> RetentionConfig {
+        let days: u32 = self.number("retention.events_days", given.events_days, 0..=MAX_DAYS);
+        RetentionConfig {
+            events_days: (days > 0).then_some(days),
         }
     }
 

@@ -32,6 +32,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// The REST API.
     pub api: ApiConfig,
+    /// What is forgotten.
+    pub retention: RetentionConfig,
     /// Log lines.
     pub log: LogConfig,
 }
@@ -193,6 +195,13 @@ pub struct ApiConfig {
     pub max_body_bytes: usize,
     /// The largest body of a bulk, in bytes.
     pub max_bulk_body_bytes: usize,
+}
+
+/// `[retention]`.
+#[derive(Clone, Copy, Debug)]
+pub struct RetentionConfig {
+    /// Days for which events and submissions are kept at least; `None`: for ever.
+    pub events_days: Option<u32>,
 }
 
 /// `[log]`.

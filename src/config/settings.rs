@@ -14,6 +14,7 @@ pub struct Settings {
     pub fees: Fees,
     pub engine: Engine,
     pub api: Api,
+    pub retention: Retention,
     pub log: Log,
 }
 
@@ -94,6 +95,12 @@ pub struct Api {
     pub idempotency_ttl_hours: i64,
     pub max_body_bytes: i64,
     pub max_bulk_body_bytes: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    pub events_days: i64,
 }
 
 #[derive(Deserialize)]

@@ -6,13 +6,15 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
 use crate::api;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::worker::Waker;
 
 /// Between two tries to hear announcements.
 const LISTEN_RETRY: Duration = Duration::from_secs(2);
 /// Between two purges of expired idempotency keys.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
+/// Between two looks at the partitions.
+const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
 /// Between two updates of the gauges.
 const GAUGES_EVERY: Duration = Duration::from_secs(5);
 
@@ -70,6 +72,40 @@ pub(super) async fn purge(store: Store, stopped: watch::Receiver<bool>) {
             tracing::warn!(%error, "old workers could not be forgotten");
         }
     }
+}
+
+/// Makes partitions before their time, and drops those that are older than is asked for.
+pub(super) async fn partitions(store: Store, days: Option<u32>, stopped: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(PARTITIONS_EVERY);
+    let stop = until(stopped);
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = &mut stop => return,
+        }
+        match store.make_partitions().await {
+            Ok(0) => {}
+            Ok(made) => tracing::info!(made, "partitions of months are made"),
+            Err(error) => {
+                tracing::warn!(%error, "partitions could not be made; rows that need one go to the default one")
+            }
+        }
+        let Some(days) = days else { continue };
+        if let Err(error) = drop_older_than(&store, days).await {
+            tracing::warn!(%error, "old events and submissions could not be dropped; they are tried again in an hour");
+        }
+    }
+}
+
+async fn drop_older_than(store: &Store, days: u32) -> Result<(), StoreError> {
+    for partition in store.partitions_older_than(days).await? {
+        if store.drop_partition(&partition).await? {
+            let (name, bytes) = (&partition.name, partition.bytes);
+            tracing::info!(partition = %name, bytes, "a month that is older than retention.events_days is dropped");
+        }
+    }
+    Ok(())
 }
 
 /// Counts what is open, for metrics.

@@ -237,7 +237,12 @@ impl Store {
             "select s.number, s.hash, s.answered_at, s.answer from unnest($2::int[]) as n (number)
              cross join lateral (
                select * from submitter.submissions
-               where intent_id = $1 and number = n.number order by id desc limit $3) s
+               where intent_id = $1 and number = n.number
+                 -- Only in the months in which its attempts lived; a day more at each end for clocks that are set.
+                 and answered_at >= (select min(created_at) - interval '1 day' from submitter.attempts where intent_id = $1)
+                 and answered_at <= (select case when bool_and(ended_at is not null) then max(ended_at) + interval '1 day'
+                                       else 'infinity' end from submitter.attempts where intent_id = $1)
+               order by id desc limit $3) s
              order by s.id",
         )
         .bind(intent)

@@ -28,7 +28,7 @@ pub struct EventRow {
 }
 
 impl Store {
-    /// An intent's events after one, the oldest first.
+    /// An intent's events after one, the oldest first; what was older than what is kept is missing.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -41,7 +41,12 @@ impl Store {
     ) -> Result<Vec<EventRow>, StoreError> {
         let rows = sqlx::query_as(
             "select id, at, intent_id, kind, data from submitter.events
-             where intent_id = $2 and tenant = $1 and id > $3 order by id limit $4",
+             where intent_id = $2 and tenant = $1 and id > $3
+               -- Only in the months in which it lived; a day more at each end for clocks that are set.
+               and at >= (select least(created_at, updated_at) - interval '1 day' from submitter.intents where id = $2)
+               and at <= (select case when finished_at is null then 'infinity' else updated_at + interval '1 day' end
+                          from submitter.intents where id = $2)
+             order by id limit $4",
         )
         .bind(tenant)
         .bind(intent)
@@ -50,7 +55,8 @@ impl Store {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
-    /// A tenant's events after one and up to another, the oldest first; of these kinds where any are given.
+    /// A tenant's events after one and up to another, the oldest first; of these kinds where any are given. One that
+    /// is not kept any more may be named: it goes on with those that are.
     ///
     /// # Errors
     /// [`StoreError`].

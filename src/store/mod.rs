@@ -11,6 +11,7 @@ mod json_text;
 pub mod landings;
 pub mod leases;
 pub mod network;
+pub mod partitions;
 pub mod prepare;
 pub mod settle;
 pub mod waiting;
@@ -69,6 +70,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether a lock was not had in the time that was set for it.
+    #[must_use]
+    pub fn is_locked_out(&self) -> bool {
+        let Self::Refused(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        error.code().as_deref() == Some("55P03")
+    }
+
     /// Whether two transactions waited for each other and this one was undone whole, so that it may be done again.
     #[must_use]
     pub fn is_deadlock(&self) -> bool {
