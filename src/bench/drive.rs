@@ -1,6 +1,6 @@
 //! `drive`: how many intents land and are final, what one costs, and how long it takes from accept to final.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use comfy_table::Table;
@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::load::Counts;
 use super::meter::MemoryFigures;
+use super::plot::{self, Plot, Series};
 use super::progress::Progress;
 use super::report::{self, Outcome, number};
 use super::session::{Pace, Posting, Session, Window};
@@ -127,11 +128,18 @@ pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
         .iter()
         .find(|run| !run.proof.is_right())
         .map(|run| wrong(&run.proof));
+    if let Some(path) = &options.plot {
+        draw(path, &runs, options.ledger_seconds)?;
+    }
+    let figures = json!({
+        "runs": runs,
+        "rss_bytes_for_each_more_in_flight": slope(&runs),
+    });
     report::outcome(
         "drive",
         &durability,
         &settings,
-        &json!({"runs": runs}),
+        &figures,
         &table(&runs),
         wrong,
     )
@@ -157,17 +165,17 @@ async fn run_with(options: &Options, channels: u32) -> anyhow::Result<(Run, Worl
     session.warm_up(warmup, &progress, &what).await?;
     let span = Duration::from_secs(options.seconds);
     let window = session.window(span, &progress, &what).await?;
-    let (world, proof, whole_run, memory) = session.finish(true, &progress).await?;
+    let ended = session.finish(true, &progress).await?;
     let p99 = window.finals.p99_ms;
     let run = Run {
         channels,
         p99_ledgers: p99.map(|ms| ms / 1e3 / options.ledger_seconds),
         window,
-        whole_run,
-        proof,
-        peak_rss_bytes: memory.peak_bytes,
+        whole_run: ended.counts,
+        proof: ended.proof,
+        peak_rss_bytes: ended.memory.peak_bytes,
     };
-    Ok((run, world, posted))
+    Ok((run, ended.world, posted))
 }
 
 async fn run_queued(options: &Options, queued: u64) -> anyhow::Result<Outcome> {
@@ -179,13 +187,14 @@ async fn run_queued(options: &Options, queued: u64) -> anyhow::Result<Outcome> {
     session.accepted(queued, QUEUE_LIMIT, &progress).await?;
     let span = Duration::from_secs(options.seconds);
     session.warm_up(span, &progress, "a full queue").await?;
-    let (world, proof, whole_run, memory) = session.finish(false, &progress).await?;
-    let wrong = (!proof.is_right()).then(|| wrong(&proof));
+    let ended = session.finish(false, &progress).await?;
+    let world = ended.world;
+    let wrong = (!ended.proof.is_right()).then(|| wrong(&ended.proof));
     let figures = Queued {
         queued,
-        memory,
-        whole_run,
-        proof,
+        memory: ended.memory,
+        whole_run: ended.counts,
+        proof: ended.proof,
     };
     let mut table = report::table(&["drive with a full queue".to_owned(), String::new()]);
     let mut line = |name: &str, value: String| report::line(&mut table, name, [value]);
@@ -208,6 +217,44 @@ async fn run_queued(options: &Options, queued: u64) -> anyhow::Result<Outcome> {
         &figures,
         &table,
         wrong,
+    )
+}
+
+/// How much more memory each more in flight takes, out of the runs with the fewest and the most.
+fn slope(runs: &[Run]) -> Option<f64> {
+    let in_flight = |run: &&Run| run.window.memory.most_in_flight;
+    let (least, most) = (
+        runs.iter().min_by_key(in_flight)?,
+        runs.iter().max_by_key(in_flight)?,
+    );
+    let more = in_flight(&most) - in_flight(&least);
+    let bytes =
+        most.window.memory.most_resident() as f64 - least.window.memory.most_resident() as f64;
+    (more > 0).then(|| bytes / more as f64)
+}
+
+fn draw(path: &Path, runs: &[Run], ledger_seconds: f64) -> anyhow::Result<()> {
+    let series = |name: &str, y: &dyn Fn(&Run) -> f64| Series {
+        name: name.to_owned(),
+        points: runs
+            .iter()
+            .map(|run| (f64::from(run.channels), y(run)))
+            .collect(),
+    };
+    plot::draw(
+        path,
+        &Plot {
+            title: format!("Landed and final a second, ledgers of {ledger_seconds} s"),
+            x: "channels".to_owned(),
+            y: "transactions a second".to_owned(),
+            logarithmic: false,
+            series: vec![
+                series("measured", &|run| run.window.tx_per_second),
+                series("each channel in each ledger", &|run| {
+                    f64::from(run.channels) / ledger_seconds
+                }),
+            ],
+        },
     )
 }
 

@@ -107,6 +107,12 @@ impl Follower {
         Arc::clone(&self.landed)
     }
 
+    /// How many ledgers were seen.
+    pub fn count(&self) -> usize {
+        let all = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        all.len()
+    }
+
     /// The ledgers that were seen between two times.
     pub fn between(&self, from: Instant, to: Instant) -> Vec<Closed> {
         let all = self.closed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -228,6 +228,12 @@ impl MemoryFigures {
         Ok(())
     }
 
+    /// The most that was resident in any sample, in bytes.
+    pub fn most_resident(&self) -> u64 {
+        let all = self.samples.iter().map(|sample| sample.resident_bytes);
+        all.max().unwrap_or(0)
+    }
+
     async fn sample(&mut self, world: &World, begun: Instant) -> anyhow::Result<()> {
         let (_, in_flight) = metrics(world).await?;
         let memory = memory(world)?;

@@ -25,6 +25,8 @@ const MAX_BEHIND_SECONDS: u64 = 60;
 const FINAL_POLL: Duration = Duration::from_millis(500);
 /// How long that may take besides what the rate so far suggests.
 const FINAL_PATIENCE: Duration = Duration::from_secs(180);
+/// How long a ledger may take to close.
+const LEDGER_LIMIT: Duration = Duration::from_secs(120);
 /// Times the rate so far suggests.
 const FINAL_MARGIN: f64 = 3.0;
 
@@ -53,6 +55,18 @@ pub struct Posting {
     pub connections: Option<usize>,
 }
 
+impl Default for Posting {
+    fn default() -> Self {
+        Self {
+            single: false,
+            rows: usize::from(BULK_ROWS),
+            connections: None,
+        }
+    }
+}
+
+/// Intents of a bulk request where nothing is said.
+pub const BULK_ROWS: u16 = 500;
 /// Connections where nothing is said, for bulk and for single requests.
 const BULK_CONNECTIONS: usize = 2;
 const SINGLE_CONNECTIONS: usize = 64;
@@ -68,6 +82,18 @@ pub struct Session {
     pacer: JoinHandle<()>,
     behind: Arc<AtomicBool>,
     memory: MemoryFigures,
+}
+
+/// It has ended.
+pub struct Ended {
+    /// On what; it still runs.
+    pub world: World,
+    /// What the ledger says.
+    pub proof: Proof,
+    /// What was answered over the whole run.
+    pub counts: Counts,
+    /// Memory over the whole run.
+    pub memory: MemoryFigures,
 }
 
 /// What was found in a span of time.
@@ -172,6 +198,8 @@ impl Session {
         progress: &Progress,
         what: &str,
     ) -> anyhow::Result<Window> {
+        let seconds = self.world.ledger_seconds;
+        self.between_ledgers(seconds).await?;
         let landed = self.follower.landed();
         let tally = Arc::clone(&self.load.tally);
         let before = landed.load(Ordering::Acquire);
@@ -186,6 +214,7 @@ impl Session {
                 load.check().await
             })
             .await?;
+        self.between_ledgers(seconds).await?;
         let end = meter::read(&self.world, &tally).await?;
         let (from, to) = begin.span(&end);
         let finals = self.world.store.finals(TENANT, from, to).await?;
@@ -233,15 +262,27 @@ impl Session {
         Ok(())
     }
 
+    /// Waits until the middle between two ledgers, when what the last one took is on record and the next has not closed: a span
+    /// between two such times has whole ledgers in it.
+    async fn between_ledgers(&mut self, seconds: f64) -> anyhow::Result<()> {
+        let before = self.follower.count();
+        let begun = Instant::now();
+        while self.follower.count() == before {
+            self.world.check()?;
+            if begun.elapsed() > LEDGER_LIMIT {
+                bail!("no ledger has closed for {LEDGER_LIMIT:?}");
+            }
+            tokio::time::sleep(PACE_TICK).await;
+        }
+        tokio::time::sleep(Duration::from_secs_f64(seconds / 2.0)).await;
+        Ok(())
+    }
+
     /// Posts nothing more, waits until everything is final (where `to_the_end`), and reads the whole ledger.
     ///
     /// # Errors
     /// Where something ended, or does not become final.
-    pub async fn finish(
-        mut self,
-        to_the_end: bool,
-        progress: &Progress,
-    ) -> anyhow::Result<(World, Proof, Counts, MemoryFigures)> {
+    pub async fn finish(mut self, to_the_end: bool, progress: &Progress) -> anyhow::Result<Ended> {
         self.pacer.abort();
         let tally = Arc::clone(&self.load.tally);
         let landed = self.follower.landed();
@@ -267,7 +308,12 @@ impl Session {
         }
         progress.say("reading the whole ledger");
         let proof = Proof::of(&self.world, accepted).await?;
-        Ok((self.world, proof, counts, self.memory))
+        Ok(Ended {
+            world: self.world,
+            proof,
+            counts,
+            memory: self.memory,
+        })
     }
 }
 

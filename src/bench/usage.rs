@@ -60,8 +60,8 @@ pub struct Hardware {
 #[cfg(target_os = "linux")]
 mod system {
     use anyhow::Context as _;
-    use procfs::process::{Process, Stat, all_processes};
     use procfs::Current as _;
+    use procfs::process::{Process, Stat, all_processes};
 
     use super::{Cpu, Hardware, Memory};
 

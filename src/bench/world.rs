@@ -61,6 +61,8 @@ pub struct World {
     pub destination: AccountId,
     /// What the daemons are configured with, without secrets.
     pub settings: BTreeMap<String, String>,
+    /// Seconds between ledgers.
+    pub ledger_seconds: f64,
     /// For questions; the load has connections of its own.
     pub client: reqwest::Client,
     postgres: Postgres,
@@ -149,6 +151,7 @@ impl World {
             durability,
             destination,
             settings,
+            ledger_seconds: options.ledger_seconds,
             client: reqwest::Client::builder().timeout(ASK_LIMIT).build()?,
             postgres,
             _guard: guard,

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::Global;
 use super::output::{self, Usage};
 use super::run::told_to_stop;
-use crate::bench::{Outcome, Posting, Shape, accept, drive};
+use crate::bench::{BULK_ROWS, Outcome, Posting, Shape, accept, capacity, claim, drive};
 use crate::telemetry::{self, LogFormat};
 
 /// Measures: what an intent costs, and how many there can be; each bench starts what it measures, and ends it
@@ -23,6 +23,10 @@ pub enum Bench {
     Bulk(Bulk),
     /// From accept to final: how many land, what one costs, how long it takes
     Drive(Drive),
+    /// How much of what a ledger can take is taken, when there is more than it can take
+    Capacity(Capacity),
+    /// How long taking up takes, while finished intents pile up in the table; no daemon, the store alone
+    Claim(Claim),
 }
 
 /// What all that run daemons take.
@@ -90,7 +94,7 @@ pub struct Drive {
     #[arg(long)]
     single: bool,
     /// Intents a bulk request
-    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, default_value_t = BULK_ROWS, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     rows: u16,
     /// Connections of the load [default: 2, or 64 where each request has one intent]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -103,6 +107,45 @@ pub struct Drive {
     plot: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
+}
+
+/// Ledgers that are too small.
+#[derive(Debug, Args)]
+pub struct Capacity {
+    /// Operations that a ledger takes at most; one after another
+    #[arg(long, default_value = "200,500,1000", value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    sizes: Vec<u32>,
+    /// Channel accounts
+    #[arg(long, default_value_t = 4000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    channels: u32,
+    /// Seconds that count, of each size
+    #[arg(long, default_value_t = 30, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Seconds of load before them, that do not
+    #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=600))]
+    warmup: u64,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// The store alone.
+#[derive(Debug, Args)]
+pub struct Claim {
+    /// Finished intents in the table; 10000000 take 20 GB of disk
+    #[arg(long, default_value = "10000,100000,1000000", value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    rows: Vec<u64>,
+    /// Idle channels
+    #[arg(long, default_value_t = 4000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    channels: u32,
+    /// Times that a batch is claimed, committed and settled, at each size
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rounds: u32,
+    /// Intents of a batch
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    batch: u32,
+    /// Draws the time of a claim against the size of the table
+    #[arg(long, value_name = "FILE.png")]
+    plot: Option<PathBuf>,
 }
 
 impl Bench {
@@ -157,6 +200,34 @@ impl Bench {
                 accept::run(&options).await
             }
             Self::Drive(flags) => drive::run(&flags.options(set)?).await,
+            Self::Capacity(flags) => {
+                let options = capacity::Options {
+                    sizes: flags.sizes,
+                    channels: flags.channels,
+                    seconds: flags.seconds,
+                    warmup: flags.warmup,
+                    daemons: flags.common.daemons,
+                    set,
+                };
+                capacity::run(&options).await
+            }
+            Self::Claim(flags) => {
+                if flags.channels < flags.batch {
+                    return Err(Usage(format!(
+                        "--batch {}: each intent needs a channel, and there are {}",
+                        flags.batch, flags.channels
+                    ))
+                    .into());
+                }
+                let options = claim::Options {
+                    rows: flags.rows,
+                    channels: flags.channels,
+                    rounds: flags.rounds,
+                    batch: flags.batch,
+                    plot: flags.plot,
+                };
+                claim::run(&options).await
+            }
         }
     }
 }
