@@ -14,12 +14,13 @@
 //! - [`sandbox`] is the judge of the tests: a ledger with Horizon's API. It knows nobody, and nobody but those who start
 //!   it knows it, so no mistake is shared with the judged.
 //! - [`clock`], [`retry`] and [`telemetry`] know nobody; [`config`] parses into the types of the rooms that use them.
-//! - [`daemon`] wires the rooms and runs their tasks, [`dev`] adds an embedded PostgreSQL and the demo, [`cli`] has one
-//!   file a command. Nobody imports them.
+//! - [`daemon`] wires the rooms and runs their tasks, [`dev`] adds an embedded PostgreSQL and the demo, [`bench`]
+//!   measures, [`cli`] has one file a command. Nobody imports them.
 //!
 //! `tests/tidy` fails on any other arrow. `ARCHITECTURE.md` says where each invariant stands, and the limits.
 
 pub mod api;
+pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,6 +1,7 @@
 //! One file a command. Exit status: 0 fine, 1 failed, 2 usage or configuration.
 
 mod api_keys;
+mod bench;
 mod channels;
 mod dev;
 mod doctor;
@@ -88,6 +89,8 @@ enum Command {
     Retention(retention::Retention),
     /// Prints the API's OpenAPI document
     Openapi,
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 /// Runs the command that the arguments name.
@@ -145,6 +148,7 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Retention(retention) => retention.run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Openapi => openapi::run(),
+        Command::Bench(bench) => bench.run(&global).await,
     }
 }
 

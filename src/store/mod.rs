@@ -5,6 +5,7 @@ pub mod api_keys;
 pub mod attempts;
 pub mod channels;
 pub mod events;
+pub mod figures;
 pub mod idempotency;
 pub mod intents;
 mod json_text;

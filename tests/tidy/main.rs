@@ -38,8 +38,12 @@ const MAY_KNOW: &[(&str, &str)] = &[
         "domain clock retry config telemetry store horizon signer api worker sandbox daemon",
     ),
     (
-        "cli",
+        "bench",
         "domain clock retry config telemetry store horizon signer api worker sandbox daemon dev",
+    ),
+    (
+        "cli",
+        "domain clock retry config telemetry store horizon signer api worker sandbox daemon dev bench",
     ),
     ("main", "cli"),
 ];

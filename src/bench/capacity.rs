@@ -1,0 +1,136 @@
+//! `capacity`: how much of what a ledger can take is taken, when there is more than it can take.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::drive;
+use super::load::Counts;
+use super::progress::Progress;
+use super::report::{self, Outcome, number};
+use super::session::{Posting, Session, Window};
+use super::truth::Proof;
+use super::world::{self, UNLIMITED_TX_SET, World};
+
+/// What is measured.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Operations that a ledger takes at most: a span of time for each, one after another.
+    pub sizes: Vec<u32>,
+    /// Channels.
+    pub channels: u32,
+    /// Seconds that count, of each size.
+    pub seconds: u64,
+    /// Seconds before, that do not.
+    pub warmup: u64,
+    /// Daemons on the one database.
+    pub daemons: u32,
+    /// KEY=VALUE of their configuration.
+    pub set: Vec<(String, String)>,
+}
+
+/// With one size of ledgers.
+#[derive(Debug, Serialize)]
+struct Run {
+    /// Operations that a ledger takes at most; each transaction here has one.
+    size: u32,
+    /// Landed a ledger, by what it takes: 1 is all.
+    share: Option<f64>,
+    #[serde(flatten)]
+    window: Window,
+}
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    runs: Vec<Run>,
+    whole_run: Counts,
+    proof: Proof,
+}
+
+/// Runs with each size.
+///
+/// # Errors
+/// Where it could not be carried out.
+pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
+    let progress = Progress::start();
+    progress.say(format!("starting with {} channels", options.channels));
+    let world = World::start(&world::Options {
+        channels: options.channels,
+        daemons: options.daemons,
+        ledger_seconds: 1.0,
+        set: options.set.clone(),
+    })
+    .await?;
+    let pace = drive::full(options.channels);
+    let mut session = Session::start(world, pace, Posting::default()).await?;
+    let mut runs = Vec::new();
+    for size in &options.sizes {
+        let what = format!("{size} a ledger");
+        let change = json!({"max_tx_set_size": size});
+        session.world.put_ledger(&change).await?;
+        let warmup = Duration::from_secs(options.warmup);
+        session.warm_up(warmup, &progress, &what).await?;
+        let span = Duration::from_secs(options.seconds);
+        let window = session.window(span, &progress, &what).await?;
+        runs.push(Run {
+            size: *size,
+            share: window
+                .landed_per_ledger
+                .map(|landed| landed / f64::from(*size)),
+            window,
+        });
+    }
+    let change = json!({"max_tx_set_size": UNLIMITED_TX_SET});
+    session.world.put_ledger(&change).await?;
+    let ended = session.finish(true, &progress).await?;
+    let wrong = (!ended.proof.is_right()).then(|| drive::wrong(&ended.proof));
+    let settings = json!({
+        "sizes": options.sizes, "channels": options.channels, "seconds": options.seconds,
+        "warmup_seconds": options.warmup, "daemons": options.daemons, "configuration": ended.world.settings,
+    });
+    let figures = Figures {
+        runs,
+        whole_run: ended.counts,
+        proof: ended.proof,
+    };
+    report::outcome(
+        "capacity",
+        &ended.world.durability,
+        &settings,
+        &figures,
+        &table(&figures),
+        wrong,
+    )
+}
+
+fn table(figures: &Figures) -> comfy_table::Table {
+    let runs = &figures.runs;
+    let head = std::iter::once("operations a ledger takes".to_owned());
+    let head: Vec<String> = head
+        .chain(runs.iter().map(|run| run.size.to_string()))
+        .collect();
+    let mut table = report::table(&head);
+    let landed = runs
+        .iter()
+        .map(|run| number(run.window.landed_per_ledger, 1));
+    report::line(&mut table, "landed a ledger", landed);
+    let share = runs
+        .iter()
+        .map(|run| number(run.share.map(|share| share * 100.0), 1));
+    report::line(&mut table, "of what it takes, %", share);
+    let rate = runs
+        .iter()
+        .map(|run| format!("{:.1}", run.window.tx_per_second));
+    report::line(&mut table, "landed and final a second", rate);
+    let costs: Vec<_> = runs.iter().map(|run| &run.window.costs).collect();
+    report::cost_lines(&mut table, &costs);
+    let proof = &figures.proof;
+    for (name, value) in [
+        ("twice (must be 0)", proof.twice),
+        ("lost (must be 0)", proof.lost),
+    ] {
+        report::line(&mut table, name, [value.to_string()]);
+    }
+    table
+}
