@@ -11,7 +11,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use stellar_submitter::domain::attempt::{Attempt, Head, Progress, Snapshot, Terms};
-use stellar_submitter::domain::decide::next;
+use stellar_submitter::domain::decide::{Action, next};
 use stellar_submitter::domain::envelope::{self, Plan};
 use stellar_submitter::domain::fee::FeeCap;
 use stellar_submitter::domain::intent::{self, Accounts, OnStateError, Request};
@@ -221,6 +221,7 @@ fn settling(criterion: &mut Criterion) {
         &|| Observed::LookedUp(LookUp::Absent),
         false,
     );
+    assert_eq!(next(&snapshot, head), Action::Wait);
     criterion.bench_function("next: wait", |bencher| {
         bencher.iter(|| next(black_box(&snapshot), head));
     });
@@ -228,6 +229,7 @@ fn settling(criterion: &mut Criterion) {
         ledger: snapshot.attempt.plan.max_ledger,
         ..head
     };
+    assert_eq!(next(&snapshot, late), Action::Prove);
     criterion.bench_function("next: prove", |bencher| {
         bencher.iter(|| next(black_box(&snapshot), late));
     });
