@@ -19,6 +19,10 @@ demo intents="1000":
 dev *arguments:
     cargo run --release -- dev {{ arguments }}
 
+# What computation costs; `just bench tag` measures one.
+bench *filter:
+    cargo bench --bench pure -- {{ filter }}
+
 # Formats in place.
 fmt:
     cargo fmt

@@ -108,6 +108,7 @@ fn the_documented_defaults_are_what_holds() {
     assert_eq!(nothing.fees.payer, FeePayer::Channel);
     assert_eq!(nothing.engine.validity_ledgers, 30);
     assert!(nothing.api.listen.ip().is_loopback() && nothing.api.idempotency_key_required);
+    assert_eq!(nothing.retention.events_days, None);
     assert_eq!(nothing.log.format, LogFormat::Json);
 }
 

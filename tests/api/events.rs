@@ -168,3 +168,49 @@ async fn a_reader_who_goes_on_misses_none_of_many_writers() {
     assert!(seen.is_sorted_by(|a, b| a < b));
     assert_eq!(seen.len(), WRITERS * EACH);
 }
+
+#[tokio::test]
+async fn a_feed_and_a_timeline_begin_later_when_old_months_are_dropped() {
+    let server = Server::start().await;
+    let id = server.accepted("w").await;
+    let before = server.get("/v1/events").await.json();
+    for days in [100, 70, 1] {
+        server
+            .sql(format!(
+                "insert into submitter.events (at, tenant, intent_id, kind, data)
+                 values (now() - interval '{days} days', 'acme', '{id}', 'intent.parked', '{{}}')"
+            ))
+            .await;
+    }
+    let update = format!(
+        "update submitter.intents set created_at = now() - interval '100 days' where id = '{id}'"
+    );
+    server.sql(update).await;
+    let timeline = format!("/v1/intents/{id}/events");
+    let all = server.get("/v1/events").await.json();
+    assert_eq!(ids(&all).len(), 4);
+    assert_eq!(all["items"][0], before["items"][0]);
+    assert_eq!(server.get(&timeline).await.json(), all);
+
+    server.store.make_partitions().await.unwrap();
+    assert_eq!(server.get("/v1/events").await.json(), all, "nothing moved");
+    for partition in server.store.partitions_older_than(35).await.unwrap() {
+        assert!(server.store.drop_partition(&partition).await.unwrap());
+    }
+    let first = server.get("/v1/events?limit=1").await.json();
+    assert_eq!(first["items"][0], all["items"][0]);
+    let dropped = ids(&all)[1];
+    let rest = server
+        .get(&format!("/v1/events?after={dropped}"))
+        .await
+        .json();
+    assert_eq!(rest, json!({"items": [all["items"][3]], "next": null}));
+    let line = server.get(&format!("{timeline}?limit=1")).await.json();
+    assert_eq!(line["items"][0], all["items"][0]);
+    let next = line["next"].as_str().unwrap();
+    let line = server
+        .get(&format!("{timeline}?cursor={next}"))
+        .await
+        .json();
+    assert_eq!(line, json!({"items": [all["items"][3]], "next": null}));
+}

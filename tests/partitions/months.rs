@@ -196,6 +196,28 @@ async fn nobody_fails_and_no_reader_misses_an_event_while_this_month_gets_its_pa
 }
 
 #[tokio::test]
+async fn a_reader_who_comes_while_rows_move_finds_them() {
+    let database = database().await;
+    let (pool, store) = (&database.pool, store(&database).await);
+    let id = intent(pool, "now() - interval '100 days'").await;
+    let early = event(pool, id, "now() - interval '90 days'").await;
+    let mut moving = pool.begin().await.unwrap();
+    sqlx::query("select submitter.make_partition('events', now() - interval '90 days')")
+        .execute(&mut *moving)
+        .await
+        .unwrap();
+    let reading = tokio::spawn(async move { feed(&store, 0).await });
+    let waiting = "select exists (select from pg_locks l join pg_database d on d.oid = l.database
+                     where d.datname = current_database() and not l.granted)";
+    while !ask::<bool>(pool, waiting).await {
+        assert!(!reading.is_finished(), "it read what was about to change");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    moving.commit().await.unwrap();
+    assert_eq!(reading.await.unwrap(), [early]);
+}
+
+#[tokio::test]
 async fn an_intents_timeline_is_looked_for_in_its_own_months_only() {
     let database = database().await;
     let pool = &database.pool;
