@@ -1,7 +1,9 @@
 //! `accept` and `bulk`: how fast intents are put on record, and what one costs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::ensure;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde_json::json;
@@ -76,76 +78,24 @@ impl Latency {
 pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
     let progress = Progress::start();
     progress.say("starting PostgreSQL, the sandbox ledger and the daemons");
-    let mut set = options.set.clone();
-    let body_limit = options.shape.rows() * MAX_BODY_BYTES;
-    if body_limit > DEFAULT_BODY_LIMIT {
-        set.push(("api.max_body_bytes".to_owned(), body_limit.to_string()));
-    }
     let mut world = World::start(&world::Options {
         channels: 0,
         daemons: options.daemons,
         ledger_seconds: 1.0,
-        set,
+        set: options.set.clone(),
     })
     .await?;
-    let templates: Vec<_> = world
-        .daemons
-        .iter()
-        .map(|daemon| {
-            (
-                daemon.api,
-                Template::new(daemon.api, world.destination, true),
-            )
-        })
-        .collect();
-    let body_bytes = templates[0].1.body_bytes();
-    let mut memory = MemoryFigures::begin(&world)?;
-    let mut load = Load::start(Plan {
-        templates,
-        connections: options.connections,
-        shape: options.shape,
-    })?;
-    load.tickets.grant_all();
-    progress.say("warming up");
-    let warmup = Duration::from_secs(options.warmup);
-    let tally = std::sync::Arc::clone(&load.tally);
-    memory
-        .watch(&mut world, warmup, async |_| load.check().await)
-        .await?;
-
-    tally.record(true);
-    let begin = meter::read(&world, &tally).await?;
-    let span = Duration::from_secs(options.seconds);
-    let watched = memory.watch(&mut world, span, async |passed| {
-        let accepted = tally.counts().accepted - begin.counts.accepted;
-        let rate = accepted as f64 / passed.as_secs_f64();
-        progress.say(format!("{rate:.0} intents a second"));
-        load.check().await
-    });
-    watched.await?;
-    tally.record(false);
-    let end = meter::read(&world, &tally).await?;
-    progress.say("counting what is on record");
-    let latencies = load.finish().await?;
-    let on_record = world.store.outcomes(TENANT).await?.recorded;
-
-    let accepted = end.counts.accepted - begin.counts.accepted;
-    let costs = meter::costs(&begin, &end, accepted);
-    let whole_run = tally.counts();
-    let figures = Figures {
-        accepted,
-        intents_per_second: accepted as f64 / costs.seconds,
-        request_ms: Latency::of(&latencies),
-        costs,
-        memory,
-        body_bytes,
-        whole_run,
-        on_record,
-        measured: "accepting alone: each intent has not_before in the year 2100, so the engine, which is woken, finds nothing due",
-    };
+    ensure!(
+        options.shape == Shape::Single || world.takes_bulk().await?,
+        "the daemon has no POST /v1/intents/bulk"
+    );
+    let figures = measure(options, &mut world, &progress).await?;
+    let whole_run = &figures.whole_run;
     let expected = whole_run.accepted + whole_run.existing;
-    let wrong = (u64::try_from(on_record) != Ok(expected))
-        .then(|| format!("{expected} intents were accepted, and {on_record} are on record"));
+    let wrong = (u64::try_from(figures.on_record) != Ok(expected)).then(|| {
+        let found = figures.on_record;
+        format!("{expected} intents were accepted, and {found} are on record")
+    });
     let name = match options.shape {
         Shape::Single => "accept",
         Shape::Bulk(_) => "bulk",
@@ -164,10 +114,60 @@ pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
     )
 }
 
-/// Bytes that an intent's body has at most here.
-const MAX_BODY_BYTES: usize = 512;
-/// `api.max_body_bytes` where nothing is said.
-const DEFAULT_BODY_LIMIT: usize = 1 << 20;
+async fn measure(
+    options: &Options,
+    world: &mut World,
+    progress: &Progress,
+) -> anyhow::Result<Figures> {
+    let templates = world.daemons.iter().map(|daemon| {
+        let template = Template::new(daemon.api, world.destination, true);
+        (daemon.api, template)
+    });
+    let templates: Vec<_> = templates.collect();
+    let body_bytes = templates[0].1.body_bytes();
+    let mut memory = MemoryFigures::begin(world)?;
+    let mut load = Load::start(Plan {
+        templates,
+        connections: options.connections,
+        shape: options.shape,
+    })?;
+    let tally = Arc::clone(&load.tally);
+    load.tickets.grant_all();
+    progress.say("warming up");
+    let warmup = Duration::from_secs(options.warmup);
+    memory
+        .watch(world, warmup, async |_| load.check().await)
+        .await?;
+
+    tally.record(true);
+    let begin = meter::read(world, &tally).await?;
+    let span = Duration::from_secs(options.seconds);
+    let watched = memory.watch(world, span, async |passed| {
+        let accepted = tally.counts().accepted - begin.counts.accepted;
+        let rate = accepted as f64 / passed.as_secs_f64();
+        progress.say(format!("{rate:.0} intents a second"));
+        load.check().await
+    });
+    watched.await?;
+    tally.record(false);
+    let end = meter::read(world, &tally).await?;
+    progress.say("counting what is on record");
+    let latencies = load.finish().await?;
+
+    let accepted = end.counts.accepted - begin.counts.accepted;
+    let costs = meter::costs(&begin, &end, accepted);
+    Ok(Figures {
+        accepted,
+        intents_per_second: accepted as f64 / costs.seconds,
+        request_ms: Latency::of(&latencies),
+        costs,
+        memory,
+        body_bytes,
+        whole_run: tally.counts(),
+        on_record: world.store.outcomes(TENANT).await?.recorded,
+        measured: "accepting alone: each intent has not_before in the year 2100, so the engine, which is woken, finds nothing due",
+    })
+}
 
 fn table(name: &str, figures: &Figures) -> comfy_table::Table {
     let mut table = report::table(&[name.to_owned(), String::new()]);

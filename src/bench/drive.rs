@@ -20,7 +20,7 @@ use crate::store::figures::Durability;
 /// Accepted and not landed at any time, for each channel: one lands, two wait.
 const AHEAD_PER_CHANNEL: u64 = 3;
 /// The least of them.
-const MIN_AHEAD: u64 = 100;
+const MIN_AHEAD: u64 = 10;
 /// How long filling the queue may take.
 const QUEUE_LIMIT: Duration = Duration::from_secs(1_800);
 
@@ -250,7 +250,7 @@ fn draw(path: &Path, runs: &[Run], ledger_seconds: f64) -> anyhow::Result<()> {
             logarithmic: false,
             series: vec![
                 series("measured", &|run| run.window.tx_per_second),
-                series("each channel in each ledger", &|run| {
+                series("one for each channel in each ledger", &|run| {
                     f64::from(run.channels) / ledger_seconds
                 }),
             ],

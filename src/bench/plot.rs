@@ -17,6 +17,10 @@ const TICK: u32 = 15;
 /// Room for the labels at the axes, in pixels.
 const LEFT: u32 = 90;
 const BELOW: u32 = 60;
+/// Room for half of the last number, in pixels.
+const RIGHT: u32 = 50;
+/// Decades from which on only powers of ten are written on a logarithmic axis: more would not fit.
+const WIDE: f64 = 2.0;
 /// Above the highest point, as a share of it.
 const HEADROOM: f64 = 1.15;
 /// Radius of a point, in pixels.
@@ -94,6 +98,7 @@ where
     let mut chart = ChartBuilder::on(area)
         .caption(&plot.title, ("sans-serif", TITLE))
         .margin(15)
+        .margin_right(RIGHT)
         .x_label_area_size(BELOW)
         .y_label_area_size(LEFT)
         .build_cartesian_2d(x, y)?;
@@ -103,10 +108,12 @@ where
         .y_desc(&plot.y)
         .axis_desc_style(("sans-serif", LABEL))
         .label_style(("sans-serif", TICK))
-        .x_label_formatter(&|value| whole(*value))
+        .x_label_formatter(&|value| x_label(*value, plot))
+        .y_label_formatter(&|value| format!("{value}"))
         .light_line_style(WHITE)
         .draw()?;
-    for (series, colour) in plot.series.iter().zip(COLOURS.iter().cycle()) {
+    // The first line is what it is about: it lies above the others.
+    for (series, colour) in plot.series.iter().zip(COLOURS).rev() {
         let line = colour.stroke_width(2);
         chart
             .draw_series(LineSeries::new(series.points.iter().copied(), line))?
@@ -126,6 +133,23 @@ where
         .label_font(("sans-serif", TICK))
         .draw()?;
     Ok(())
+}
+
+/// The number at a line of the x axis, where it has room.
+fn x_label(value: f64, plot: &Plot) -> String {
+    let x = || plot.series.iter().flat_map(|series| &series.points);
+    let widest = x().map(|point| point.0).fold(1.0, f64::max);
+    let least = x().map(|point| point.0).fold(widest, f64::min);
+    let digits = format!("{value:.0}");
+    let fits = match digits.trim_end_matches('0') {
+        "1" => true,
+        "2" | "5" => (widest / least).log10() < WIDE,
+        _ => false,
+    };
+    if plot.logarithmic && !fits {
+        return String::new();
+    }
+    whole(value)
 }
 
 /// 10000000 as 10,000,000.

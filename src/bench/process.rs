@@ -15,7 +15,8 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 /// Bytes at the end of a log that an error shows.
 const LOG_TAIL_BYTES: usize = 4_000;
-/// Reads process ids until the pipe closes, which it does when we end, by `kill -9` too; then it ends them all.
+/// Reads process ids until the pipe closes, which it does when we end, by `kill -9` too; then it ends them all, and removes the
+/// folder `$1`.
 const GUARD: &str = r#"
 trap '' HUP INT TERM
 all=
@@ -24,19 +25,21 @@ while read -r pid; do
     all="$all $pid"
 done
 [ -z "$all" ] || kill -KILL $all
+rm -rf "$1"
 "#;
 
 /// Ends our processes should we end without doing so.
 pub struct Guard(Child);
 
 impl Guard {
-    /// Begins to watch over nobody yet.
+    /// Begins to watch over a folder, and over nobody yet.
     ///
     /// # Errors
     /// Where there is no `/bin/sh`.
-    pub fn start() -> anyhow::Result<Self> {
+    pub fn start(folder: &Path) -> anyhow::Result<Self> {
         let child = Command::new("/bin/sh")
             .args(["-c", GUARD, "stellar-submitter-bench-guard"])
+            .arg(folder)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use reqwest::StatusCode;
+use anyhow::bail;
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
@@ -14,7 +13,7 @@ use super::load::{Counts, Load, Plan, Shape, Template};
 use super::meter::{self, Costs, MemoryFigures};
 use super::progress::Progress;
 use super::truth::{Proof, TENANT};
-use super::world::{API_KEY, World};
+use super::world::World;
 use crate::store::figures::Finals;
 
 /// Between two looks how many intents may be posted.
@@ -123,7 +122,7 @@ impl Session {
     /// # Errors
     /// Where a daemon does not answer.
     pub async fn start(world: World, pace: Pace, posting: Posting) -> anyhow::Result<Self> {
-        let shape = if !posting.single && takes_bulk(&world).await? {
+        let shape = if !posting.single && world.takes_bulk().await? {
             Shape::Bulk(posting.rows)
         } else {
             Shape::Single
@@ -336,22 +335,6 @@ fn allowed(pace: Pace, landed: u64, passed: Duration, behind: &AtomicBool) -> u6
             offered.min(most)
         }
     }
-}
-
-/// Whether the daemon has a bulk endpoint.
-async fn takes_bulk(world: &World) -> anyhow::Result<bool> {
-    let daemon = world.daemons.first().context("no daemon")?;
-    let answer = world
-        .client
-        .post(format!("http://{}/v1/intents/bulk", daemon.api))
-        .bearer_auth(API_KEY)
-        .header("content-type", "application/json")
-        .header("idempotency-key", "probe")
-        .body("[]")
-        .send()
-        .await?;
-    let missing = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
-    Ok(!missing.contains(&answer.status()))
 }
 
 #[cfg(test)]

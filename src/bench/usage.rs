@@ -162,12 +162,12 @@ mod system {
 
 pub use system::{cpu_of, cpu_of_family, hardware, memory_of};
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
-    use super::{cpu_of, cpu_of_family, memory_of};
-
+    #[cfg(target_os = "linux")]
     #[test]
     fn work_shows_as_cpu_time_of_the_process_and_of_its_family() {
+        use super::{cpu_of, cpu_of_family, memory_of};
         let me = std::process::id();
         let (before, family) = (
             cpu_of(me).expect("we live"),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
+use reqwest::StatusCode;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -113,7 +114,7 @@ impl World {
             .prefix("stellar-submitter-bench-")
             .tempdir()
             .context("a temporary folder")?;
-        let mut guard = Guard::start()?;
+        let mut guard = Guard::start(folder.path())?;
         let (postgres, store, durability) = database().await?;
         let args = [
             "sandbox",
@@ -198,6 +199,25 @@ impl World {
             .error_for_status()
             .context("the sandbox's pace")?;
         Ok(())
+    }
+
+    /// Whether the daemons take many intents a request.
+    ///
+    /// # Errors
+    /// Where none answers.
+    pub async fn takes_bulk(&self) -> anyhow::Result<bool> {
+        let daemon = self.daemons.first().context("no daemon")?;
+        let answer = self
+            .client
+            .post(format!("http://{}/v1/intents/bulk", daemon.api))
+            .bearer_auth(API_KEY)
+            .header("content-type", "application/json")
+            .header("idempotency-key", "probe")
+            .body("[]")
+            .send()
+            .await?;
+        let missing = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
+        Ok(!missing.contains(&answer.status()))
     }
 
     async fn wait_until_ready(&mut self, channels: u32) -> anyhow::Result<()> {
