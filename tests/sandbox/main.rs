@@ -7,6 +7,7 @@
 mod apply_vectors;
 mod captures;
 mod controls;
+mod crowd;
 mod faults;
 mod python;
 mod queue;

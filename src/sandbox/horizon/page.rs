@@ -103,11 +103,20 @@ impl PageQuery {
             "next": href(&token(records.last()), order),
             "prev": href(&token(records.first()), reverse),
         });
-        let texts: Vec<&str> = records.iter().map(|record| record.text.as_str()).collect();
-        format!(
-            r#"{{"_links":{links},"_embedded":{{"records":[{}]}}}}"#,
-            texts.join(",")
-        )
+        let links = links.to_string();
+        let length: usize = records.iter().map(|record| record.text.len() + 1).sum();
+        let mut page = String::with_capacity(length + links.len() + 64);
+        page.push_str("{\"_links\":");
+        page.push_str(&links);
+        page.push_str(",\"_embedded\":{\"records\":[");
+        for (index, record) in records.iter().enumerate() {
+            if index > 0 {
+                page.push(',');
+            }
+            page.push_str(&record.text);
+        }
+        page.push_str("]}}");
+        page
     }
 }
 

@@ -15,6 +15,9 @@ use super::{Link, timestamp};
 use crate::sandbox::ledger::frame::Frame;
 use crate::sandbox::ledger::history::TxRecord;
 
+/// Room for the JSON of a payment with two signatures.
+const TYPICAL_BYTES: usize = 4096;
+
 /// A recorded transaction and when its ledger closed (Unix seconds).
 #[derive(Clone, Debug)]
 pub struct Landed {
@@ -160,8 +163,10 @@ pub fn transaction(base: &str, landed: &Landed, asked: [u8; 32]) -> String {
             max_fee: frame.inner_fee_bid().to_string(),
         }),
     };
-    serde_json::to_string(&resource)
-        .expect("its keys are strings and writing to memory cannot fail")
+    let mut text = Vec::with_capacity(TYPICAL_BYTES);
+    serde_json::to_writer(&mut text, &resource)
+        .expect("its keys are strings and writing to memory cannot fail");
+    String::from_utf8(text).expect("JSON is written as UTF-8")
 }
 
 fn links(base: &str, hash: &str, source: &str, ledger: u32, token: &str) -> Links {
