@@ -64,7 +64,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn take_over(&self, worker: Uuid, limit: i64) -> Result<Vec<Uuid>, StoreError> {
         let rows: Vec<(Uuid,)> = sqlx::query_as(
-            "with me as (select id from submitter.workers where id = $1 and lease_until > now() for share),
+            "with me as (select id from submitter.workers where id = $1 and lease_until > now() for key share),
              orphans as (
                select i.id from submitter.intents i
                where i.owner is not null and i.owner <> $1

@@ -101,28 +101,32 @@ impl Store {
                select count(*) as n from (
                  select from submitter.channels where kind = $1 and state = 'open' and busy_with is null limit $2) c),
              due as (
-               select id, row_number() over (order by due_at, seq) as n from (
-                 select i.id, i.due_at, i.seq from submitter.intents i
-                 where i.status = 'queued' and i.due_at <= greatest($3, now()) and i.lane = $4
-                   and i.request is not null and not i.presigned
-                   -- What has landed unknown to the records is taken up to be ended by that, whatever else is the matter.
-                   and ((not i.cancel_requested and coalesce(i.valid_until >= $3, true))
-                     or exists (select from submitter.landings l where l.tag = i.tag))
-                   and (i.ordering_key is null or not exists (
-                     select from submitter.intents e where e.tenant = i.tenant and e.ordering_key = i.ordering_key
-                       and e.finished_at is null and (e.seq < i.seq or e.owner is not null)))
-                 order by i.due_at, i.seq limit (select n from room)
-                 for update of i skip locked) d),
+               select i.id, i.due_at, i.seq from submitter.intents i
+               where i.status = 'queued' and i.due_at <= greatest($3, now()) and i.lane = $4
+                 and i.request is not null and not i.presigned
+                 -- What has landed unknown to the records is taken up to be ended by that, whatever else is the matter.
+                 and ((not i.cancel_requested and coalesce(i.valid_until >= $3, true))
+                   or exists (select from submitter.landings l where l.tag = i.tag))
+                 and (i.ordering_key is null or not exists (
+                   select from submitter.intents e where e.tenant = i.tenant and e.ordering_key = i.ordering_key
+                     and e.finished_at is null and (e.seq < i.seq or e.owner is not null)))
+               order by i.due_at, i.seq limit (select n from room)
+               for update of i skip locked),
              idle as (
-               select account, sequence, row_number() over () as n from (
-                 select account, sequence from submitter.channels
-                 where kind = $1 and state = 'open' and busy_with is null
-                 limit (select count(*) from due) for update skip locked) c)
-             select room.n as idle, pair.* from room left join (
-               select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, idle.account as channel, idle.sequence,
-                      array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings,
+               select account, sequence from submitter.channels
+               where kind = $1 and state = 'open' and busy_with is null
+               limit (select count(*) from due) for update skip locked)
+             select room.n as idle, claimed.* from room left join (
+               select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, pair.channel, pair.sequence,
+                      case when (select exists (select from submitter.landings))
+                        then array(select l.envelope from submitter.landings l where l.tag = i.tag) else '{}' end as landings,
                       false as on_our_channel
-               from due join idle using (n) join submitter.intents i on i.id = due.id) pair on true",
+               -- Side by side, not joined: without statistics a join of the two would compare each with each.
+               from unnest((select array_agg(id order by due_at, seq) from due),
+                           (select array_agg(account order by account) from idle),
+                           (select array_agg(sequence order by account) from idle)) as pair (id, channel, sequence)
+               join submitter.intents i on i.id = pair.id
+               where pair.channel is not null) claimed on true",
         )
         .bind(channel_kind)
         .bind(limit)
@@ -251,7 +255,9 @@ impl Store {
     }
 }
 
-/// The lease is held while the claim lasts: nobody else can take it over in between. And nothing is signed by records that
+/// The lease must be good when the claim begins. The lock keeps the worker's row, but not its renewal: claims that overlap
+/// would else hold that up until the lease has ended. Should it end meanwhile, what is claimed is taken over like anything
+/// else of that worker. And nothing is signed by records that
 /// have moved: they may lack what was signed before.
 async fn hold_lease(
     tx: &mut sqlx::Transaction<'static, sqlx::Postgres>,
@@ -259,7 +265,7 @@ async fn hold_lease(
 ) -> Result<(), StoreError> {
     let lease: Option<(bool,)> = sqlx::query_as(
         "select exists (select from submitter.network where database = submitter.database_identity())
-         from submitter.workers where id = $1 and lease_until > now() for share of workers",
+         from submitter.workers where id = $1 and lease_until > now() for key share of workers",
     )
     .bind(worker)
     .fetch_optional(&mut **tx)

@@ -141,7 +141,7 @@ impl Store {
                from rows r
                join submitter.intents i on i.id = r.intent_id and i.owner = $1
                join submitter.attempts a on a.intent_id = r.intent_id and a.number = r.number and a.ended_at is null
-               where exists (select from submitter.workers w where w.id = $1 and w.lease_until > now() for share)
+               where exists (select from submitter.workers w where w.id = $1 and w.lease_until > now() for key share)
                order by r.intent_id for update of i, a),
              ended as (
                update submitter.attempts a set state = m.attempt_state, landed = m.landed, death_proof = m.proof, ended_at = now()
