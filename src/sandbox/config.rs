@@ -17,7 +17,7 @@ pub const DEFAULT_PASSPHRASE: &str = "Standalone Network ; February 2017";
 const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests at once: Horizon's default.
 const MAX_CONCURRENT_REQUESTS: usize = 1000;
-/// Transactions of history kept when nothing is said: some 700 MB of them.
+/// Transactions of history kept when nothing is said: about 1 GB of them.
 const HISTORY_TRANSACTIONS: usize = 1_000_000;
 /// The shortest and the longest time between ledgers, in seconds.
 const LEDGER_SECONDS: std::ops::RangeInclusive<f64> = 0.01..=3600.0;
