@@ -27,7 +27,7 @@ const STANDING: i64 = 10_000;
 /// Rows of one statement that fills.
 const FILL_ROWS: i64 = 100_000;
 /// Bytes that a finished intent takes on disk at most, with its indexes and its part of the log.
-const BYTES_PER_ROW: u64 = 2_000;
+const BYTES_PER_ROW: u64 = 1_700;
 /// Bytes that must stay free besides.
 const SPARE_BYTES: u64 = 2 << 30;
 /// The lease: longer than any of this takes, so that it is never renewed.
