@@ -35,7 +35,7 @@ pub struct Options {
 struct Run {
     /// Operations that a ledger takes at most; each transaction here has one.
     size: u32,
-    /// Landed a ledger, by what it takes: 1 is all.
+    /// Transactions landed a ledger, by operations that it takes: 1 is all, and half where each comes in a fee bump.
     share: Option<f64>,
     #[serde(flatten)]
     window: Window,
@@ -119,6 +119,16 @@ fn table(figures: &Figures) -> comfy_table::Table {
         .iter()
         .map(|run| number(run.share.map(|share| share * 100.0), 1));
     report::line(&mut table, "of what it takes, %", share);
+    let bumped = runs.iter().map(|run| {
+        let finals = &run.window.finals;
+        let share = (finals.count > 0).then(|| finals.fee_bumped as f64 / finals.count as f64);
+        number(share.map(|share| share * 100.0), 1)
+    });
+    report::line(
+        &mut table,
+        "in a fee bump, which takes two operations, %",
+        bumped,
+    );
     let rate = runs
         .iter()
         .map(|run| format!("{:.1}", run.window.tx_per_second));

@@ -131,7 +131,7 @@ pub struct Capacity {
 /// The store alone.
 #[derive(Debug, Args)]
 pub struct Claim {
-    /// Finished intents in the table; 10000000 take 20 GB of disk
+    /// Finished intents in the table; 10000000 take 17 GB of disk
     #[arg(long, default_value = "10000,100000,1000000", value_name = "N,…", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     rows: Vec<u64>,
     /// Idle channels

@@ -56,6 +56,8 @@ pub struct Outcomes {
 pub struct Finals {
     /// How many.
     pub count: i64,
+    /// Of these landed inside a fee bump, which takes an operation more of its ledger.
+    pub fee_bumped: i64,
     /// Half of them took at most this.
     pub p50_ms: Option<f64>,
     /// 95 of a hundred.
@@ -152,9 +154,11 @@ impl Store {
     ) -> Result<Finals, StoreError> {
         let row = sqlx::query_as(
             "with took as (
-               select extract(epoch from finished_at - created_at)::float8 * 1000 as ms from submitter.intents
+               select extract(epoch from finished_at - created_at)::float8 * 1000 as ms,
+                      transaction ->> 'fee_bump_hash' is not null as bumped from submitter.intents
                where tenant = $1 and status = 'succeeded' and finished_at >= $2 and finished_at < $3)
-             select count(*) as count, percentile_cont(0.5) within group (order by ms) as p50_ms,
+             select count(*) as count, count(*) filter (where bumped) as fee_bumped,
+                    percentile_cont(0.5) within group (order by ms) as p50_ms,
                     percentile_cont(0.95) within group (order by ms) as p95_ms,
                     percentile_cont(0.99) within group (order by ms) as p99_ms, max(ms) as max_ms
              from took",
