@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::announcer::Announcer;
 use super::problem::Problem;
@@ -18,6 +19,13 @@ const QUEUE: usize = 4096;
 const BATCH: usize = 512;
 /// Batches that are written at the same time: while one waits for the disk, the next is made.
 const WRITERS: usize = 2;
+/// After a batch of so many, the next is waited for a little: they come thick, and a commit costs the database as much as the
+/// rows of twenty. A lone request waits for nobody.
+const BUSY: usize = 16;
+/// So many are not waited for more.
+const ENOUGH: usize = 128;
+/// How long a batch waits for more, while it is busy.
+const LINGER: Duration = Duration::from_millis(3);
 /// How long a request waits for its commit. After that nobody knows whether it is on record.
 const DEADLINE: Duration = Duration::from_secs(15);
 
@@ -39,7 +47,7 @@ impl Acceptor {
     /// Starts the writers. They end when the acceptor is dropped.
     pub fn start(store: &Store, announcer: &Arc<Announcer>) -> Self {
         let (queue, receiver) = mpsc::channel(QUEUE);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let receiver = Arc::new(Mutex::new(Queue { receiver, last: 0 }));
         let writer = Writer {
             store: store.clone(),
             announcer: Arc::clone(announcer),
@@ -73,6 +81,33 @@ impl Acceptor {
     }
 }
 
+/// What waits to be written.
+struct Queue {
+    receiver: mpsc::Receiver<Waiting>,
+    /// How many the last batch had.
+    last: usize,
+}
+
+impl Queue {
+    /// The next batch; none when the acceptor is gone.
+    async fn batch(&mut self) -> Vec<Waiting> {
+        let mut batch = Vec::with_capacity(self.last.max(BUSY));
+        self.receiver.recv_many(&mut batch, BATCH).await;
+        if self.last >= BUSY {
+            let until = Instant::now() + LINGER;
+            while (1..ENOUGH).contains(&batch.len()) {
+                let room = BATCH - batch.len();
+                let more = self.receiver.recv_many(&mut batch, room);
+                if matches!(timeout_at(until, more).await, Ok(0) | Err(_)) {
+                    break;
+                }
+            }
+        }
+        self.last = batch.len();
+        batch
+    }
+}
+
 #[derive(Clone)]
 struct Writer {
     store: Store,
@@ -80,16 +115,15 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(self, receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
-        let mut waiting = Vec::with_capacity(BATCH);
+    async fn run(self, receiver: Arc<Mutex<Queue>>) {
         loop {
             // One writer waits; the others take what comes while it writes.
-            let taken = receiver.lock().await.recv_many(&mut waiting, BATCH).await;
-            if taken == 0 {
+            let waiting = receiver.lock().await.batch().await;
+            if waiting.is_empty() {
                 return;
             }
             let (intents, answers): (Vec<_>, Vec<_>) = waiting
-                .drain(..)
+                .into_iter()
                 .map(|one| (one.intent, one.answer))
                 .unzip();
             // A panic must not take the writer with it: the others would go on without one, and then without any.

@@ -1,12 +1,13 @@
 //! An intent: what a user asks for, read into types, in its normal form, compared field by field.
 
 mod compare;
+mod form;
 mod presigned;
 mod read;
 
 use std::fmt;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -98,12 +99,20 @@ pub fn rfc3339(at: ChainTime) -> String {
         .unwrap_or_else(|| at.0.to_string())
 }
 
-impl fmt::Display for OnStateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl OnStateError {
+    /// As users write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Fail => "fail",
             Self::Park => "park",
-        })
+        }
+    }
+}
+
+impl fmt::Display for OnStateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -123,32 +132,6 @@ impl Request {
         "max_fee_per_operation",
         "metadata",
     ];
-
-    /// The request in its normal form, which reads back to the same request.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        let (operations, transaction_xdr) = match &self.content {
-            Content::Operations(operations) => (
-                Value::Array(operations.iter().map(Operation::to_json).collect()),
-                Value::Null,
-            ),
-            Content::Presigned(presigned) => (Value::Null, json!(presigned.to_base64())),
-        };
-        json!({
-            "workflow_id": self.workflow_id,
-            "method": self.method,
-            "source": self.source,
-            "operations": operations,
-            "transaction_xdr": transaction_xdr,
-            "memo": self.memo.to_json(),
-            "not_before": self.not_before.map(rfc3339),
-            "valid_until": self.valid_until.map(rfc3339),
-            "ordering_key": self.ordering_key,
-            "on_state_error": self.on_state_error.to_string(),
-            "max_fee_per_operation": self.max_fee_per_operation.map(|fee| fee.get().to_string()),
-            "metadata": self.metadata,
-        })
-    }
 
     /// The intent's key for a tenant.
     #[must_use]

@@ -5,8 +5,7 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::accept::NewIntent;
-use super::{Store, StoreError, to_timestamp};
+use super::{Store, StoreError};
 
 /// A whole intent, as it is on record.
 #[derive(Clone, Debug, FromRow)]
@@ -52,30 +51,6 @@ impl IntentRow {
     #[must_use]
     pub const fn is_final(&self) -> bool {
         self.finished_at.is_some()
-    }
-
-    /// An intent that was accepted a moment ago; `form` is its request's normal form.
-    #[must_use]
-    pub fn new(new: &NewIntent, form: Value, accepted_at: OffsetDateTime) -> Self {
-        Self {
-            id: new.id,
-            tenant: new.tenant.clone(),
-            workflow_id: new.request.workflow_id.clone(),
-            method: new.request.method.clone(),
-            tag: Some(new.tag.to_i64()),
-            source: Some(new.request.source.to_string()),
-            request: Some(form),
-            enqueued: None,
-            status: "queued".to_owned(),
-            due_at: Some(new.request.not_before.map_or(accepted_at, to_timestamp)),
-            cancel_requested: false,
-            attempt_count: 0,
-            reason: None,
-            transaction: None,
-            created_at: accepted_at,
-            updated_at: accepted_at,
-            finished_at: None,
-        }
     }
 
     /// The intent as it was when it was accepted over REST: what never changes, and how everything else begins. `due_at` is

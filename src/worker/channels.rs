@@ -202,7 +202,7 @@ impl Engine {
             tenant: SYSTEM_TENANT.to_owned(),
             tag,
             lane: Lane::System,
-            form: request.to_json().to_string(),
+            form: request.to_text(),
             request,
             key: None,
         };

@@ -154,7 +154,7 @@ async fn lines_are_rows_and_a_broken_one_is_named_by_its_line() {
     assert!(detail(&items[1]).contains("line 4"), "{}", items[1]);
     refused(&items[2], "invalid-request", "/workflow_id");
     assert!(
-        detail(&items[2]).contains("line 5, column 33"),
+        detail(&items[2]).contains("line 5, column 32"),
         "{}",
         items[2]
     );
@@ -416,7 +416,8 @@ async fn what_the_database_refuses_or_loses_harms_no_other_row() {
         let expected = if index >= 1000 { 503 } else { 202 };
         assert_eq!(item["status"], expected, "{item}");
     }
-    refused(&second[2000], "database-unavailable", "");
+    let kind = &second[2000]["problem"]["type"];
+    assert_eq!(kind, "urn:stellar-submitter:problem:database-unavailable");
     server.sql("drop trigger trap on submitter.intents").await;
     let third = items(&array(&server, &rows).await);
     for (index, item) in third.iter().enumerate() {

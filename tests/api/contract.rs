@@ -114,6 +114,7 @@ async fn every_operation_answers_as_it_is_described() {
         answer.intent(202);
         contract.check("POST", "/v1/intents", &answer);
         let replay = server.post(&name, &body).await;
+        assert_eq!((replay.status, &replay.text), (answer.status, &answer.text));
         contract.check("POST", "/v1/intents", &replay);
     }
     for bad in [

@@ -236,7 +236,7 @@ fn new_intent(workflow: &str) -> NewIntent {
         tag: request.key("acme").tag(network),
         lane: Lane::User,
         key: None,
-        form: request.to_json().to_string(),
+        form: request.to_text(),
         request,
     }
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::api::Shared;
-use crate::api::problem::{Problem, Violation, to_text};
+use crate::api::problem::{Problem, Violation};
 use crate::domain::intent::read;
 use crate::domain::tag::Tag;
 use crate::store::accept::{Lane, NewIntent, NewKey};
@@ -21,8 +21,6 @@ pub struct Asked {
     pub tenant: Arc<str>,
     /// Seconds that the client wants to wait.
     pub wait: Option<u32>,
-    /// The normal form.
-    pub form: Value,
     /// What is put on record.
     pub intent: Arc<NewIntent>,
 }
@@ -36,7 +34,7 @@ impl Asked {
         wait: Option<u32>,
         body: &Value,
     ) -> Result<Self, Problem> {
-        let (mut intent, form) = intent(shared, &tenant, body)?;
+        let mut intent = intent(shared, &tenant, body)?;
         intent.key = key.map(|key| NewKey {
             key,
             fingerprint: Sha256::digest(intent.form.as_bytes()).into(),
@@ -46,9 +44,13 @@ impl Asked {
         Ok(Self {
             tenant,
             wait,
-            form,
             intent: Arc::new(intent),
         })
+    }
+
+    /// Its normal form.
+    pub fn form(&self) -> Value {
+        self.intent.request.to_json()
     }
 
     /// Its idempotency key, if it has one.
@@ -66,15 +68,14 @@ fn answered_within(wait: u32) -> Duration {
     Duration::from_secs(wait.into()) + ANSWER_MARGIN
 }
 
-/// Reads a body into an intent without an idempotency key, and its normal form.
+/// Reads a body into an intent without an idempotency key.
 ///
 /// # Errors
 /// 400 with every mistake and its pointer.
-pub fn intent(shared: &Shared, tenant: &str, body: &Value) -> Result<(NewIntent, Value), Problem> {
+pub fn intent(shared: &Shared, tenant: &str, body: &Value) -> Result<NewIntent, Problem> {
     let request = read(body, &shared.accounts)
         .map_err(|errors| Problem::invalid(errors.into_iter().map(Violation::from).collect()))?;
-    let form = request.to_json();
-    let new = NewIntent {
+    Ok(NewIntent {
         id: Uuid::now_v7(),
         tenant: tenant.to_owned(),
         tag: Tag::derive(
@@ -84,9 +85,8 @@ pub fn intent(shared: &Shared, tenant: &str, body: &Value) -> Result<(NewIntent,
             &request.method,
         ),
         lane: Lane::User,
-        form: to_text(&form),
+        form: request.to_text(),
         request,
         key: None,
-    };
-    Ok((new, form))
+    })
 }

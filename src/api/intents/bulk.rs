@@ -171,8 +171,7 @@ fn read(
 }
 
 fn read_row(shared: &Shared, tenant: &str, row: &Row<'_>) -> Read {
-    let (intent, _) = intent(shared, tenant, &row.parse()?)?;
-    Ok(Arc::new(intent))
+    Ok(Arc::new(intent(shared, tenant, &row.parse()?)?))
 }
 
 /// Puts a chunk on record and notes what became of its rows. Once the database is `away`, no more is tried: what comes later
@@ -221,8 +220,7 @@ impl BulkItem {
         match outcome {
             Ok(Accepted::New(_)) => Self::known(index, StatusCode::ACCEPTED, intent, intent.id),
             Ok(Accepted::Existing(row)) => {
-                let form = serde_json::from_str(&intent.form).unwrap_or_default();
-                match difference(shared, &form, &row) {
+                match difference(shared, &intent.request.to_json(), &row) {
                     None => Self {
                         replayed: Some(true),
                         ..Self::known(index, StatusCode::OK, intent, row.id)

@@ -1,5 +1,6 @@
 //! /v1/intents.
 
+mod accepted;
 mod asked;
 pub mod attempts;
 pub mod bulk;

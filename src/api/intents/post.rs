@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::accepted::AcceptedBody;
 use super::asked::Asked;
 use super::replay::{self, Replay};
 use super::request::NewIntentBody;
@@ -119,7 +120,7 @@ pub async fn post(
     }
     match shared.acceptor.accept(Arc::clone(&asked.intent)).await? {
         // Whether the client still waits or not: its key is on record with the intent, and there is nothing left to do.
-        Accepted::New(at) => accepted_answer(&shared, asked, at),
+        Accepted::New(at) => Ok(accepted_answer(&asked, at)),
         accepted => on_its_own(async move { answer(&shared, asked, accepted).await }).await,
     }
 }
@@ -153,20 +154,19 @@ async fn answer(shared: &Shared, asked: Asked, accepted: Accepted) -> Result<Rep
 async fn first_answer(shared: &Shared, asked: Asked, at: OffsetDateTime) -> Result<Reply, Problem> {
     match asked.wait {
         Some(seconds) => late_answer(shared, &asked, asked.intent.id, seconds).await,
-        None => accepted_answer(shared, asked, at),
+        None => Ok(accepted_answer(&asked, at)),
     }
 }
 
 /// The intent as it was put on record a moment ago.
-fn accepted_answer(shared: &Shared, asked: Asked, at: OffsetDateTime) -> Result<Reply, Problem> {
-    let row = IntentRow::new(&asked.intent, asked.form, at);
-    Ok(Reply {
+fn accepted_answer(asked: &Asked, at: OffsetDateTime) -> Reply {
+    Reply {
         status: StatusCode::ACCEPTED,
-        intent_id: row.id,
-        body: to_text(&IntentBody::new(shared, row)?),
+        intent_id: asked.intent.id,
+        body: to_text(&AcceptedBody::new(&asked.intent, at)),
         replayed: false,
         waited: None,
-    })
+    }
 }
 
 /// The answer after a wait. Its key was started, and is completed with it.
@@ -213,7 +213,8 @@ fn stored_status(status: StatusCode) -> i16 {
 /// There is an intent of this workflow and method: the same one, or another.
 async fn existing_answer(shared: &Shared, asked: &Asked, row: IntentRow) -> Result<Reply, Problem> {
     let intent_id = row.id;
-    let reply = match difference(shared, &asked.form, &row) {
+    let form = asked.form();
+    let reply = match difference(shared, &form, &row) {
         Some(pointer) => {
             let problem = Problem::workflow_conflict(pointer, intent_id);
             Reply {
@@ -243,7 +244,7 @@ async fn existing_answer(shared: &Shared, asked: &Asked, row: IntentRow) -> Resu
             tenant: &asked.tenant,
             key: &key.key,
             fingerprint: key.fingerprint,
-            request: (!reply.status.is_success()).then(|| asked.form.clone()),
+            request: (!reply.status.is_success()).then_some(form),
             intent_id,
             status: stored_status(reply.status),
             response: &reply.body,

@@ -79,7 +79,7 @@ fn difference(shared: &Shared, asked: &Asked, row: &KeyRow, intent: &IntentRow) 
         None => normal_form(shared, intent),
     };
     match first {
-        Some(first) => first_difference_of_forms(&asked.form, &first),
+        Some(first) => first_difference_of_forms(&asked.form(), &first),
         None => Some(String::new()),
     }
 }
