@@ -299,11 +299,14 @@ impl Store {
                select * from unnest($2::uuid[], $3::int[], $4::bytea[], $5::bigint[], $6::bytea[])
                  as t (intent_id, number, hash, fee, envelope)),
              mine as (
-               select r.*, i.tenant from rows r
-               join submitter.attempts a on a.intent_id = r.intent_id and a.number = r.number and a.ended_at is null
-               join submitter.intents i on i.id = a.intent_id and i.owner = $1
-               join submitter.workers w on w.id = $1 and w.lease_until > now()
-               order by r.intent_id for update of a),
+               select r.*, i.tenant from (select * from rows order by intent_id) r
+               cross join lateral (
+                 select i.id, i.tenant from submitter.intents i
+                 where i.id = r.intent_id and i.owner = $1 for key share) i
+               cross join lateral (
+                 select from submitter.attempts a
+                 where a.intent_id = i.id and a.number = r.number and a.ended_at is null for update) a
+               where exists (select from submitter.workers w where w.id = $1 and w.lease_until > now() for key share)),
              noted as (
                insert into submitter.events (tenant, intent_id, kind, data)
                select tenant, intent_id, 'attempt.bumped',
