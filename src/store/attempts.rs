@@ -301,12 +301,12 @@ impl Store {
              mine as (
                select r.*, i.tenant from (select * from rows order by intent_id) r
                cross join lateral (
-                 select i.id, i.tenant from submitter.intents i
-                 where i.id = r.intent_id and i.owner = $1 for key share) i
+                 select i.id, i.tenant, i.owner from submitter.intents i
+                 where i.id = r.intent_id offset 0 for share) i
                cross join lateral (
-                 select from submitter.attempts a
-                 where a.intent_id = i.id and a.number = r.number and a.ended_at is null for update) a
-               where exists (select from submitter.workers w where w.id = $1 and w.lease_until > now() for key share)),
+                 select a.ended_at from submitter.attempts a
+                 where a.intent_id = i.id and a.number = r.number offset 0 for update) a
+               where i.owner = $1 and a.ended_at is null and exists (select from submitter.workers w where w.id = $1 and w.lease_until > now() for key share)),
              noted as (
                insert into submitter.events (tenant, intent_id, kind, data)
                select tenant, intent_id, 'attempt.bumped',

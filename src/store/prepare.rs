@@ -328,7 +328,8 @@ impl Claim {
              taken as (
                update submitter.intents i set status = 'in_flight', owner = $1, attempt_count = r.number, updated_at = now(),
                  reason = null
-               from rows r where i.id = r.intent_id and i.status = 'queued' returning i.id, i.tenant, r.number, r.hash),
+               -- Held since it was claimed. Not an equation, which would offer the index of all that is queued.
+               from rows r where i.id = r.intent_id and i.status || '' = 'queued' returning i.id, i.tenant, r.number, r.hash),
              used as (
                update submitter.channels c set busy_with = r.intent_id, updated_at = now()
                from rows r where c.account = r.channel),

@@ -138,15 +138,16 @@ impl Store {
                         or exists (select from submitter.landings l where l.tag = i.tag)) then 'queued'
                       when i.cancel_requested and r.status in ('queued', 'parked') then 'canceled'
                       else r.status end as outcome
-               -- Locked one after the other, in one order everywhere, each found by its key whatever the statistics say.
+               -- Locked one after the other, in one order everywhere, each found by its key: what else must hold is asked
+               -- outside, since it would also offer a partial index, which is small only where statistics are old.
                from (select * from rows order by intent_id) r
                cross join lateral (
-                 select i.id, i.tenant, i.tag, i.cancel_requested from submitter.intents i
-                 where i.id = r.intent_id and i.owner = $1 for update) i
+                 select i.id, i.tenant, i.tag, i.cancel_requested, i.owner from submitter.intents i
+                 where i.id = r.intent_id offset 0 for update) i
                cross join lateral (
-                 select a.channel from submitter.attempts a
-                 where a.intent_id = i.id and a.number = r.number and a.ended_at is null for update) a
-               where exists (select from submitter.workers w where w.id = $1 and w.lease_until > now() for key share)),
+                 select a.channel, a.ended_at from submitter.attempts a
+                 where a.intent_id = i.id and a.number = r.number offset 0 for update) a
+               where i.owner = $1 and a.ended_at is null and exists (select from submitter.workers w where w.id = $1 and w.lease_until > now() for key share)),
              ended as (
                update submitter.attempts a set state = m.attempt_state, landed = m.landed, death_proof = m.proof, ended_at = now()
                from mine m where a.intent_id = m.intent_id and a.number = m.number),
