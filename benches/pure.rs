@@ -102,7 +102,7 @@ fn page() -> Answer {
 
 /// A transaction of that ledger that was sent plain and succeeded.
 fn landed() -> Landed {
-    let page = observe::page(network(), PAGE, None, &page()).unwrap();
+    let page = observe::page(network(), PAGE, None, &|_| true, &page()).unwrap();
     let mut landed = page.unwrap().transactions.into_iter();
     landed
         .find(|landed| landed.successful && landed.fee_bump_hash.is_none())
@@ -185,7 +185,7 @@ fn settling(criterion: &mut Criterion) {
     let mut pages = criterion.benchmark_group("horizon");
     pages.throughput(Throughput::Elements(PAGE.into()));
     pages.bench_function("read a page of 200", |bencher| {
-        bencher.iter(|| observe::page(network, PAGE, None, black_box(&page)).unwrap());
+        bencher.iter(|| observe::page(network, PAGE, None, &|_| true, black_box(&page)).unwrap());
     });
     pages.finish();
 

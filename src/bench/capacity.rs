@@ -62,6 +62,10 @@ pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
         set: options.set.clone(),
     })
     .await?;
+    // Before there is any load: one that was sent into larger ledgers would have to outbid itself first.
+    if let Some(first) = options.sizes.first() {
+        world.put_ledger(&json!({"max_tx_set_size": first})).await?;
+    }
     let pace = drive::full(options.channels);
     let mut session = Session::start(world, pace, Posting::default()).await?;
     let mut runs = Vec::new();

@@ -134,15 +134,13 @@ impl Store {
             .parse()
             .map_err(|error: sqlx::Error| StoreError::Url(error.to_string()))?;
         // A money system waits for the disk, whatever the server's default is.
-        let options = options
-            .application_name("stellar-submitter")
-            .options([
-                ("synchronous_commit", "on"),
-                // Everything here is found by an index. A plan that was made while a table was small must not read all of
-                // it when it has grown, and no plan is worth being compiled.
-                ("enable_seqscan", "off"),
-                ("jit", "off"),
-            ]);
+        let options = options.application_name("stellar-submitter").options([
+            ("synchronous_commit", "on"),
+            // Everything here is found by an index. A plan that was made while a table was small must not read all of
+            // it when it has grown, and no plan is worth being compiled.
+            ("enable_seqscan", "off"),
+            ("jit", "off"),
+        ]);
         // One connection outside of the pool, whose errors say only that it ran out of time.
         let probe = tokio::time::timeout(ACQUIRE_TIMEOUT, async {
             let connection = sqlx::PgConnection::connect_with(&options).await?;

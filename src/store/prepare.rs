@@ -43,7 +43,7 @@ pub struct Claim {
     pub idle: i64,
 }
 
-/// Work that is rarely there, so that nobody looks for it in vain.
+/// Work that is rarely there, so that nobody looks for it in vain, and who shares it.
 #[derive(Clone, Copy, Debug, FromRow)]
 pub struct RareWork {
     /// Intents that were enqueued in SQL and not yet read.
@@ -52,6 +52,8 @@ pub struct RareWork {
     pub system: bool,
     /// Transactions that somebody else signed.
     pub presigned: bool,
+    /// Workers whose lease is good.
+    pub workers: i64,
 }
 
 /// An attempt to be put on record.
@@ -150,15 +152,16 @@ impl Store {
         })
     }
 
-    /// Whether there is work that is rarely there.
+    /// Whether there is work that is rarely there, and how many share it.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn rare_work(&self) -> Result<RareWork, StoreError> {
         let rare = sqlx::query_as(
-            "select exists (select from submitter.intents where status = 'queued' and request is null) as unread,
-                    exists (select from submitter.intents where status = 'queued' and lane = 'system') as system,
-                    exists (select from submitter.intents where status = 'queued' and presigned) as presigned",
+            "select exists (select from submitter.intents where request is null and finished_at is null) as unread,
+                    exists (select from submitter.intents where lane = 'system' and finished_at is null) as system,
+                    exists (select from submitter.intents where presigned and finished_at is null) as presigned,
+                    (select count(*) from submitter.workers where lease_until > now()) as workers",
         );
         Ok(rare.fetch_one(&self.pool).await?)
     }
@@ -209,8 +212,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn unread(&self, limit: i64) -> Result<Vec<Unread>, StoreError> {
         let rows = sqlx::query_as(
-            "select id, tenant, enqueued from submitter.intents where status = 'queued' and request is null
-             order by seq limit $1",
+            "select id, tenant, enqueued from submitter.intents
+             where status = 'queued' and request is null and finished_at is null order by seq limit $1",
         )
         .bind(limit);
         Ok(rows.fetch_all(&self.pool).await?)

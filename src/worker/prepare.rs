@@ -22,6 +22,10 @@ use crate::store::{Store, StoreError};
 
 /// Claims of a lane in one round, so that what else is due is not kept waiting.
 const MAX_CLAIMS: u32 = 16;
+/// Operations in flight at most, in percent of what a ledger takes. Core queues two ledgers' worth, and drops what was not
+/// picked for a few ledgers: whoever sends more outbids but himself. With a quarter over there is enough for each ledger, and
+/// of equal bids hardly one waits so long.
+const WINDOW_PERCENT: u64 = 125;
 /// Enqueued intents that are read in one go.
 const READ_BATCH: i64 = 500;
 /// Intents that are ended as expired, or resumed, in one statement.
@@ -35,6 +39,8 @@ pub(super) struct Round {
     pub worker: Uuid,
     /// Intents that may be taken up.
     pub room: usize,
+    /// Attempts in flight, and their operations.
+    pub in_flight: InFlight,
     /// Whether it also ends what is over and resumes what was parked.
     pub sweep: bool,
     /// Whether user intents have channels of their own.
@@ -42,6 +48,33 @@ pub(super) struct Round {
     /// Nothing more is claimed once it says so.
     pub stop: CancellationToken,
     pub engine: mpsc::Sender<Input>,
+}
+
+/// How much is in flight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct InFlight {
+    pub attempts: u64,
+    pub operations: u64,
+}
+
+impl InFlight {
+    /// Counts one more.
+    pub(super) fn add(&mut self, flight: &Flight) {
+        let attempt = &flight.snapshot.attempt;
+        let bumped = attempt.sponsored || !attempt.bumps.is_empty();
+        self.attempts += 1;
+        self.operations += u64::from(attempt.operations) + u64::from(bumped);
+    }
+
+    /// How many more attempts of the usual size fit a window, in operations.
+    fn fitting(self, window: u64) -> u64 {
+        if self.operations == 0 {
+            // One that is larger than any ledger is refused by core, not by us.
+            return window.max(1);
+        }
+        let usual = self.operations.div_ceil(self.attempts.max(1));
+        window.saturating_sub(self.operations) / usual
+    }
 }
 
 /// What a round has found.
@@ -71,23 +104,24 @@ impl Round {
             self.has_channels = self.store.has_open_channel().await?;
         }
         let rare = self.store.rare_work().await?;
+        let peers = u64::try_from(rare.workers).unwrap_or(1).max(1);
+        let ledger = u64::from(self.signing.header.max_tx_set_size);
+        let window = ledger.saturating_mul(WINDOW_PERCENT) / 100 / peers;
         if rare.unread {
             self.read_enqueued().await?;
         }
         if rare.system {
-            self.claim_lane(Lane::System, "source").await?;
+            self.claim_lane(Lane::System, "source", window).await?;
         }
         let kind = if self.has_channels {
             "channel"
         } else {
             "source"
         };
-        let starved = self.claim_lane(Lane::User, kind).await?;
-        if rare.presigned && !self.stop.is_cancelled() {
-            let claim = self
-                .store
-                .claim_presigned(self.worker, now, self.limit())
-                .await?;
+        let starved = self.claim_lane(Lane::User, kind, window).await?;
+        let limit = self.limit(window);
+        if rare.presigned && limit > 0 && !self.stop.is_cancelled() {
+            let claim = self.store.claim_presigned(self.worker, now, limit).await?;
             self.attempt(claim).await?;
         }
         Ok(Taken {
@@ -96,13 +130,19 @@ impl Round {
         })
     }
 
-    /// Claims what is due of a lane; returns whether no channel was left.
-    async fn claim_lane(&mut self, lane: Lane, kind: &str) -> Result<bool, StoreError> {
+    /// Claims what is due of a lane, as far as the window has room; returns whether another round would find nothing before
+    /// something in flight has ended.
+    async fn claim_lane(
+        &mut self,
+        lane: Lane,
+        kind: &str,
+        window: u64,
+    ) -> Result<bool, StoreError> {
         let now = self.signing.header.closed_at;
         for _ in 0..MAX_CLAIMS {
-            let limit = self.limit();
+            let limit = self.limit(window);
             if limit == 0 || self.stop.is_cancelled() {
-                return Ok(false);
+                return Ok(true);
             }
             let claim = self
                 .store
@@ -119,9 +159,10 @@ impl Round {
     }
 
     /// How many may be claimed at once.
-    fn limit(&self) -> i64 {
-        let room = i64::try_from(self.room).unwrap_or(i64::MAX);
-        i64::from(self.signing.settings.batch).min(room)
+    fn limit(&self, window: u64) -> i64 {
+        let room = u64::try_from(self.room).unwrap_or(u64::MAX);
+        let fitting = self.in_flight.fitting(window).min(room);
+        i64::from(self.signing.settings.batch).min(i64::try_from(fitting).unwrap_or(i64::MAX))
     }
 
     /// Reads what was enqueued in SQL.
@@ -175,6 +216,9 @@ impl Round {
         }
         claim.commit(&attempts).await?;
         self.room = self.room.saturating_sub(flights.len());
+        for (_, flight) in &flights {
+            self.in_flight.add(flight);
+        }
         if !flights.is_empty() {
             let prepared = Input::Prepared(self.worker, flights);
             // Without an engine nobody sends them: whoever takes over loads them.

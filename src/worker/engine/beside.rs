@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::flight::Flight;
-use super::super::prepare::{Round, Taken};
+use super::super::prepare::{InFlight, Round, Taken};
 use super::super::sign::Signing;
 use super::super::status::Phase;
 use super::{Engine, Input};
@@ -95,6 +95,10 @@ impl Engine {
             .settings
             .max_in_flight
             .saturating_sub(self.flights.len());
+        let mut in_flight = InFlight::default();
+        self.flights
+            .values()
+            .for_each(|flight| in_flight.add(flight));
         let round = Round {
             store: self.store.clone(),
             signing: Arc::new(Signing {
@@ -107,6 +111,7 @@ impl Engine {
             }),
             worker: self.worker,
             room,
+            in_flight,
             sweep,
             has_channels: self.has_channels,
             stop: self.claims.clone(),
