@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use futures_util::FutureExt;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -170,6 +171,12 @@ impl Writer {
                         tracing::error!(%cause, intents = part.len(), "a batch could not be put on record");
                     }
                     outcomes.extend(part.iter().map(|_| Err(problem.clone())));
+                    if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
+                        // What comes later must not be accepted before it.
+                        while let Some(later) = parts.pop() {
+                            outcomes.extend(later.iter().map(|_| Err(problem.clone())));
+                        }
+                    }
                 }
             }
         }

@@ -110,6 +110,15 @@ pub struct ProblemBody {
 #[derive(Clone, Debug)]
 pub struct Problem(Box<Parts>);
 
+impl Problem {
+    /// The same with at most so many of its errors named.
+    #[must_use]
+    pub(super) fn with_fewer_errors(mut self, limit: usize) -> Self {
+        self.0.body.errors.truncate(limit);
+        self
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Parts {
     status: StatusCode,

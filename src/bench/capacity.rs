@@ -13,6 +13,9 @@ use super::session::{Posting, Session, Window};
 use super::truth::Proof;
 use super::world::{self, UNLIMITED_TX_SET, World};
 
+/// Until the daemons have seen a ledger of the new size.
+const UNTIL_KNOWN: Duration = Duration::from_secs(3);
+
 /// What is measured.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -65,6 +68,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
     // Before there is any load: one that was sent into larger ledgers would have to outbid itself first.
     if let Some(first) = options.sizes.first() {
         world.put_ledger(&json!({"max_tx_set_size": first})).await?;
+        tokio::time::sleep(UNTIL_KNOWN).await;
     }
     let pace = drive::full(options.channels);
     let mut session = Session::start(world, pace, Posting::default()).await?;

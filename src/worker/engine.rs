@@ -5,7 +5,7 @@ mod beside;
 mod record;
 pub(super) mod start;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -50,6 +50,10 @@ pub enum EngineError {
     /// The records.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Something that runs beside it panicked: what it was about is in the log. Whoever begins again, or another daemon,
+    /// goes on from the records.
+    #[error("a task of the engine panicked")]
+    Panicked,
 }
 
 /// What reaches the engine.
@@ -77,6 +81,8 @@ pub(super) enum Input {
     Bumped(Bumped),
     /// What was canceled, as far as it could be read.
     Canceled(Vec<Uuid>),
+    /// A task beside the engine panicked: it will never answer.
+    Panicked,
     /// Fee statistics.
     Fees(FeeStats),
     /// A channel has less than it should.
@@ -104,7 +110,7 @@ pub struct Engine {
     pub(super) fees: Option<FeeStats>,
     pub(super) submissions: Vec<NewSubmission>,
     /// Intents whose settlement is still to be put on record.
-    pub(super) settled: Vec<Uuid>,
+    pub(super) settled: Vec<(Uuid, u32)>,
     /// Fee bumps that are due, with their whole fees.
     pub(super) due_bumps: Vec<(Uuid, u32, Stroops)>,
     /// What runs beside the engine on the records.
@@ -113,6 +119,10 @@ pub struct Engine {
     pub(super) out_of_step: bool,
     /// The records are not where they were: this engine must end, and begin by explaining them.
     pub(super) moved: bool,
+    /// A task beside this engine panicked: it must end, for it would wait for the answer for ever.
+    panicked: bool,
+    /// Attempts of ours on record that were not in flight here when that was last compared.
+    pub(super) strays: HashSet<Uuid>,
     /// Whether user intents have channels of their own.
     pub(super) has_channels: bool,
     pub(super) inbox: mpsc::Receiver<Input>,
@@ -165,6 +175,8 @@ impl Engine {
             beside: Beside::new(),
             out_of_step: true,
             moved: false,
+            panicked: false,
+            strays: HashSet::new(),
             has_channels: false,
             inbox,
             mailbox,
@@ -223,10 +235,14 @@ impl Engine {
                     }
                 }
             }
-            if self.moved {
+            if self.moved || self.panicked {
                 self.claims.cancel();
                 self.forget_flights();
-                return Err(StoreError::Moved.into());
+                return Err(if self.moved {
+                    StoreError::Moved.into()
+                } else {
+                    EngineError::Panicked
+                });
             }
             if self.draining && (self.is_quiet() || deadline.is_some_and(|at| Instant::now() >= at))
             {
@@ -279,6 +295,7 @@ impl Engine {
                     self.note_canceled(&canceled);
                     touched.extend(self.flights.keys().copied());
                 }
+                Input::Panicked => self.panicked = true,
                 Input::Fees(stats) => self.fees = Some(stats),
                 Input::Short(channel, sequence) => self.short.push((channel, sequence)),
                 Input::LeaseLost(worker) => self.lease_lost(worker).await,
@@ -300,7 +317,9 @@ impl Engine {
         if self.out_of_step || self.orphans_due() {
             self.catch_up().await;
         }
-        if let Err(error) = self.ensure_channels().await {
+        if self.may_take_up()
+            && let Err(error) = self.ensure_channels().await
+        {
             tracing::warn!(%error, "channels could not be asked for");
         }
         self.want_round(true);

@@ -2,6 +2,7 @@
 //!
 //! A round runs beside the engine, one at a time.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -50,6 +51,15 @@ pub(super) struct Round {
     pub engine: mpsc::Sender<Input>,
 }
 
+fn panicked() -> Reason {
+    Reason::new(
+        "signing_failed",
+        "Its transaction could not be built",
+        "building it panicked, which is a mistake of this program: the log has more",
+        false,
+    )
+}
+
 /// How much is in flight.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct InFlight {
@@ -87,11 +97,10 @@ pub(super) struct Taken {
 }
 
 impl Round {
-    /// Runs it; the engine hears of each claim that is on record, and of the end.
-    pub(super) async fn run(mut self) {
+    /// Runs it; the engine hears of each claim that is on record, and last of the end.
+    pub(super) async fn run(mut self) -> Input {
         let outcome = self.take_up().await;
-        let ended = Input::TakenUp(self.worker, outcome);
-        let _ = self.engine.send(ended).await;
+        Input::TakenUp(self.worker, outcome)
     }
 
     async fn take_up(&mut self) -> Result<Taken, StoreError> {
@@ -149,10 +158,15 @@ impl Round {
                 .claim(self.worker, lane, kind, now, limit)
                 .await?;
             let claimed = i64::try_from(claim.claimed.len()).unwrap_or(i64::MAX);
-            let idle = claim.idle;
+            let (idle, before) = (claim.idle, self.room);
             self.attempt(claim).await?;
-            if claimed < limit {
+            let begun = i64::try_from(before - self.room).unwrap_or(i64::MAX);
+            if claimed < limit && begun == claimed {
                 return Ok(claimed == idle);
+            }
+            // Channels of what was turned away are idle still.
+            if begun == 0 {
+                return Ok(false);
             }
         }
         Ok(false)
@@ -192,13 +206,15 @@ impl Round {
         let signing = Arc::clone(&self.signing);
         // Off the threads that answer: a batch takes milliseconds.
         let signed: Vec<Signed> = tokio::task::spawn_blocking(move || {
-            pairs.iter().map(|claimed| signing.sign(claimed)).collect()
+            let signed = pairs.iter().map(|claimed| {
+                // One that cannot be built must not hold up all the others.
+                catch_unwind(AssertUnwindSafe(|| signing.sign(claimed)))
+                    .unwrap_or_else(|_| Err(Turned::Park(panicked())))
+            });
+            signed.collect()
         })
         .await
-        .unwrap_or_else(|error| {
-            tracing::error!(%error, "signing a batch panicked; its intents stay queued");
-            Vec::new()
-        });
+        .expect("each panic is caught where it happens");
         let mut attempts = Vec::with_capacity(signed.len());
         let mut flights: Vec<(Uuid, Flight)> = Vec::with_capacity(signed.len());
         let mut turned = Vec::new();

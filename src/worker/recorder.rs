@@ -16,8 +16,8 @@ pub(super) struct Recorded {
     pub worker: Uuid,
     /// Attempts that are no longer this worker's: settled, or lost to another.
     pub ended: Vec<(Uuid, u32)>,
-    /// Intents whose settlement is still to be put on record.
-    pub kept: Vec<Uuid>,
+    /// Attempts whose settlement is still to be put on record.
+    pub kept: Vec<(Uuid, u32)>,
 }
 
 /// Puts settlements on record.
@@ -47,7 +47,7 @@ pub(super) async fn settle(store: &Store, worker: Uuid, batch: Vec<NewSettlement
         }
         Err(error) => {
             tracing::warn!(%error, settlements = batch.len(), "settlements could not be put on record; they are kept");
-            recorded.kept = batch.iter().map(|new| new.intent_id).collect();
+            recorded.kept = batch.iter().map(attempt).collect();
         }
     }
     recorded
@@ -62,7 +62,7 @@ async fn settle_one(store: &Store, new: &NewSettlement, recorded: &mut Recorded)
         }
         Err(error) => {
             tracing::error!(intent = %new.intent_id, %error, "a settlement could not be put on record; it is kept");
-            recorded.kept.push(new.intent_id);
+            recorded.kept.push(attempt(new));
         }
     }
 }

@@ -30,6 +30,9 @@ const PATH: &str = "/v1/intents/bulk";
 /// Bulks that are taken at the same time; more are refused with 429. With the limit on a body it bounds what they hold.
 pub const AT_ONCE: usize = 4;
 
+/// Mistakes of one row that are named.
+const MAX_ERRORS: usize = 10;
+
 /// Rows of one commit.
 const CHUNK: usize = 1_000;
 
@@ -117,13 +120,16 @@ pub async fn bulk(
         let detail = format!("{AT_ONCE} bulks are being taken already");
         return Err(Problem::over_limit(RETRY_SECONDS, detail));
     };
+    // Held while either the body or what becomes of it is there.
+    let permit = Arc::new(permit);
+    let held = Arc::clone(&permit);
     let limit = shared.settings.max_bulk_body_bytes;
     let bytes = body::bytes(&headers, body, limit).await?;
     let (sender, mut chunks) = mpsc::channel(CHUNKS_AHEAD);
     let reader = Arc::clone(&shared);
     let reading = tokio::task::spawn_blocking(move || {
         // Held until the body is gone, also where nobody waits for the answer any more.
-        let _permit = permit;
+        let _permit = held;
         read(&reader, &caller.tenant, media, &bytes, &sender)
     });
     let mut result = BulkBody {
@@ -139,7 +145,9 @@ pub async fn bulk(
     reading
         .await
         .unwrap_or_else(|error| Err(Problem::internal().because(error)))?;
-    Ok(json(to_text(&result)))
+    let answer = json(to_text(&result));
+    drop((result, permit));
+    Ok(answer)
 }
 
 /// A row that was read.
@@ -161,7 +169,10 @@ fn read(
     for chunk in rows.chunks(CHUNK) {
         let read: Vec<Read> = chunk
             .iter()
-            .map(|row| read_row(shared, tenant, row))
+            .map(|row| {
+                let read = read_row(shared, tenant, row);
+                read.map_err(|problem| problem.with_fewer_errors(MAX_ERRORS))
+            })
             .collect();
         if chunks.blocking_send(read).is_err() {
             break;
@@ -171,6 +182,10 @@ fn read(
 }
 
 fn read_row(shared: &Shared, tenant: &str, row: &Row<'_>) -> Read {
+    let limit = shared.settings.max_body_bytes;
+    if row.bytes() > limit {
+        return Err(Problem::too_large(limit));
+    }
     Ok(Arc::new(intent(shared, tenant, &row.parse()?)?))
 }
 

@@ -49,6 +49,11 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
+    /// How long it is.
+    pub const fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// The row's JSON.
     ///
     /// # Errors

@@ -182,11 +182,7 @@ impl Engine {
             fee_account: self.settings.fee_account,
             worker: self.worker,
         };
-        let mailbox = self.mailbox.clone();
-        tokio::spawn(async move {
-            let bumped = bumping.run(orders).await;
-            let _ = mailbox.send(Input::Bumped(bumped)).await;
-        });
+        self.spawn(async move { Input::Bumped(bumping.run(orders).await) });
     }
 
     /// Fee bumps are on record, and are sent; or not.

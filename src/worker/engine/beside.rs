@@ -1,9 +1,11 @@
 //! What runs beside the engine on the records, at most one of each kind, so that nobody who was answered waits for a disk:
 //! rounds of taking up, settlements, answers, fee bumps.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -35,6 +37,10 @@ pub(super) struct Beside {
     pub noting: bool,
     /// Fee bumps are signed and put on record.
     pub bumping: bool,
+    /// After a failure, settlements are not tried again earlier.
+    pub settle_after: Instant,
+    /// Nor are answers.
+    pub note_after: Instant,
 }
 
 impl Beside {
@@ -47,6 +53,8 @@ impl Beside {
             settling: false,
             noting: false,
             bumping: false,
+            settle_after: Instant::now(),
+            note_after: Instant::now(),
         }
     }
 
@@ -78,11 +86,21 @@ impl Engine {
 
     /// Whether a round is to begin as soon as it may.
     pub(super) fn wants_round(&self) -> bool {
-        self.beside.wanted.is_some()
-            && !self.beside.taking_up
-            && !self.draining
-            && !self.worker.is_nil()
-            && self.status.phase() == Phase::Running
+        self.beside.wanted.is_some() && !self.beside.taking_up && self.may_take_up()
+    }
+
+    /// Whether anything new may be begun.
+    pub(super) fn may_take_up(&self) -> bool {
+        !self.draining && !self.worker.is_nil() && self.status.phase() == Phase::Running
+    }
+
+    /// Runs a task whose answer the engine waits for. One that panics ends the engine: it would else wait for ever.
+    pub(super) fn spawn(&self, task: impl Future<Output = Input> + Send + 'static) {
+        let mailbox = self.mailbox.clone();
+        tokio::spawn(async move {
+            let answer = AssertUnwindSafe(task).catch_unwind().await;
+            let _ = mailbox.send(answer.unwrap_or(Input::Panicked)).await;
+        });
     }
 
     /// Begins a round of taking up.
@@ -117,7 +135,7 @@ impl Engine {
             stop: self.claims.clone(),
             engine: self.mailbox.clone(),
         };
-        tokio::spawn(round.run());
+        self.spawn(round.run());
     }
 
     /// Attempts are on record. Those of a life that has ended are for whoever takes them over.
@@ -179,8 +197,8 @@ impl Engine {
         if self.flights.is_empty() {
             return;
         }
-        let (store, worker, mailbox) = (self.store.clone(), self.worker, self.mailbox.clone());
-        tokio::spawn(async move {
+        let (store, worker) = (self.store.clone(), self.worker);
+        self.spawn(async move {
             let canceled = store
                 .canceled_intents(worker)
                 .await
@@ -188,7 +206,7 @@ impl Engine {
                     tracing::warn!(%error, "cancellations could not be read");
                     Vec::new()
                 });
-            let _ = mailbox.send(Input::Canceled(canceled)).await;
+            Input::Canceled(canceled)
         });
     }
 

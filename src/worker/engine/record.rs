@@ -1,5 +1,8 @@
 //! Taking observations in, and putting what they change on record.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::reconcile::Gathered;
@@ -17,6 +20,8 @@ use crate::store::settle::NewSettlement;
 
 /// Answers that are kept in memory while the database is away; older ones are forgotten: they are for people only.
 const MAX_UNRECORDED_SUBMISSIONS: usize = 50_000;
+/// Until what could not be put on record is tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Settlements of one statement.
 const SETTLE_BATCH: usize = 500;
 /// Answers of one statement.
@@ -119,7 +124,7 @@ impl Engine {
             if let (Some(flight), Some(next)) = (self.flights.get_mut(&intent), next) {
                 flight.settled = None;
                 flight.snapshot.progress.idle_until = next;
-                self.settled.retain(|settled| *settled != intent);
+                self.settled.retain(|(settled, _)| *settled != intent);
             }
         }
     }
@@ -167,7 +172,7 @@ impl Engine {
                     settlement: *settlement,
                     events,
                 }));
-                self.settled.push(intent);
+                self.settled.push((intent, number));
                 None
             }
             Ok(Transition::Unexplained(reason)) => Some(reason),
@@ -182,24 +187,23 @@ impl Engine {
     /// Hands settlements and answers over to be put on record; a few answers wait for more of them, or for `all`.
     pub(in crate::worker) fn record(&mut self, all: bool) {
         self.record_submissions(all || self.draining);
-        if self.beside.settling || self.settled.is_empty() {
+        let paused = Instant::now() < self.beside.settle_after;
+        if self.beside.settling || self.settled.is_empty() || paused {
             return;
         }
         let end = self.settled.len().min(SETTLE_BATCH);
-        let ids: Vec<Uuid> = self.settled.drain(..end).collect();
-        let batch: Vec<NewSettlement> = ids
-            .iter()
-            .filter_map(|id| self.flights.get(id)?.settled.as_deref().cloned())
-            .collect();
+        let mut batch: Vec<NewSettlement> = Vec::with_capacity(end);
+        for (id, number) in self.settled.drain(..end) {
+            let flight = self.flights.get(&id);
+            let settled = flight.and_then(|flight| flight.settled.as_deref());
+            batch.extend(settled.filter(|new| new.number == number).cloned());
+        }
         if batch.is_empty() {
             return;
         }
         self.beside.settling = true;
-        let (store, worker, mailbox) = (self.store.clone(), self.worker, self.mailbox.clone());
-        tokio::spawn(async move {
-            let recorded = recorder::settle(&store, worker, batch).await;
-            let _ = mailbox.send(Input::Recorded(recorded)).await;
-        });
+        let (store, worker) = (self.store.clone(), self.worker);
+        self.spawn(async move { Input::Recorded(recorder::settle(&store, worker, batch).await) });
     }
 
     /// Settlements were put on record, or not.
@@ -215,34 +219,31 @@ impl Engine {
         for (id, number) in recorded.ended {
             self.drop_attempt(id, number);
         }
-        let flights = &self.flights;
-        let is_there = |id: &Uuid| {
-            flights
-                .get(id)
-                .is_some_and(|flight| flight.settled.is_some())
-        };
-        self.settled
-            .extend(recorded.kept.into_iter().filter(is_there));
+        if !recorded.kept.is_empty() {
+            self.beside.settle_after = Instant::now() + RETRY_AFTER;
+            self.settled.extend(recorded.kept);
+        }
     }
 
     fn record_submissions(&mut self, all: bool) {
         let due = self.submissions.len() >= SUBMISSIONS_WORTH_A_COMMIT || all;
-        if self.beside.noting || self.submissions.is_empty() || !due {
+        let paused = Instant::now() < self.beside.note_after;
+        if self.beside.noting || self.submissions.is_empty() || !due || paused {
             return;
         }
         self.beside.noting = true;
         let end = self.submissions.len().min(SUBMISSIONS_BATCH);
         let batch: Vec<NewSubmission> = self.submissions.drain(..end).collect();
-        let (store, mailbox) = (self.store.clone(), self.mailbox.clone());
-        tokio::spawn(async move {
-            let kept = recorder::note(&store, batch).await;
-            let _ = mailbox.send(Input::Noted(kept)).await;
-        });
+        let store = self.store.clone();
+        self.spawn(async move { Input::Noted(recorder::note(&store, batch).await) });
     }
 
     /// Answers were put on record; those that were not are kept, as long as there is room.
     pub(in crate::worker) fn noted(&mut self, kept: Vec<NewSubmission>) {
         self.beside.noting = false;
+        if !kept.is_empty() {
+            self.beside.note_after = Instant::now() + RETRY_AFTER;
+        }
         if self.submissions.len() + kept.len() <= MAX_UNRECORDED_SUBMISSIONS {
             self.submissions.extend(kept);
         }

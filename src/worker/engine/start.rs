@@ -1,5 +1,6 @@
 //! Starting, and starting again: the same way after a crash, a lost lease or an unclear commit.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -195,7 +196,7 @@ impl Engine {
             .max_in_flight
             .saturating_sub(self.flights.len());
         let limit = i64::try_from(room).unwrap_or(LOAD_BATCH).min(LOAD_BATCH);
-        let mut ids = match self.store.take_over(self.worker, limit).await {
+        let taken = match self.store.take_over(self.worker, limit).await {
             Ok(ids) => ids,
             Err(error) => {
                 // Whether they are ours now is not known: what is ours is read again.
@@ -204,20 +205,26 @@ impl Engine {
                 return;
             }
         };
-        let more = limit > 0 && i64::try_from(ids.len()) == Ok(limit);
-        if !ids.is_empty() {
-            tracing::info!(count = ids.len(), "intents in flight are taken over");
+        let more = limit > 0 && i64::try_from(taken.len()) == Ok(limit);
+        if !taken.is_empty() {
+            tracing::info!(count = taken.len(), "intents in flight are taken over");
         }
-        if self.out_of_step {
-            match self.store.owned_ids(self.worker).await {
-                Ok(owned) => ids = owned,
-                Err(error) => {
-                    tracing::warn!(%error, "what is in flight could not be read");
-                    return;
-                }
+        let mut unknown = match self.store.owned_ids(self.worker).await {
+            Ok(owned) => owned,
+            Err(error) => {
+                self.out_of_step = true;
+                tracing::warn!(%error, "what is in flight could not be read");
+                return;
             }
-        }
-        ids.retain(|id| !self.flights.contains_key(id));
+        };
+        unknown.retain(|id| !self.flights.contains_key(id));
+        // What was put on record a moment ago is about to be heard of. What was not heard of since the last time was lost on
+        // the way, or its commit was seen late.
+        let (step, strays) = (self.out_of_step, std::mem::take(&mut self.strays));
+        let taken: HashSet<Uuid> = taken.into_iter().collect();
+        let lost = |id: &Uuid| step || strays.contains(id) || taken.contains(id);
+        let (ids, rest): (Vec<Uuid>, Vec<Uuid>) = unknown.into_iter().partition(lost);
+        self.strays.extend(rest);
         match self.load(&ids).await {
             Ok(()) => self.out_of_step = more,
             Err(error) => {
