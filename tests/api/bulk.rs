@@ -284,6 +284,31 @@ async fn what_is_no_bulk_is_refused_whole() {
 }
 
 #[tokio::test]
+async fn a_row_is_no_larger_than_a_body_and_names_ten_mistakes() {
+    let settings = Settings {
+        max_body_bytes: 1000,
+        ..Settings::default()
+    };
+    let server = Server::start_with(settings, Arc::new(Ready(true))).await;
+    let mut large = payment("large", "1");
+    large["metadata"] = json!({"text": "x".repeat(1000)});
+    let mut wrong = payment("wrong", "1");
+    for number in 0..30 {
+        wrong[format!("surprise-{number}")] = json!(number);
+    }
+    let rows = [payment("first", "1"), large, wrong, payment("last", "1")];
+    let items = items(&array(&server, &rows).await);
+    assert_eq!(statuses(&items), [202, 413, 400, 202]);
+    assert_eq!(
+        items[1]["problem"]["type"],
+        "urn:stellar-submitter:problem:body-too-large"
+    );
+    let errors = items[2]["problem"]["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 10);
+    assert_eq!(server.count("intents").await, 2);
+}
+
+#[tokio::test]
 async fn a_key_has_no_effect_but_must_be_one() {
     let server = Server::start().await;
     let post = |key: &'static str, rows: Vec<Value>| {

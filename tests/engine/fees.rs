@@ -169,3 +169,26 @@ async fn a_fee_account_pays_where_that_is_configured() {
         assert!(transaction["inner_hash"].is_string(), "{transaction}");
     }
 }
+
+#[tokio::test]
+async fn what_is_ours_alone_outbids_nobody() {
+    let (world, daemon) = World::ready(12).await;
+    world.ledger.fund(account("bob")).await;
+    // Core queues two ledgers' worth of them, fewer than there are channels.
+    world.ledger.set(json!({"max_tx_set_size": 4})).await;
+    world.ledger.pass(3).await;
+    let mut posted = Vec::new();
+    for number in 1..=40 {
+        let body = payment(&format!("crowd-{number}"), account("bob"), number);
+        posted.push((daemon.client.post(&body).await, body));
+    }
+    let ids: Vec<String> = posted.iter().map(|(id, _)| id.clone()).collect();
+    daemon.client.wait_until_final(&ids, PATIENCE).await;
+    let mut bumps = 0;
+    for id in &ids {
+        bumps += bids_at_most(&daemon, id, 10_000).await;
+    }
+    // Of equal bids one may wait so long by chance that core drops it.
+    assert!(bumps <= 2, "{bumps} fee bumps where nobody else bids");
+    world.audit().each_once(&daemon.client, &posted).await;
+}

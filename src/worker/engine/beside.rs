@@ -17,8 +17,9 @@ use super::{Engine, Input};
 use crate::domain::observation::LedgerHeader;
 use crate::store::StoreError;
 
-/// Between the beginnings of two rounds that announcements ask for: what is announced meanwhile is taken up together.
-const ROUND_EVERY: Duration = Duration::from_millis(10);
+/// Between the beginnings of two rounds: what is announced, or becomes idle, meanwhile is taken up together. After a rest
+/// the first is taken up at once.
+const ROUND_EVERY: Duration = Duration::from_millis(40);
 
 /// What is under way.
 #[derive(Debug)]
