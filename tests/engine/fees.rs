@@ -11,8 +11,11 @@ use crate::world::{Daemon, Ledger, PATIENCE, World, account, key, ledger, paymen
 
 /// Operations that a ledger takes while the rival is there.
 const SMALL: u32 = 3;
-/// What the rival bids, in stroops an operation.
+/// What the rival bids at least, in stroops an operation.
 const RIVAL_BID: u32 = 400;
+/// Bids that it takes in turn. Core takes no bytes again that it dropped a few ledgers ago, and a rival that waits for that
+/// leaves room.
+const RIVAL_BIDS: u32 = 50;
 
 /// Fills every ledger with payments of its own until it is told to stop.
 struct Rival {
@@ -48,6 +51,7 @@ impl Rival {
 /// One transaction after the other, each sent until it has landed.
 async fn outbid(url: &str, name: &str, stop: &AtomicBool) {
     let client = ledger::client();
+    let mut turn = 0;
     while !stop.load(Ordering::Relaxed) {
         let answer = client
             .get(format!("{url}/accounts/{}", account(name)))
@@ -57,7 +61,8 @@ async fn outbid(url: &str, name: &str, stop: &AtomicBool) {
         let body: Value = answer.json().await.unwrap();
         let used: i64 = body["sequence"].as_str().unwrap().parse().unwrap();
         let mut rival = Hand::payment(key(name), used + 1, account(name), 1);
-        rival.bid = RIVAL_BID;
+        rival.bid = RIVAL_BID + turn % RIVAL_BIDS;
+        turn += 1;
         let form = [("tx", rival.envelope())];
         let _ = client
             .post(format!("{url}/transactions_async"))

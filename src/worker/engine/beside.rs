@@ -126,7 +126,7 @@ impl Engine {
                 accounts: self.accounts.clone(),
                 settings: Arc::clone(&self.settings),
                 header,
-                fees: self.fees.clone(),
+                fees: self.fees,
             }),
             worker: self.worker,
             room,
