@@ -167,6 +167,8 @@ fn settings(folder: &Folder, port: u16) -> Vec<(&'static str, String)> {
         ("unix_socket_directories", sockets),
         ("max_connections", MAX_CONNECTIONS.to_string()),
         ("shared_buffers", "128MB".to_owned()),
+        // A checkpoint makes each page be logged whole once more; every 1 GB, the default, is every 15 s under load.
+        ("max_wal_size", "4GB".to_owned()),
         ("fsync", "on".to_owned()),
         ("synchronous_commit", "on".to_owned()),
         ("timezone", "UTC".to_owned()),
