@@ -198,8 +198,10 @@ impl MemoryFigures {
     /// # Errors
     /// Where a daemon has ended.
     pub fn begin(world: &World) -> anyhow::Result<Self> {
+        let before = memory(world)?.resident;
         Ok(Self {
-            before_bytes: memory(world)?.resident,
+            before_bytes: before,
+            peak_bytes: before,
             ..Self::default()
         })
     }
@@ -242,7 +244,8 @@ impl MemoryFigures {
             resident_bytes: memory.resident,
             in_flight: in_flight as u64,
         };
-        self.peak_bytes = self.peak_bytes.max(memory.peak);
+        // The kernel keeps VmHWM less exactly than VmRSS: it can be a few pages below.
+        self.peak_bytes = self.peak_bytes.max(memory.peak).max(memory.resident);
         self.most_in_flight = self.most_in_flight.max(sample.in_flight);
         if self.samples.len() < MAX_SAMPLES {
             self.samples.push(sample);
