@@ -110,15 +110,6 @@ pub struct ProblemBody {
 #[derive(Clone, Debug)]
 pub struct Problem(Box<Parts>);
 
-impl Problem {
-    /// The same with at most so many of its errors named.
-    #[must_use]
-    pub(super) fn with_fewer_errors(mut self, limit: usize) -> Self {
-        self.0.body.errors.truncate(limit);
-        self
-    }
-}
-
 #[derive(Clone, Debug)]
 struct Parts {
     status: StatusCode,
@@ -129,6 +120,13 @@ struct Parts {
 }
 
 impl Problem {
+    /// The same with at most so many of its errors named.
+    #[must_use]
+    pub(super) fn with_fewer_errors(mut self, limit: usize) -> Self {
+        self.0.body.errors.truncate(limit);
+        self
+    }
+
     fn new(status: StatusCode, code: &str, title: &'static str, detail: impl Into<String>) -> Self {
         Self(Box::new(Parts {
             status,

@@ -170,7 +170,7 @@ async fn measure(
 }
 
 fn table(name: &str, figures: &Figures) -> comfy_table::Table {
-    let mut table = report::table(&[name.to_owned(), String::new()]);
+    let mut table = report::table(name, [String::new()]);
     let mut line = |name: &str, value: String| report::line(&mut table, name, [value]);
     line(
         "intents accepted a second",

@@ -114,11 +114,10 @@ pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
 
 fn table(figures: &Figures) -> comfy_table::Table {
     let runs = &figures.runs;
-    let head = std::iter::once("operations a ledger takes".to_owned());
-    let head: Vec<String> = head
-        .chain(runs.iter().map(|run| run.size.to_string()))
-        .collect();
-    let mut table = report::table(&head);
+    let mut table = report::table(
+        "operations a ledger takes",
+        runs.iter().map(|run| run.size.to_string()),
+    );
     let landed = runs
         .iter()
         .map(|run| number(run.window.landed_per_ledger, 1));

@@ -269,11 +269,10 @@ fn micros(took: Duration) -> u64 {
 }
 
 fn table(runs: &[Run]) -> comfy_table::Table {
-    let head = std::iter::once("finished intents".to_owned());
-    let head: Vec<String> = head
-        .chain(runs.iter().map(|run| run.rows.to_string()))
-        .collect();
-    let mut table = report::table(&head);
+    let mut table = report::table(
+        "finished intents",
+        runs.iter().map(|run| run.rows.to_string()),
+    );
     type Value = fn(&Run) -> f64;
     let lines: [(&str, Value); 6] = [
         ("claim p50, ms", |run| run.claim_ms.p50),

@@ -196,7 +196,7 @@ async fn run_queued(options: &Options, queued: u64) -> anyhow::Result<Outcome> {
         whole_run: ended.counts,
         proof: ended.proof,
     };
-    let mut table = report::table(&["drive with a full queue".to_owned(), String::new()]);
+    let mut table = report::table("drive with a full queue", [String::new()]);
     let mut line = |name: &str, value: String| report::line(&mut table, name, [value]);
     line("queued", queued.to_string());
     line(
@@ -259,11 +259,7 @@ fn draw(path: &Path, runs: &[Run], ledger_seconds: f64) -> anyhow::Result<()> {
 }
 
 fn table(runs: &[Run]) -> Table {
-    let head = std::iter::once("channels".to_owned());
-    let head: Vec<String> = head
-        .chain(runs.iter().map(|run| run.channels.to_string()))
-        .collect();
-    let mut table = report::table(&head);
+    let mut table = report::table("channels", runs.iter().map(|run| run.channels.to_string()));
     type Value = fn(&Run) -> String;
     let lines: [(&str, Value); 12] = [
         ("landed and final a second", |run| {

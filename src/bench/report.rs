@@ -65,10 +65,10 @@ pub fn outcome(
 }
 
 /// A table of names and values, a column of values for each run.
-pub fn table(head: &[String]) -> Table {
+pub fn table(name: &str, runs: impl IntoIterator<Item = String>) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_FULL_CONDENSED);
-    table.set_header(head.iter().map(Cell::new));
+    table.set_header(std::iter::once(name.to_owned()).chain(runs));
     table
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
+use tokio::time::Interval;
 
 use crate::api;
 use crate::store::{Store, StoreError};
@@ -21,6 +22,29 @@ const GAUGES_EVERY: Duration = Duration::from_secs(5);
 /// Ends when it is told to stop.
 pub(super) async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Comes at once, and then again and again until it is told to stop: never in the middle of what is done in between.
+struct Ticks {
+    interval: Interval,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Ticks {
+    fn every(period: Duration, stopped: watch::Receiver<bool>) -> Self {
+        Self {
+            interval: tokio::time::interval(period),
+            stopped,
+        }
+    }
+
+    /// Waits for the next; `false` once there is none.
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            _ = self.interval.tick() => true,
+            () = until(self.stopped.clone()) => false,
+        }
+    }
 }
 
 /// Wakes the engine when new work is announced; polling finds it as well, only later.
@@ -56,14 +80,8 @@ pub(super) async fn listen(store: Store, waker: Waker, stopped: watch::Receiver<
 
 /// Forgets what has expired.
 pub(super) async fn purge(store: Store, stopped: watch::Receiver<bool>) {
-    let mut ticks = tokio::time::interval(PURGE_EVERY);
-    let stop = until(stopped);
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = &mut stop => return,
-        }
+    let mut ticks = Ticks::every(PURGE_EVERY, stopped);
+    while ticks.next().await {
         match api::purge_expired_keys(&store).await {
             Ok(purged) => tracing::debug!(?purged, "expired idempotency keys are purged"),
             Err(error) => tracing::warn!(%error, "expired idempotency keys could not be purged"),
@@ -76,14 +94,8 @@ pub(super) async fn purge(store: Store, stopped: watch::Receiver<bool>) {
 
 /// Makes partitions before their time, and drops those that are older than is asked for.
 pub(super) async fn partitions(store: Store, days: Option<u32>, stopped: watch::Receiver<bool>) {
-    let mut ticks = tokio::time::interval(PARTITIONS_EVERY);
-    let stop = until(stopped);
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = &mut stop => return,
-        }
+    let mut ticks = Ticks::every(PARTITIONS_EVERY, stopped);
+    while ticks.next().await {
         match store.make_partitions().await {
             Ok(0) => {}
             Ok(made) => tracing::info!(made, "partitions of months are made"),
@@ -114,14 +126,8 @@ pub(super) async fn gauges(
     metrics: Option<PrometheusHandle>,
     stopped: watch::Receiver<bool>,
 ) {
-    let mut ticks = tokio::time::interval(GAUGES_EVERY);
-    let stop = until(stopped);
-    tokio::pin!(stop);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = &mut stop => return,
-        }
+    let mut ticks = Ticks::every(GAUGES_EVERY, stopped);
+    while ticks.next().await {
         // Without it histograms grow while nobody reads them.
         if let Some(metrics) = &metrics {
             metrics.run_upkeep();

@@ -188,31 +188,20 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn fill_finished(&self, from: i64, to: i64, account: &str) -> Result<(), StoreError> {
-        sqlx::query(
-            "insert into submitter.intents
-               (id, tenant, workflow_id, method, tag, source, request, destinations, status, attempt_count, transaction,
-                created_at, updated_at, finished_at)
-             select (lpad(to_hex(1700000000000 + n), 12, '0') || '7' || substr(h, 1, 3) || '8' || substr(h, 4, 15))::uuid,
-                    'filled', 'filled-' || lpad(n::text, 12, '0'), 'payment', n + 1, $3,
-                    jsonb_build_object('workflow_id', 'filled-' || lpad(n::text, 12, '0'), 'method', 'payment',
-                      'source', $3::text, 'operations', jsonb_build_array(jsonb_build_object('type', 'payment',
-                        'destination', $3::text, 'asset', 'native', 'amount', '0.0000001')),
-                      'transaction_xdr', null, 'memo', jsonb_build_object('type', 'text', 'value', 'invoice ' || n),
-                      'not_before', null, 'valid_until', null, 'ordering_key', null, 'on_state_error', 'fail',
-                      'max_fee_per_operation', null, 'metadata', jsonb_build_object('customer', substr(h, 1, 12))),
-                    array[$3], 'succeeded', 1,
-                    jsonb_build_object('hash', h || h, 'fee_bump_hash', null, 'ledger', 1000 + n / 1000,
-                      'successful', true, 'fee_charged', '100', 'channel', $3::text, 'sequence', (4294967296000 + n)::text,
-                      'closed_at', '2026-01-01T00:00:00Z'),
-                    now() - interval '1 day', now() - interval '1 day', now() - interval '1 day'
-             from (select n, md5(n::text) as h from generate_series($1, $2 - 1) as s (n)) rows",
-        )
-        .bind(from)
-        .bind(to)
-        .bind(account)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        let columns = "status, attempt_count, transaction, created_at, updated_at, finished_at";
+        let values = "'succeeded', 1,
+            jsonb_build_object('hash', h || h, 'fee_bump_hash', null, 'ledger', 1000 + n / 1000,
+              'successful', true, 'fee_charged', '100', 'channel', $3::text, 'sequence', (4294967296000 + n)::text,
+              'closed_at', '2026-01-01T00:00:00Z'),
+            now() - interval '1 day', now() - interval '1 day', now() - interval '1 day'";
+        let sql = fill(
+            "filled",
+            1_700_000_000_000,
+            1,
+            &format!(", {columns}"),
+            &format!(", {values}"),
+        );
+        self.run_fill(sql, from, to, account).await
     }
 
     /// Puts due intents number `from` (inclusive) to `to` (exclusive) on record.
@@ -220,24 +209,23 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn fill_due(&self, from: i64, to: i64, account: &str) -> Result<(), StoreError> {
-        sqlx::query(
-            "insert into submitter.intents (id, tenant, workflow_id, method, tag, source, request, destinations)
-             select (lpad(to_hex(1800000000000 + n), 12, '0') || '7' || substr(h, 1, 3) || '8' || substr(h, 4, 15))::uuid,
-                    'due', 'due-' || lpad(n::text, 12, '0'), 'payment', 4611686018427387904 + n, $3,
-                    jsonb_build_object('workflow_id', 'due-' || lpad(n::text, 12, '0'), 'method', 'payment',
-                      'source', $3::text, 'operations', jsonb_build_array(jsonb_build_object('type', 'payment',
-                        'destination', $3::text, 'asset', 'native', 'amount', '0.0000001')),
-                      'transaction_xdr', null, 'memo', jsonb_build_object('type', 'text', 'value', 'invoice ' || n),
-                      'not_before', null, 'valid_until', null, 'ordering_key', null, 'on_state_error', 'fail',
-                      'max_fee_per_operation', null, 'metadata', jsonb_build_object('customer', substr(h, 1, 12))),
-                    array[$3]
-             from (select n, md5(n::text) as h from generate_series($1, $2 - 1) as s (n)) rows",
-        )
-        .bind(from)
-        .bind(to)
-        .bind(account)
-        .execute(&self.pool)
-        .await?;
+        let sql = fill("due", 1_800_000_000_000, 1 << 62, "", "");
+        self.run_fill(sql, from, to, account).await
+    }
+
+    async fn run_fill(
+        &self,
+        sql: String,
+        from: i64,
+        to: i64,
+        account: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(from)
+            .bind(to)
+            .bind(account)
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 
@@ -274,4 +262,28 @@ impl Store {
         sqlx::query("checkpoint").execute(&self.pool).await?;
         Ok(())
     }
+}
+
+/// Makes payments as large as real ones, numbered $1 (inclusive) to $2 (exclusive), by the account $3; with further columns
+/// and their values, which may use the number `n` and 32 hexadecimal digits of it, `h`.
+fn fill(
+    tenant: &str,
+    first_millisecond: i64,
+    first_tag: i64,
+    columns: &str,
+    values: &str,
+) -> String {
+    format!(
+        "insert into submitter.intents (id, tenant, workflow_id, method, tag, source, request, destinations{columns})
+         select (lpad(to_hex({first_millisecond} + n), 12, '0') || '7' || substr(h, 1, 3) || '8' || substr(h, 4, 15))::uuid,
+                '{tenant}', '{tenant}-' || lpad(n::text, 12, '0'), 'payment', {first_tag} + n, $3,
+                jsonb_build_object('workflow_id', '{tenant}-' || lpad(n::text, 12, '0'), 'method', 'payment',
+                  'source', $3::text, 'operations', jsonb_build_array(jsonb_build_object('type', 'payment',
+                    'destination', $3::text, 'asset', 'native', 'amount', '0.0000001')),
+                  'transaction_xdr', null, 'memo', jsonb_build_object('type', 'text', 'value', 'invoice ' || n),
+                  'not_before', null, 'valid_until', null, 'ordering_key', null, 'on_state_error', 'fail',
+                  'max_fee_per_operation', null, 'metadata', jsonb_build_object('customer', substr(h, 1, 12))),
+                array[$3]{values}
+         from (select n, md5(n::text) as h from generate_series($1, $2 - 1) as s (n)) rows"
+    )
 }

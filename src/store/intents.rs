@@ -121,26 +121,6 @@ impl Store {
         Ok(row.fetch_optional(&self.pool).await?)
     }
 
-    /// One intent by its key.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn intent_by_key(
-        &self,
-        tenant: &str,
-        workflow_id: &str,
-        method: &str,
-    ) -> Result<Option<IntentRow>, StoreError> {
-        let sql = format!(
-            "select {COLUMNS} from submitter.intents where tenant = $1 and workflow_id = $2 and method = $3"
-        );
-        let row = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(tenant)
-            .bind(workflow_id)
-            .bind(method);
-        Ok(row.fetch_optional(&self.pool).await?)
-    }
-
     /// A page of a tenant's intents, the newest first.
     ///
     /// # Errors

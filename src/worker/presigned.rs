@@ -5,7 +5,6 @@ use crate::domain::attempt::Attempt;
 use crate::domain::envelope::{self, Plan};
 use crate::domain::fee::MIN_BASE_FEE;
 use crate::domain::intent::Presigned;
-use crate::domain::observation::LedgerHeader;
 use crate::domain::primitives::{ChainTime, LedgerSeq, Stroops, TxHash};
 use crate::domain::reason::Reason;
 use crate::store::StoreError;
@@ -38,7 +37,6 @@ impl Signing {
         &self,
         presigned: &Presigned,
         number: u32,
-        header: LedgerHeader,
     ) -> Result<(Attempt, Vec<u8>), Turned> {
         if number > 1 {
             let detail = "its first attempt has ended, and we cannot sign another";
@@ -63,7 +61,7 @@ impl Signing {
             bumps: Vec::new(),
             sponsored: true,
             presigned: true,
-            signed_at: header.sequence,
+            signed_at: self.header.sequence,
         };
         let bytes = envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(
             presigned.envelope().clone(),

@@ -47,7 +47,6 @@ pub(super) type Signed = Result<(NewAttempt, Flight), Turned>;
 impl Signing {
     /// The attempt of a claimed pair.
     pub(super) fn sign(&self, claimed: &Claimed) -> Signed {
-        let header = self.header;
         let request = intent::read_stored(&claimed.request)
             .map_err(|errors| Turned::Fail(Reason::invalid_intent(list(&errors))))?;
         let key = request.key(&claimed.tenant);
@@ -66,10 +65,8 @@ impl Signing {
                     false,
                 )));
             }
-            Content::Presigned(presigned) => self.sponsor(presigned, number, header)?,
-            Content::Operations(_) => {
-                self.build(claimed, &request, &key, number, terms.cap, header)?
-            }
+            Content::Presigned(presigned) => self.sponsor(presigned, number)?,
+            Content::Operations(_) => self.build(claimed, &request, &key, number, terms.cap)?,
         };
         let new = NewAttempt {
             intent_id: claimed.id,
@@ -127,8 +124,8 @@ impl Signing {
         key: &intent::IntentKey,
         number: u32,
         cap: FeeCap,
-        header: LedgerHeader,
     ) -> Result<(Attempt, Vec<u8>), Turned> {
+        let header = &self.header;
         if !self.accounts.allows(request.source) {
             return Err(Turned::Park(Reason::new(
                 "source_not_configured",

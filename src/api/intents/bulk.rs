@@ -120,16 +120,15 @@ pub async fn bulk(
         let detail = format!("{AT_ONCE} bulks are being taken already");
         return Err(Problem::over_limit(RETRY_SECONDS, detail));
     };
-    // Held while either the body or what becomes of it is there.
-    let permit = Arc::new(permit);
-    let held = Arc::clone(&permit);
+    // Held while either the body or what becomes of it is there, also where nobody waits for the answer any more.
+    let held = Arc::new(permit);
+    let permit = Arc::clone(&held);
     let limit = shared.settings.max_bulk_body_bytes;
     let bytes = body::bytes(&headers, body, limit).await?;
     let (sender, mut chunks) = mpsc::channel(CHUNKS_AHEAD);
     let reader = Arc::clone(&shared);
     let reading = tokio::task::spawn_blocking(move || {
-        // Held until the body is gone, also where nobody waits for the answer any more.
-        let _permit = held;
+        let _permit = permit;
         read(&reader, &caller.tenant, media, &bytes, &sender)
     });
     let mut result = BulkBody {
@@ -146,7 +145,7 @@ pub async fn bulk(
         .await
         .unwrap_or_else(|error| Err(Problem::internal().because(error)))?;
     let answer = json(to_text(&result));
-    drop((result, permit));
+    drop(held);
     Ok(answer)
 }
 

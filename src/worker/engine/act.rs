@@ -62,22 +62,10 @@ impl Engine {
         sent(&mut flight.snapshot, head, pace);
         let (bytes, hash) = (flight.newest_envelope(), flight.newest_hash());
         let number = flight.snapshot.attempt.number;
-        let (horizon, posts, mailbox) = (
-            Arc::clone(&self.horizon),
-            Arc::clone(&self.posts),
-            self.mailbox.clone(),
-        );
-        let mode = self.settings.submit;
-        tokio::spawn(async move {
-            let _permit = posts
-                .acquire_owned()
-                .await
-                .expect("the semaphore is never closed");
+        let (horizon, mode) = (Arc::clone(&self.horizon), self.settings.submit);
+        self.spawn_within(&self.posts, async move {
             let answer = submit(&horizon, mode, &bytes).await;
-            let answered = Box::new(Answered { hash, answer });
-            let _ = mailbox
-                .send(Input::Answered(intent, number, answered))
-                .await;
+            Input::Answered(intent, number, Box::new(Answered { hash, answer }))
         });
     }
 
@@ -90,18 +78,10 @@ impl Engine {
             flight.snapshot.attempt.inner_hash,
             flight.snapshot.attempt.number,
         );
-        let (horizon, reads, mailbox) = (
-            Arc::clone(&self.horizon),
-            Arc::clone(&self.reads),
-            self.mailbox.clone(),
-        );
-        tokio::spawn(async move {
-            let _permit = reads
-                .acquire_owned()
-                .await
-                .expect("the semaphore is never closed");
-            let found = Box::new(horizon.any().transaction(hash).await);
-            let _ = mailbox.send(Input::LookedUp(intent, number, found)).await;
+        let horizon = Arc::clone(&self.horizon);
+        self.spawn_within(&self.reads, async move {
+            let found = horizon.any().transaction(hash).await;
+            Input::LookedUp(intent, number, Box::new(found))
         });
     }
 
@@ -130,19 +110,10 @@ impl Engine {
         flight.busy = true;
         let number = flight.snapshot.attempt.number;
         let question = Question::of(flight);
-        let (horizon, reads, mailbox) = (
-            Arc::clone(&self.horizon),
-            Arc::clone(&self.reads),
-            self.mailbox.clone(),
-        );
-        let network = self.network;
-        tokio::spawn(async move {
-            let _permit = reads
-                .acquire_owned()
-                .await
-                .expect("the semaphore is never closed");
-            let evidence = Box::new(reconcile::gather(&horizon, network, &question).await);
-            let _ = mailbox.send(Input::Proved(intent, number, evidence)).await;
+        let (horizon, network) = (Arc::clone(&self.horizon), self.network);
+        self.spawn_within(&self.reads, async move {
+            let evidence = reconcile::gather(&horizon, network, &question).await;
+            Input::Proved(intent, number, Box::new(evidence))
         });
     }
 
@@ -151,8 +122,8 @@ impl Engine {
         if self.beside.bumping || self.due_bumps.is_empty() {
             return;
         }
-        let mut orders = Vec::with_capacity(self.due_bumps.len().min(BUMP_BATCH));
         let end = self.due_bumps.len().min(BUMP_BATCH);
+        let mut orders = Vec::with_capacity(end);
         for (intent, number, fee) in self.due_bumps.drain(..end) {
             let flight = self.flights.get_mut(&intent);
             let Some(flight) = flight.filter(|flight| flight.snapshot.attempt.number == number)

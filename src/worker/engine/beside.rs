@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -101,6 +102,22 @@ impl Engine {
         tokio::spawn(async move {
             let answer = AssertUnwindSafe(task).catch_unwind().await;
             let _ = mailbox.send(answer.unwrap_or(Input::Panicked)).await;
+        });
+    }
+
+    /// The same, as soon as one of so many permits is free.
+    pub(super) fn spawn_within(
+        &self,
+        permits: &Arc<Semaphore>,
+        task: impl Future<Output = Input> + Send + 'static,
+    ) {
+        let permits = Arc::clone(permits);
+        self.spawn(async move {
+            let _permit = permits
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
+            task.await
         });
     }
 
