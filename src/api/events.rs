@@ -57,7 +57,7 @@ impl From<EventRow> for EventBody {
 
 /// All events of a tenant, the oldest first
 ///
-/// A reader who always goes on after the last event that it saw misses none and sees none twice. `next` is null where there
+/// A reader who always goes on after the last event that it saw misses none that is still kept (`retention.events_days`) and sees none twice. `next` is null where there
 /// is nothing more now.
 #[utoipa::path(
     get, path = "/v1/events", operation_id = "listEvents", tag = "events",

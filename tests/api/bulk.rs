@@ -369,13 +369,16 @@ async fn rows_count_as_posts() {
 async fn beyond_four_at_once_a_bulk_is_told_to_come_back() {
     let server = Server::start().await;
     let gate = Arc::new(Semaphore::new(0));
+    let begun = Arc::new(Semaphore::new(0));
     let slow = |number: usize| {
-        let gate = Arc::clone(&gate);
+        let (gate, begun) = (Arc::clone(&gate), Arc::clone(&begun));
         let row = payment(&format!("slow-{number}"), "1").to_string();
         let (begin, end) = row.split_at(10);
         let begin = stream::iter([Ok::<_, std::io::Error>(begin.to_owned())]);
         let end = end.to_owned();
         let end = stream::once(async move {
+            // It is asked for once the beginning is on its way.
+            begun.add_permits(1);
             gate.acquire().await.unwrap().forget();
             Ok(end)
         });
@@ -383,8 +386,11 @@ async fn beyond_four_at_once_a_bulk_is_told_to_come_back() {
     };
     let four = join_all((0..4).map(slow));
     let fifth = async {
+        // One that came before them would take the place of one of the four, who is then heard to his end before he is
+        // refused: so not before they have been taken.
+        begun.acquire_many(4).await.unwrap().forget();
+        tokio::time::sleep(Duration::from_millis(500)).await;
         let begun = Instant::now();
-        // Until the four have been taken.
         let refused = loop {
             let answer = array(&server, &payments(1)).await;
             if answer.status == 429 {
