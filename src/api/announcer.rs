@@ -9,7 +9,7 @@ use crate::store::Store;
 
 /// The shortest time between two announcements. A NOTIFY takes a lock over the whole server when it commits, so one for each
 /// batch would hold the batches up.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The way to the engines.
 pub struct Announcer(watch::Sender<()>);

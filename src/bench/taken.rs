@@ -1,12 +1,10 @@
 //! Attempts and landings as the store sees them, without a chain: for measuring the store alone.
 
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use stellar_xdr as xdr;
 
 use crate::domain::attempt::Attempt;
 use crate::domain::envelope::Plan;
-use crate::domain::event::Event;
 use crate::domain::observation::Landed;
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, Stroops, TxHash};
 use crate::domain::result_code::TransactionOutcome;
@@ -74,7 +72,6 @@ pub fn settlement(new: &NewAttempt) -> NewSettlement {
         fee_muxed_id: None,
         envelope_xdr: Vec::new(),
     };
-    let data = crate::domain::event::landed_json(&landed);
     NewSettlement {
         intent_id: new.intent_id,
         number: new.attempt.number,
@@ -85,9 +82,5 @@ pub fn settlement(new: &NewAttempt) -> NewSettlement {
             adopted: None,
             channel_lost: false,
         },
-        events: vec![Event {
-            kind: "intent.succeeded",
-            data: json!({"transaction": data}),
-        }],
     }
 }

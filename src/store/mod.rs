@@ -25,6 +25,9 @@ use thiserror::Error;
 
 /// Seconds that a caller waits for a connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// After so long a rest a connection is tried before it is used. It was when it was given back, so one that is in steady use
+/// needs no second round trip for each statement.
+const TRIED_AFTER: Duration = Duration::from_secs(1);
 
 /// The NOTIFY channel on which new work is announced.
 pub const WAKE_CHANNEL: &str = "submitter_intents";
@@ -150,6 +153,15 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|connection, rested| {
+                Box::pin(async move {
+                    if rested.idle_for >= TRIED_AFTER {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await?;
         Ok(Self { pool })

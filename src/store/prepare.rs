@@ -43,7 +43,7 @@ pub struct Claim {
     pub idle: i64,
 }
 
-/// Work that is rarely there, so that nobody looks for it in vain, and who shares it.
+/// Work that is rarely there, so that nobody looks for it in vain; who shares it, and on what.
 #[derive(Clone, Copy, Debug, FromRow)]
 pub struct RareWork {
     /// Intents that were enqueued in SQL and not yet read.
@@ -52,6 +52,14 @@ pub struct RareWork {
     pub system: bool,
     /// Transactions that somebody else signed.
     pub presigned: bool,
+    /// Waiting intents whose time is over.
+    pub expired: bool,
+    /// Parked intents whose time has come.
+    pub resumable: bool,
+    /// Waiting intents that were canceled.
+    pub unwanted: bool,
+    /// Whether user intents have channels of their own.
+    pub has_channels: bool,
     /// Workers whose lease is good.
     pub workers: i64,
 }
@@ -152,17 +160,25 @@ impl Store {
         })
     }
 
-    /// Whether there is work that is rarely there, and how many share it.
+    /// Whether there is work that is rarely there, and how many share it. `now` is the chain's time.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn rare_work(&self) -> Result<RareWork, StoreError> {
+    pub async fn rare_work(&self, now: ChainTime) -> Result<RareWork, StoreError> {
         let rare = sqlx::query_as(
             "select exists (select from submitter.intents where request is null and finished_at is null) as unread,
                     exists (select from submitter.intents where lane = 'system' and finished_at is null) as system,
                     exists (select from submitter.intents where presigned and finished_at is null) as presigned,
+                    exists (select from submitter.intents
+                      where status in ('queued', 'parked') and owner is null and valid_until < $1) as expired,
+                    exists (select from submitter.intents
+                      where status = 'parked' and owner is null and due_at <= now()) as resumable,
+                    exists (select from submitter.intents
+                      where cancel_requested and owner is null and finished_at is null) as unwanted,
+                    exists (select from submitter.channels where kind = 'channel' and state = 'open') as has_channels,
                     (select count(*) from submitter.workers where lease_until > now()) as workers",
-        );
+        )
+        .bind(to_timestamp(now));
         Ok(rare.fetch_one(&self.pool).await?)
     }
 

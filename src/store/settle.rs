@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{Store, StoreError};
-use crate::domain::event::{Event, landed_json, proof_json};
+use crate::domain::event::{landed_json, proof_json, settlement_events};
 use crate::domain::intent::rfc3339;
 use crate::domain::observation::Landed;
 use crate::domain::reason::Reason;
@@ -18,10 +18,8 @@ pub struct NewSettlement {
     pub intent_id: Uuid,
     /// Of which attempt.
     pub number: u32,
-    /// What changes.
+    /// What changes. What consumers are told of it is made only when it is put on record: thousands may wait for that.
     pub settlement: Settlement,
-    /// What consumers are told.
-    pub events: Vec<Event>,
 }
 
 /// What the engine needs of an intent that it takes over.
@@ -111,10 +109,10 @@ impl Store {
         let mut event_kinds = Vec::new();
         let mut event_data = Vec::new();
         for new in batch {
-            for event in &new.events {
+            for event in settlement_events(new.number, &new.settlement) {
                 event_intents.push(new.intent_id);
                 event_kinds.push(event.kind);
-                event_data.push(event.data.clone());
+                event_data.push(event.data);
             }
         }
         let lost = |settlement: &Settlement| {

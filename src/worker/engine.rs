@@ -282,7 +282,7 @@ impl Engine {
                 }
                 Input::Ledger(closed) => {
                     self.ledger_closed(closed);
-                    self.want_round(false);
+                    self.want_round();
                 }
                 Input::Wake => self.woken(),
                 Input::Prepared(worker, flights) => self.prepared(worker, flights, &mut touched),
@@ -322,7 +322,7 @@ impl Engine {
         {
             tracing::warn!(%error, "channels could not be asked for");
         }
-        self.want_round(true);
+        self.want_round();
         self.status.set_in_flight(self.flights.len());
     }
 

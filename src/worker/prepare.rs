@@ -42,9 +42,7 @@ pub(super) struct Round {
     pub room: usize,
     /// Attempts in flight, and their operations.
     pub in_flight: InFlight,
-    /// Whether it also ends what is over and resumes what was parked.
-    pub sweep: bool,
-    /// Whether user intents have channels of their own.
+    /// Whether user intents have channels of their own, as far as is known.
     pub has_channels: bool,
     /// Nothing more is claimed once it says so.
     pub stop: CancellationToken,
@@ -105,14 +103,18 @@ impl Round {
 
     async fn take_up(&mut self) -> Result<Taken, StoreError> {
         let now = self.signing.header.closed_at;
-        if self.sweep {
+        let rare = self.store.rare_work(now).await?;
+        // Where the last channel is lost or paused, the source account takes its place.
+        self.has_channels = rare.has_channels;
+        if rare.expired {
             self.store.expire(now, SWEEP_BATCH).await?;
-            self.store.resume_parked(SWEEP_BATCH).await?;
-            self.store.finish_cancellations(SWEEP_BATCH).await?;
-            // Where the last channel is lost or paused, the source account takes its place.
-            self.has_channels = self.store.has_open_channel().await?;
         }
-        let rare = self.store.rare_work().await?;
+        if rare.resumable {
+            self.store.resume_parked(SWEEP_BATCH).await?;
+        }
+        if rare.unwanted {
+            self.store.finish_cancellations(SWEEP_BATCH).await?;
+        }
         let peers = u64::try_from(rare.workers).unwrap_or(1).max(1);
         let ledger = u64::from(self.signing.header.max_tx_set_size);
         let window = ledger.saturating_mul(WINDOW_PERCENT) / 100 / peers;

@@ -166,7 +166,7 @@ fn settings(folder: &Folder, port: u16) -> Vec<(&'static str, String)> {
         ("port", port.to_string()),
         ("unix_socket_directories", sockets),
         ("max_connections", MAX_CONNECTIONS.to_string()),
-        ("shared_buffers", "128MB".to_owned()),
+        ("shared_buffers", "1GB".to_owned()),
         // A checkpoint makes each page be logged whole once more; every 1 GB, the default, is every 15 s under load.
         ("max_wal_size", "4GB".to_owned()),
         ("fsync", "on".to_owned()),

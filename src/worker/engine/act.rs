@@ -63,7 +63,7 @@ impl Engine {
         let (bytes, hash) = (flight.newest_envelope(), flight.newest_hash());
         let number = flight.snapshot.attempt.number;
         let (horizon, mode) = (Arc::clone(&self.horizon), self.settings.submit);
-        self.spawn_within(&self.posts, async move {
+        self.spawn_within(&self.posts, move || async move {
             let answer = submit(&horizon, mode, &bytes).await;
             Input::Answered(intent, number, Box::new(Answered { hash, answer }))
         });
@@ -79,7 +79,7 @@ impl Engine {
             flight.snapshot.attempt.number,
         );
         let horizon = Arc::clone(&self.horizon);
-        self.spawn_within(&self.reads, async move {
+        self.spawn_within(&self.reads, move || async move {
             let found = horizon.any().transaction(hash).await;
             Input::LookedUp(intent, number, Box::new(found))
         });
@@ -111,7 +111,7 @@ impl Engine {
         let number = flight.snapshot.attempt.number;
         let question = Question::of(flight);
         let (horizon, network) = (Arc::clone(&self.horizon), self.network);
-        self.spawn_within(&self.reads, async move {
+        self.spawn_within(&self.reads, move || async move {
             let evidence = reconcile::gather(&horizon, network, &question).await;
             Input::Proved(intent, number, Box::new(evidence))
         });

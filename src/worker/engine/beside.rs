@@ -20,15 +20,15 @@ use crate::store::StoreError;
 
 /// Between the beginnings of two rounds: what is announced, or becomes idle, meanwhile is taken up together. After a rest
 /// the first is taken up at once.
-const ROUND_EVERY: Duration = Duration::from_millis(40);
+const ROUND_EVERY: Duration = Duration::from_millis(100);
 
 /// What is under way.
 #[derive(Debug)]
 pub(super) struct Beside {
     /// A round of taking up.
     taking_up: bool,
-    /// Another is wanted; with a sweep where it says so.
-    wanted: Option<bool>,
+    /// Another is wanted.
+    wanted: bool,
     /// The next one does not begin earlier.
     pub next_round: Instant,
     /// No channel was idle when the last one ended: announcements change nothing.
@@ -49,7 +49,7 @@ impl Beside {
     pub(super) fn new() -> Self {
         Self {
             taking_up: false,
-            wanted: None,
+            wanted: false,
             next_round: Instant::now(),
             starved: false,
             settling: false,
@@ -70,25 +70,24 @@ impl Engine {
     /// New work was announced.
     pub(super) fn woken(&mut self) {
         if !self.beside.starved {
-            self.want_round(false);
+            self.want_round();
         }
     }
 
     /// Channels became idle.
     pub(super) fn fed(&mut self) {
         self.beside.starved = false;
-        self.want_round(false);
+        self.want_round();
     }
 
-    /// A round of taking up is wanted; `sweep` also ends what is over and resumes what was parked.
-    pub(super) fn want_round(&mut self, sweep: bool) {
-        let wanted = self.beside.wanted.unwrap_or(false) || sweep;
-        self.beside.wanted = Some(wanted);
+    /// A round of taking up is wanted.
+    pub(super) fn want_round(&mut self) {
+        self.beside.wanted = true;
     }
 
     /// Whether a round is to begin as soon as it may.
     pub(super) fn wants_round(&self) -> bool {
-        self.beside.wanted.is_some() && !self.beside.taking_up && self.may_take_up()
+        self.beside.wanted && !self.beside.taking_up && self.may_take_up()
     }
 
     /// Whether anything new may be begun.
@@ -105,26 +104,29 @@ impl Engine {
         });
     }
 
-    /// The same, as soon as one of so many permits is free.
-    pub(super) fn spawn_within(
+    /// The same, as soon as one of so many permits is free. The task is made only then, and in a place of its own: while
+    /// thousands wait, each is no more than what it will be made of.
+    pub(super) fn spawn_within<F>(
         &self,
         permits: &Arc<Semaphore>,
-        task: impl Future<Output = Input> + Send + 'static,
-    ) {
+        task: impl FnOnce() -> F + Send + 'static,
+    ) where
+        F: Future<Output = Input> + Send + 'static,
+    {
         let permits = Arc::clone(permits);
         self.spawn(async move {
             let _permit = permits
                 .acquire_owned()
                 .await
                 .expect("the semaphore is never closed");
-            task.await
+            Box::pin(task()).await
         });
     }
 
     /// Begins a round of taking up.
     pub(super) fn take_up(&mut self) {
         let Some(header) = self.head else { return };
-        let sweep = self.beside.wanted.take().unwrap_or(false);
+        self.beside.wanted = false;
         self.beside.taking_up = true;
         self.beside.next_round = Instant::now() + ROUND_EVERY;
         let room = self
@@ -148,7 +150,6 @@ impl Engine {
             worker: self.worker,
             room,
             in_flight,
-            sweep,
             has_channels: self.has_channels,
             stop: self.claims.clone(),
             engine: self.mailbox.clone(),

@@ -9,7 +9,6 @@ use super::super::reconcile::Gathered;
 use super::super::recorder::{self, Recorded};
 use super::super::submit::{Answered, answer_json};
 use super::{Engine, Input};
-use crate::domain::event::settlement_events;
 use crate::domain::observation::{Landed, LookUp, SubmitAnswer, Unknown};
 use crate::domain::result_code::TransactionMeaning;
 use crate::domain::transition::{
@@ -164,13 +163,11 @@ impl Engine {
         match absorb(&mut flight.snapshot, observed, head, pace) {
             Ok(Transition::Learned) => None,
             Ok(Transition::Settled(settlement)) => {
-                let events = settlement_events(number, &settlement);
                 note(&flight.key.workflow_id, intent, &settlement);
                 flight.settled = Some(Box::new(NewSettlement {
                     intent_id: intent,
                     number,
                     settlement: *settlement,
-                    events,
                 }));
                 self.settled.push((intent, number));
                 None
