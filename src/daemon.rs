@@ -113,7 +113,7 @@ impl Daemon {
         let (stop, stopped) = watch::channel(false);
         let status = Status::default();
         let engine = Engine::new(
-            store.clone(),
+            Arc::new(store.clone()),
             Arc::clone(&horizon),
             keys,
             &passphrase,

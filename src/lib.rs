@@ -25,12 +25,16 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+#[cfg(feature = "simulation")]
+pub mod defect;
 pub mod dev;
 pub mod domain;
 pub mod horizon;
 pub mod retry;
 pub mod sandbox;
 pub mod signer;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod store;
 pub mod telemetry;
 pub mod worker;

@@ -1,5 +1,6 @@
 //! `channels`: the accounts that supply sequence numbers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Subcommand;
@@ -111,7 +112,7 @@ fn engine(config: &Config, store: &Store, status: &Status) -> anyhow::Result<Eng
     let settings = engine_settings(config, fee_account)?;
     let passphrase = config.network_passphrase()?;
     Ok(Engine::new(
-        store.clone(),
+        Arc::new(store.clone()),
         horizon(config)?,
         keys,
         passphrase,

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::engine::start::Start;
+use super::records::Records;
 use crate::domain::observation::AccountSnapshot;
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 /// Times that an account is asked for again where a rate limit says when.
 const MAX_LIMITED_TRIES: u32 = 200;
@@ -41,7 +42,7 @@ impl Engine {
                 snapshot.as_of
             )));
         };
-        derive_keys(&self.store, &self.keys).await?;
+        derive_keys(&*self.store, &self.keys).await?;
         self.check_source().await?;
         let Some(right) = self.store.begin_explaining().await? else {
             let what = "another daemon compares the records with the chain";
@@ -232,7 +233,7 @@ impl Engine {
 }
 
 /// Makes the keys of all channels on record ready; one whose account the seed does not give is paused.
-pub(super) async fn derive_keys(store: &Store, keys: &Keyring) -> Result<(), StoreError> {
+pub(super) async fn derive_keys(store: &dyn Records, keys: &Keyring) -> Result<(), StoreError> {
     for row in store.channels().await? {
         let Some(index) = row.sep5_index.and_then(|index| u32::try_from(index).ok()) else {
             continue;

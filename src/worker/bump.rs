@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::off_thread;
+use super::records::Records;
 use crate::domain::attempt::Bump;
 use crate::domain::envelope;
 use crate::domain::primitives::{AccountId, NetworkId, Stroops};
 use crate::domain::tag::Tag;
 use crate::signer::{Keyring, Signer as _};
-use crate::store::Store;
 use crate::store::attempts::NewBump;
 
 /// A fee bump that is due.
@@ -41,7 +42,7 @@ pub(super) struct Bumped {
 
 /// Signs fee bumps and puts them on record.
 pub(super) struct Bumping {
-    pub store: Store,
+    pub store: Arc<dyn Records>,
     pub keys: Arc<Keyring>,
     pub network: NetworkId,
     pub fee_account: AccountId,
@@ -61,8 +62,8 @@ impl Bumping {
             .iter()
             .map(|order| (order.intent, order.number))
             .collect();
-        let (store, worker) = (self.store.clone(), self.worker);
-        let signing = tokio::task::spawn_blocking(move || {
+        let (store, worker) = (Arc::clone(&self.store), self.worker);
+        let signing = off_thread(move || {
             let signed = orders.iter().map(|order| self.sign(order));
             signed.collect::<Vec<Option<NewBump>>>()
         });

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::engine::{Engine, Input};
+use super::records::Records;
 use crate::domain::asset::{Asset, Destination};
 use crate::domain::intent::{Content, OnStateError, Request};
 use crate::domain::memo::Memo;
@@ -16,8 +17,8 @@ use crate::domain::observation::AccountSnapshot;
 use crate::domain::operation::{MAX_OPERATIONS, Operation};
 use crate::domain::primitives::{AccountId, Sequence, Stroops};
 use crate::horizon::Horizon;
+use crate::store::StoreError;
 use crate::store::accept::{Accepted, Lane, NewIntent};
-use crate::store::{Store, StoreError};
 
 /// The tenant of our own intents. Users' tenants come from API keys and never have this name.
 pub const SYSTEM_TENANT: &str = "system";
@@ -198,7 +199,7 @@ impl Engine {
     async fn accept_own(&self, request: Request) -> Result<(Uuid, String), StoreError> {
         let tag = request.key(SYSTEM_TENANT).tag(self.network);
         let new = NewIntent {
-            id: Uuid::now_v7(),
+            id: self.store.new_id(),
             tenant: SYSTEM_TENANT.to_owned(),
             tag,
             lane: Lane::System,
@@ -224,7 +225,7 @@ impl Engine {
 
 /// Looks at the channels' lumens from time to time, and tells the engine which are short, until the engine is gone.
 pub(super) async fn watch_balances(
-    store: Store,
+    store: Arc<dyn Records>,
     horizon: Arc<Horizon>,
     below: Stroops,
     engine: mpsc::Sender<Input>,
@@ -232,6 +233,7 @@ pub(super) async fn watch_balances(
     let mut ticks = tokio::time::interval(BALANCES_EVERY);
     loop {
         tokio::select! {
+            biased;
             _ = ticks.tick() => {}
             () = engine.closed() => return,
         }
@@ -271,7 +273,7 @@ pub(super) async fn watch_balances(
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn ensure_report(store: &Store, wanted: u32) -> Result<EnsureReport, StoreError> {
+pub async fn ensure_report(store: &dyn Records, wanted: u32) -> Result<EnsureReport, StoreError> {
     let rows = store.channels().await?;
     let open = rows
         .iter()

@@ -5,7 +5,7 @@ mod beside;
 mod record;
 pub(super) mod start;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -22,6 +22,7 @@ use super::flight::{Flight, Watched};
 use super::prepare::Taken;
 use super::reconcile::Gathered;
 use super::recorder::Recorded;
+use super::records::Records;
 use super::settings::Settings;
 use super::status::{Phase, Status};
 use super::submit::Answered;
@@ -32,8 +33,8 @@ use crate::domain::primitives::{AccountId, NetworkId, Sequence, Stroops};
 use crate::domain::transition::Pace;
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
+use crate::store::StoreError;
 use crate::store::attempts::NewSubmission;
-use crate::store::{Store, StoreError};
 
 /// Messages that wait for the engine at once.
 const INBOX: usize = 65_536;
@@ -95,7 +96,7 @@ pub(super) enum Input {
 
 /// The engine.
 pub struct Engine {
-    pub(super) store: Store,
+    pub(super) store: Arc<dyn Records>,
     pub(super) horizon: Arc<Horizon>,
     pub(super) keys: Arc<Keyring>,
     pub(super) network: NetworkId,
@@ -104,7 +105,8 @@ pub struct Engine {
     pub(super) settings: Arc<Settings>,
     pub(super) status: Status,
     pub(super) worker: Uuid,
-    pub(super) flights: HashMap<Uuid, Box<Flight>>,
+    /// In the order of their ids: two runs of one history do the same.
+    pub(super) flights: BTreeMap<Uuid, Box<Flight>>,
     pub(super) watched: Watched,
     pub(super) head: Option<LedgerHeader>,
     pub(super) fees: Option<FeeStats>,
@@ -122,7 +124,7 @@ pub struct Engine {
     /// A task beside this engine panicked: it must end, for it would wait for the answer for ever.
     panicked: bool,
     /// Attempts of ours on record that were not in flight here when that was last compared.
-    pub(super) strays: HashSet<Uuid>,
+    pub(super) strays: BTreeSet<Uuid>,
     /// Whether user intents have channels of their own.
     pub(super) has_channels: bool,
     pub(super) inbox: mpsc::Receiver<Input>,
@@ -144,7 +146,7 @@ impl Engine {
     /// An engine that has done nothing yet.
     #[must_use]
     pub fn new(
-        store: Store,
+        store: Arc<dyn Records>,
         horizon: Arc<Horizon>,
         keys: Arc<Keyring>,
         passphrase: &str,
@@ -165,7 +167,7 @@ impl Engine {
             settings: Arc::new(settings),
             status,
             worker: Uuid::nil(),
-            flights: HashMap::new(),
+            flights: BTreeMap::new(),
             watched: Watched::default(),
             head: None,
             fees: None,
@@ -176,7 +178,7 @@ impl Engine {
             out_of_step: true,
             moved: false,
             panicked: false,
-            strays: HashSet::new(),
+            strays: BTreeSet::new(),
             has_channels: false,
             inbox,
             mailbox,
@@ -220,10 +222,8 @@ impl Engine {
         loop {
             let (next_round, wants_round) = (self.beside.next_round, self.wants_round());
             tokio::select! {
-                count = self.inbox.recv_many(&mut batch, TURN) => {
-                    debug_assert!(count > 0, "the engine holds a sender itself, so its inbox never closes");
-                    self.turn(&mut batch).await;
-                }
+                // In this order, so that two runs of one history do the same: what comes seldom before the messages.
+                biased;
                 _ = ticks.tick() => self.tick().await,
                 () = tokio::time::sleep_until(next_round), if wants_round => self.take_up(),
                 changed = stop.changed(), if !self.draining => {
@@ -233,6 +233,10 @@ impl Engine {
                         deadline = Some(Instant::now() + self.settings.drain);
                         self.status.set_phase(Phase::Draining);
                     }
+                }
+                count = self.inbox.recv_many(&mut batch, TURN) => {
+                    debug_assert!(count > 0, "the engine holds a sender itself, so its inbox never closes");
+                    self.turn(&mut batch).await;
                 }
             }
             if self.moved || self.panicked {

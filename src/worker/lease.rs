@@ -1,22 +1,30 @@
 //! Keeping the lease: renewed once for the whole worker, well before it ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::engine::Input;
-use crate::store::{Store, StoreError};
+use super::records::Records;
+use crate::store::StoreError;
 
 /// Renewals within one lease: two may fail.
 const RENEWALS_PER_LEASE: u32 = 3;
 
 /// Renews until the lease is lost or the engine is gone.
-pub(super) async fn keep(store: Store, worker: Uuid, lease: Duration, engine: mpsc::Sender<Input>) {
+pub(super) async fn keep(
+    store: Arc<dyn Records>,
+    worker: Uuid,
+    lease: Duration,
+    engine: mpsc::Sender<Input>,
+) {
     let mut ticks = tokio::time::interval(lease / RENEWALS_PER_LEASE);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             _ = ticks.tick() => {}
             () = engine.closed() => return,
         }

@@ -15,6 +15,7 @@ mod prepare;
 mod presigned;
 mod reconcile;
 mod recorder;
+pub mod records;
 mod scan;
 mod settings;
 mod sign;
@@ -25,3 +26,15 @@ pub use channels::{EnsureReport, SYSTEM_TENANT, ensure_report};
 pub use engine::{Engine, EngineError, Waker};
 pub use settings::{FeePayer, Settings, SubmitMode};
 pub use status::{Phase, Status};
+
+/// Runs what takes milliseconds of computing off the threads that answer. On one thread there is none to spare: there it
+/// runs at once, so that a history that is played on one thread has one order.
+async fn off_thread<T: Send + 'static>(
+    compute: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, tokio::task::JoinError> {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return Ok(compute());
+    }
+    tokio::task::spawn_blocking(compute).await
+}

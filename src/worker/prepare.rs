@@ -12,14 +12,15 @@ use uuid::Uuid;
 use super::accounts::derive_keys;
 use super::engine::Input;
 use super::flight::Flight;
+use super::off_thread;
 use super::presigned::used_up;
+use super::records::{Records, Taking};
 use super::sign::{Signed, Signing, Turned, list};
 use crate::domain::intent;
 use crate::domain::primitives::TxHash;
 use crate::domain::reason::Reason;
+use crate::store::StoreError;
 use crate::store::accept::Lane;
-use crate::store::prepare::Claim;
-use crate::store::{Store, StoreError};
 
 /// Claims of a lane in one round, so that what else is due is not kept waiting.
 const MAX_CLAIMS: u32 = 16;
@@ -34,7 +35,7 @@ const SWEEP_BATCH: i64 = 1_000;
 
 /// One round of taking up what is due.
 pub(super) struct Round {
-    pub store: Store,
+    pub store: Arc<dyn Records>,
     pub signing: Arc<Signing>,
     /// The life of the worker whose lease covers it.
     pub worker: Uuid,
@@ -199,15 +200,19 @@ impl Round {
     }
 
     /// Builds and signs for each claimed pair, commits, and hands the attempts over to be sent.
-    async fn attempt(&mut self, mut claim: Claim) -> Result<(), StoreError> {
-        let pairs = std::mem::take(&mut claim.claimed);
+    async fn attempt(&mut self, taking: Taking) -> Result<(), StoreError> {
+        let Taking {
+            claimed: pairs,
+            mut hold,
+            ..
+        } = taking;
         if pairs.is_empty() {
-            return claim.commit(&[]).await;
+            return hold.commit(&[]).await;
         }
         let ids: Vec<Uuid> = pairs.iter().map(|claimed| claimed.id).collect();
         let signing = Arc::clone(&self.signing);
         // Off the threads that answer: a batch takes milliseconds.
-        let signed: Vec<Signed> = tokio::task::spawn_blocking(move || {
+        let signed: Vec<Signed> = off_thread(move || {
             let signed = pairs.iter().map(|claimed| {
                 // One that cannot be built must not hold up all the others.
                 catch_unwind(AssertUnwindSafe(|| signing.sign(claimed)))
@@ -222,7 +227,7 @@ impl Round {
         let mut turned = Vec::new();
         for (id, signed) in ids.into_iter().zip(signed) {
             match signed {
-                Ok((attempt, flight)) => match used_up(&mut claim, &attempt.attempt).await? {
+                Ok((attempt, flight)) => match used_up(&mut *hold, &attempt.attempt).await? {
                     Some(reason) => turned.push((id, Turned::Fail(reason))),
                     None => {
                         attempts.push(attempt);
@@ -232,7 +237,7 @@ impl Round {
                 Err(what) => turned.push((id, what)),
             }
         }
-        claim.commit(&attempts).await?;
+        hold.commit(&attempts).await?;
         self.room = self.room.saturating_sub(flights.len());
         for (_, flight) in &flights {
             self.in_flight.add(flight);
@@ -261,7 +266,7 @@ impl Round {
         }
         if bad_channel {
             // Another daemon may have made the channel: its key is derived now, or it is paused.
-            derive_keys(&self.store, &self.signing.keys).await?;
+            derive_keys(&*self.store, &self.signing.keys).await?;
         }
         Ok(())
     }

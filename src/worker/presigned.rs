@@ -1,5 +1,6 @@
 //! Transactions that somebody else built and signed: they land as they are, in a fee bump of ours.
 
+use super::records::Hold;
 use super::sign::{Signing, Turned};
 use crate::domain::attempt::Attempt;
 use crate::domain::envelope::{self, Plan};
@@ -8,11 +9,10 @@ use crate::domain::intent::Presigned;
 use crate::domain::primitives::{ChainTime, LedgerSeq, Stroops, TxHash};
 use crate::domain::reason::Reason;
 use crate::store::StoreError;
-use crate::store::prepare::Claim;
 
 /// Why a signed transaction cannot be taken, if it cannot: an attempt on record has its hash or its sequence number.
 pub(super) async fn used_up(
-    claim: &mut Claim,
+    hold: &mut dyn Hold,
     attempt: &Attempt,
 ) -> Result<Option<Reason>, StoreError> {
     if !attempt.presigned {
@@ -21,7 +21,7 @@ pub(super) async fn used_up(
     let Plan {
         channel, sequence, ..
     } = attempt.plan;
-    let user = claim.user_of(attempt.inner_hash, channel, sequence).await?;
+    let user = hold.user_of(attempt.inner_hash, channel, sequence).await?;
     Ok(user.map(|user| {
         if user == attempt.inner_hash {
             already_used(user)

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use uuid::Uuid;
 
+use super::records::Records;
 use crate::domain::transition::IntentEnd;
+use crate::store::StoreError;
 use crate::store::attempts::NewSubmission;
 use crate::store::settle::NewSettlement;
-use crate::store::{Store, StoreError};
 
 /// What became of a batch of settlements.
 #[derive(Debug)]
@@ -21,7 +22,11 @@ pub(super) struct Recorded {
 }
 
 /// Puts settlements on record.
-pub(super) async fn settle(store: &Store, worker: Uuid, batch: Vec<NewSettlement>) -> Recorded {
+pub(super) async fn settle(
+    store: &dyn Records,
+    worker: Uuid,
+    batch: Vec<NewSettlement>,
+) -> Recorded {
     let mut recorded = Recorded {
         worker,
         ended: Vec::new(),
@@ -53,7 +58,7 @@ pub(super) async fn settle(store: &Store, worker: Uuid, batch: Vec<NewSettlement
     recorded
 }
 
-async fn settle_one(store: &Store, new: &NewSettlement, recorded: &mut Recorded) {
+async fn settle_one(store: &dyn Records, new: &NewSettlement, recorded: &mut Recorded) {
     let batch = std::slice::from_ref(new);
     match store.settle(recorded.worker, batch).await {
         Ok(done) => {
@@ -72,7 +77,7 @@ const fn attempt(new: &NewSettlement) -> (Uuid, u32) {
 }
 
 /// Puts answers on record; returns those that are to be tried again.
-pub(super) async fn note(store: &Store, batch: Vec<NewSubmission>) -> Vec<NewSubmission> {
+pub(super) async fn note(store: &dyn Records, batch: Vec<NewSubmission>) -> Vec<NewSubmission> {
     match store.record_submissions(&batch).await {
         Ok(()) => Vec::new(),
         Err(StoreError::Away(error)) => {

@@ -147,7 +147,7 @@ impl Engine {
         }
         self.beside.bumping = true;
         let bumping = Bumping {
-            store: self.store.clone(),
+            store: Arc::clone(&self.store),
             keys: Arc::clone(&self.keys),
             network: self.network,
             fee_account: self.settings.fee_account,

@@ -138,7 +138,7 @@ impl Engine {
             .values()
             .for_each(|flight| in_flight.add(flight));
         let round = Round {
-            store: self.store.clone(),
+            store: Arc::clone(&self.store),
             signing: Arc::new(Signing {
                 keys: Arc::clone(&self.keys),
                 network: self.network,
@@ -203,7 +203,7 @@ impl Engine {
 
     /// Moves the anchor to a ledger.
     pub(super) fn move_anchor(&self, header: LedgerHeader) {
-        let store = self.store.clone();
+        let store = Arc::clone(&self.store);
         tokio::spawn(async move {
             if let Err(error) = store.move_anchor(&header).await {
                 tracing::warn!(%error, "the anchor could not be moved");
@@ -216,7 +216,7 @@ impl Engine {
         if self.flights.is_empty() {
             return;
         }
-        let (store, worker) = (self.store.clone(), self.worker);
+        let (store, worker) = (Arc::clone(&self.store), self.worker);
         self.spawn(async move {
             let canceled = store
                 .canceled_intents(worker)

@@ -1,5 +1,6 @@
 //! Taking observations in, and putting what they change on record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -199,8 +200,8 @@ impl Engine {
             return;
         }
         self.beside.settling = true;
-        let (store, worker) = (self.store.clone(), self.worker);
-        self.spawn(async move { Input::Recorded(recorder::settle(&store, worker, batch).await) });
+        let (store, worker) = (Arc::clone(&self.store), self.worker);
+        self.spawn(async move { Input::Recorded(recorder::settle(&*store, worker, batch).await) });
     }
 
     /// Settlements were put on record, or not.
@@ -231,8 +232,8 @@ impl Engine {
         self.beside.noting = true;
         let end = self.submissions.len().min(SUBMISSIONS_BATCH);
         let batch: Vec<NewSubmission> = self.submissions.drain(..end).collect();
-        let store = self.store.clone();
-        self.spawn(async move { Input::Noted(recorder::note(&store, batch).await) });
+        let store = Arc::clone(&self.store);
+        self.spawn(async move { Input::Noted(recorder::note(&*store, batch).await) });
     }
 
     /// Answers were put on record; those that were not are kept, as long as there is room.

@@ -1,6 +1,6 @@
 //! Starting, and starting again: the same way after a crash, a lost lease or an unclear commit.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,13 +48,14 @@ impl Engine {
                 Err(Start::Fatal(error)) => return Err(error),
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(pause) => pause = (pause * 3 / 2).min(MAX_START_RETRY),
                 changed = stop.changed() => if changed.is_err() || *stop.borrow() { return Ok(false) },
             }
         }
         self.begin_again().await;
         tokio::spawn(channels::watch_balances(
-            self.store.clone(),
+            Arc::clone(&self.store),
             Arc::clone(&self.horizon),
             self.settings.channel_top_up_below,
             self.mailbox.clone(),
@@ -144,7 +145,7 @@ impl Engine {
     async fn begin_life(&mut self) -> Result<(), EngineError> {
         self.forget_flights();
         self.worker = Uuid::nil();
-        let worker = Uuid::now_v7();
+        let worker = self.store.new_id();
         let seconds = self.settings.lease.as_secs_f64();
         self.store
             .begin_lease(worker, &self.settings.name, seconds)
@@ -152,7 +153,7 @@ impl Engine {
         self.worker = worker;
         self.out_of_step = true;
         tokio::spawn(lease::keep(
-            self.store.clone(),
+            Arc::clone(&self.store),
             self.worker,
             self.settings.lease,
             self.mailbox.clone(),
@@ -221,7 +222,7 @@ impl Engine {
         // What was put on record a moment ago is about to be heard of. What was not heard of since the last time was lost on
         // the way, or its commit was seen late.
         let (step, strays) = (self.out_of_step, std::mem::take(&mut self.strays));
-        let taken: HashSet<Uuid> = taken.into_iter().collect();
+        let taken: BTreeSet<Uuid> = taken.into_iter().collect();
         let lost = |id: &Uuid| step || strays.contains(id) || taken.contains(id);
         let (ids, rest): (Vec<Uuid>, Vec<Uuid>) = unknown.into_iter().partition(lost);
         self.strays.extend(rest);
