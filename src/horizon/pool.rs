@@ -1,5 +1,6 @@
 //! The configured Horizons, and which of them to ask next.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use thiserror::Error;
 use url::Url;
 
 use super::endpoint::{Deadlines, Endpoint};
+use super::line::{Http, Line};
 use super::transport::Transport;
 
 /// How long a connection may take to open.
@@ -81,14 +83,27 @@ impl Horizon {
             .connect_timeout(CONNECT_DEADLINE)
             .pool_idle_timeout(IDLE_CONNECTION)
             .build()?;
-        let endpoint = |url: &Url| {
-            let transport = Transport::new(url.clone(), client.clone(), options.requests_per_hour);
+        let line = |url: &Url| -> Arc<dyn Line> {
+            Arc::new(Http {
+                base: url.clone(),
+                client: client.clone(),
+            })
+        };
+        let lines = options.urls.iter().map(line).collect();
+        Ok(Self::over(lines, options))
+    }
+
+    /// A pool over these lines, at least one; the options' URLs are not looked at.
+    #[must_use]
+    pub fn over(lines: Vec<Arc<dyn Line>>, options: &HorizonOptions) -> Self {
+        let endpoint = |line| {
+            let transport = Transport::new(line, options.requests_per_hour);
             Endpoint::new(transport, &options.passphrase, options.deadlines)
         };
-        Ok(Self {
-            endpoints: options.urls.iter().map(endpoint).collect(),
+        Self {
+            endpoints: lines.into_iter().map(endpoint).collect(),
             turn: AtomicUsize::new(0),
-        })
+        }
     }
 
     /// All of them, in the order configured.

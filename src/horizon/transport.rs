@@ -1,20 +1,19 @@
-//! Requests and whole answers: deadlines, the body's limit, the gate, and what is counted.
+//! Requests and whole answers: the gate, the health of the endpoint, and what is counted.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response};
 use tokio::time::Instant;
-use url::Url;
 
-use super::answer::{Answer, MAX_BODY_BYTES};
+use super::answer::Answer;
 use super::gate::Gate;
+use super::line::{Call, Line};
 use crate::domain::observation::{Unknown, UnknownKind};
 
-/// The wire to one base URL.
+/// The way to one Horizon.
 pub struct Transport {
-    base: Url,
     name: String,
-    http: Client,
+    line: Arc<dyn Line>,
     gate: Gate,
 }
 
@@ -25,18 +24,11 @@ impl std::fmt::Debug for Transport {
 }
 
 impl Transport {
-    /// The wire to this URL, for so many requests an hour; 0: any number.
-    pub fn new(base: Url, http: Client, requests_per_hour: u32) -> Self {
-        // A provider's key may be in the path or before the host: only host and port are ever shown.
-        let host = base.host_str().unwrap_or("?");
-        let name = match base.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
+    /// The way over this line, for so many requests an hour; 0: any number.
+    pub fn new(line: Arc<dyn Line>, requests_per_hour: u32) -> Self {
         Self {
-            base,
-            name,
-            http,
+            name: line.name(),
+            line,
             gate: Gate::new(requests_per_hour),
         }
     }
@@ -99,8 +91,13 @@ impl Transport {
         query: &[(&str, String)],
         deadline: Duration,
     ) -> Result<Answer, Unknown> {
-        let request = self.http.get(self.url(path)).query(query);
-        self.send(call, request, deadline).await
+        let request = Call {
+            path,
+            query,
+            form: None,
+            deadline,
+        };
+        self.send(call, request).await
     }
 
     /// A POST of a form.
@@ -111,45 +108,26 @@ impl Transport {
         form: &[(&str, &str)],
         deadline: Duration,
     ) -> Result<Answer, Unknown> {
-        let request = self.http.post(self.url(path)).form(form);
-        self.send(call, request, deadline).await
+        let request = Call {
+            path,
+            query: &[],
+            form: Some(form),
+            deadline,
+        };
+        self.send(call, request).await
     }
 
-    fn url(&self, path: &[&str]) -> Url {
-        let mut url = self.base.clone();
-        url.path_segments_mut()
-            .expect("http and https URLs have a path")
-            .pop_if_empty()
-            .extend(path);
-        url
-    }
-
-    async fn send(
-        &self,
-        call: &'static str,
-        request: RequestBuilder,
-        deadline: Duration,
-    ) -> Result<Answer, Unknown> {
+    async fn send(&self, call: &'static str, request: Call<'_>) -> Result<Answer, Unknown> {
         self.gate.admit()?;
         let started = Instant::now();
-        let result = match request.timeout(deadline).send().await {
-            Ok(response) => whole(response).await,
-            Err(error) => Err(error),
-        };
+        let result = self.line.call(request).await;
         self.count(call, started.elapsed(), result.as_ref().ok());
-        match result {
-            Ok(answer) => {
-                if answer.status == 429 {
-                    self.gate.pause(answer.retry_after);
-                }
-                Ok(answer)
-            }
-            Err(error) => {
-                let unknown = lost(&error);
-                self.judge(&unknown);
-                Err(unknown)
-            }
+        match &result {
+            Ok(answer) if answer.status == 429 => self.gate.pause(answer.retry_after),
+            Ok(_) => {}
+            Err(unknown) => self.judge(unknown),
         }
+        result
     }
 
     fn count(&self, call: &'static str, took: Duration, answer: Option<&Answer>) {
@@ -165,40 +143,5 @@ impl Transport {
             "endpoint" => endpoint, "call" => call, "status" => status
         )
         .increment(1);
-    }
-}
-
-/// Reads the body to its end, or to its limit.
-async fn whole(mut response: Response) -> Result<Answer, reqwest::Error> {
-    let status = response.status().as_u16();
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Ok(Answer::new(status, response.headers(), None));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer::new(status, response.headers(), Some(body)))
-}
-
-/// An error without a whole answer. The library's own text may hold the URL, and that a provider's key.
-fn lost(error: &reqwest::Error) -> Unknown {
-    let (kind, detail) = if error.is_connect() {
-        (UnknownKind::Unreachable, "no connection")
-    } else if error.is_timeout() {
-        (UnknownKind::Deadline, "no whole answer before our deadline")
-    } else if error.is_builder() {
-        (UnknownKind::BadRequest, "the request could not be built")
-    } else {
-        (
-            UnknownKind::Cut,
-            "the connection ended before the answer was whole",
-        )
-    };
-    Unknown {
-        kind,
-        status: None,
-        detail: detail.to_owned(),
-        retry_after: None,
     }
 }

@@ -24,6 +24,21 @@ pub struct Link {
 }
 
 impl Link {
+    /// A link that is no socket: whoever carries the answers looks whether it was cut.
+    #[must_use]
+    pub fn new(peer: SocketAddr) -> Self {
+        Self {
+            peer,
+            cut: Arc::default(),
+        }
+    }
+
+    /// Whether nothing arrives any more.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
+    }
+
     /// Nothing is written any more: what is to be answered next never arrives.
     pub fn cut(&self) {
         self.cut.store(true, Ordering::Release);
