@@ -108,3 +108,18 @@ pub fn make(defect: Option<Defect>) {
 pub fn is_made(defect: Defect) -> bool {
     MADE.get() == Some(defect)
 }
+
+thread_local! {
+    static WALL: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Sets the wall clock that [`Defect::TrustWallClock`] trusts.
+pub fn set_wall(now: time::OffsetDateTime) {
+    WALL.set(u64::try_from(now.unix_timestamp()).unwrap_or(0));
+}
+
+/// That wall clock, in Unix seconds.
+#[must_use]
+pub fn wall() -> u64 {
+    WALL.get()
+}

@@ -13,6 +13,8 @@ mod output;
 mod retention;
 mod run;
 mod sandbox;
+#[cfg(feature = "simulation")]
+mod simulate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,6 +93,9 @@ enum Command {
     Openapi,
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Plays whole histories with every fault, and judges them by the ledger
+    #[cfg(feature = "simulation")]
+    Simulate(simulate::Simulate),
 }
 
 /// Runs the command that the arguments name.
@@ -149,6 +154,8 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Doctor => doctor::run(&global).await,
         Command::Openapi => openapi::run(),
         Command::Bench(bench) => bench.run(&global).await,
+        #[cfg(feature = "simulation")]
+        Command::Simulate(args) => simulate::run(&args),
     }
 }
 

@@ -172,6 +172,10 @@ pub fn absorb(
     head: Head,
     pace: Pace,
 ) -> Result<Transition, Impossible> {
+    #[cfg(feature = "simulation")]
+    if let Some(transition) = mistaken(snapshot, &observed, head) {
+        return Ok(transition);
+    }
     match observed {
         Observed::Answered(SubmitAnswer::Landed(landed))
         | Observed::LookedUp(LookUp::Landed(landed))
@@ -233,4 +237,32 @@ fn is_about(attempt: &Attempt, landed: &Landed) -> Result<(), Impossible> {
         });
     }
     Ok(())
+}
+
+/// What a deliberate mistake concludes, where one is made.
+#[cfg(feature = "simulation")]
+fn mistaken(snapshot: &Snapshot, observed: &Observed, head: Head) -> Option<Transition> {
+    use super::observation::UnknownKind as Kind;
+    use super::result_code::TransactionMeaning;
+    use crate::defect::{Defect, is_made};
+    let gives_up = match observed {
+        Observed::Answered(SubmitAnswer::Unknown(unknown)) => {
+            is_made(Defect::RebuildOnTimeout)
+                && matches!(unknown.kind, Kind::Timeout | Kind::Deadline | Kind::Cut)
+        }
+        Observed::Answered(SubmitAnswer::Refused(outcome)) => {
+            is_made(Defect::BadSequenceIsDeath)
+                && outcome.meaning() == TransactionMeaning::BadSequence
+        }
+        Observed::LookedUp(LookUp::Absent) => is_made(Defect::TrustNotFound),
+        Observed::Answered(_)
+        | Observed::LookedUp(_)
+        | Observed::InLedger(_)
+        | Observed::Evidence(_) => false,
+    };
+    let proof = DeathProof::Fence {
+        as_of: head.ledger,
+        sequence: Sequence(snapshot.attempt.plan.sequence.0 - 1),
+    };
+    gives_up.then(|| ending::dead(snapshot, proof, None, head))
 }

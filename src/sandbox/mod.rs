@@ -20,5 +20,7 @@ pub mod rate_limit;
 mod server;
 
 pub use config::{Config, Pace};
+#[cfg(feature = "simulation")]
+pub use http::{connection::Link, router};
 pub use faults::Faults;
 pub use server::{Sandbox, SandboxError, start};

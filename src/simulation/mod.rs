@@ -1,4 +1,67 @@
 //! Whole histories of several daemons, their records, a ledger with its queue, and everything that goes wrong between them,
 //! played on one thread out of one seed.
+//!
+//! The daemons are the real engine over the real Horizon client; the ledger is the sandbox's. Only the records are stood in
+//! for ([`records`]; one suite of tests holds for them and for Postgres), and time, which passes as soon as nobody has
+//! anything left to do. [`oracle`] judges by the ledger alone.
 
+mod client;
+pub mod dice;
+mod life;
+mod line;
+mod office;
+pub mod oracle;
+mod plan;
+mod play;
 pub mod records;
+mod rival;
+mod verdict;
+mod world;
+
+use crate::defect::{self, Defect};
+use dice::Census;
+
+/// What came of a history.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Its seed.
+    pub seed: u64,
+    /// What must not have been; empty: nothing was wrong.
+    pub violations: Vec<String>,
+    /// What happened how often.
+    pub census: Census,
+    /// Of the trace: two runs of a seed have the same.
+    pub digest: u64,
+    /// The trace, where it was kept.
+    pub trace: Vec<String>,
+}
+
+/// Plays the history of a seed, with a deliberate mistake if there is to be one.
+///
+/// # Panics
+/// Where the runtime cannot be built.
+#[must_use]
+pub fn simulate(seed: u64, mistake: Option<Defect>, keep_trace: bool) -> Outcome {
+    defect::make(mistake);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime needs no more than memory");
+    let world = runtime.block_on(async {
+        let world = world::World::new(seed, keep_trace);
+        play::play(&world).await;
+        world
+    });
+    drop(runtime);
+    defect::make(None);
+    let violations = world.oracle.violations();
+    let (census, digest, trace) = world.dice.clone().into_record();
+    Outcome {
+        seed,
+        violations,
+        census,
+        digest,
+        trace,
+    }
+}

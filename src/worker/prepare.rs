@@ -237,6 +237,13 @@ impl Round {
                 Err(what) => turned.push((id, what)),
             }
         }
+        #[cfg(feature = "simulation")]
+        if crate::defect::is_made(crate::defect::Defect::SendBeforePersist) {
+            let sent = flights.clone();
+            let _ = self.engine.send(Input::Prepared(self.worker, sent)).await;
+            // It takes a while until they are on record.
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
         hold.commit(&attempts).await?;
         self.room = self.room.saturating_sub(flights.len());
         for (_, flight) in &flights {

@@ -1,6 +1,8 @@
 //! Gathering the evidence about a sequence number, all of it from one Horizon, the account's state first.
 
 use super::flight::Flight;
+#[cfg(feature = "simulation")]
+use crate::defect::{self, Defect};
 use crate::domain::envelope::{decode, recognise, tag_of};
 use crate::domain::intent::{IntentKey, Request};
 use crate::domain::observation::{AccountSnapshot, Landed, LookUp, Unknown};
@@ -24,6 +26,16 @@ pub(super) struct Question {
 
 impl Question {
     pub(super) fn of(flight: &Flight) -> Self {
+        #[cfg(feature = "simulation")]
+        if defect::is_made(Defect::ForgetOlderHashes) {
+            let mut question = Self::of_all(flight);
+            question.hashes = vec![flight.newest_hash()];
+            return question;
+        }
+        Self::of_all(flight)
+    }
+
+    fn of_all(flight: &Flight) -> Self {
         let attempt = &flight.snapshot.attempt;
         let bumps = attempt.bumps.iter().map(|bump| bump.hash);
         Self {
@@ -80,6 +92,9 @@ pub(super) async fn gather(
     }
     for hash in &question.hashes {
         match endpoint.transaction(*hash).await {
+            #[cfg(feature = "simulation")]
+            LookUp::Landed(found)
+                if !found.successful && defect::is_made(Defect::IgnoreFailedTransactions) => {}
             LookUp::Landed(found) => return Ok(Gathered::plain(snapshot, Some(found))),
             LookUp::Absent => {}
             LookUp::Unknown(unknown) => return Err(unknown),
@@ -107,6 +122,13 @@ pub(super) async fn gather(
 
 /// Whether a landed transaction is this intent's: its tag, and then its rebuilt hash, must agree.
 fn is_own(network: NetworkId, question: &Question, landed: &Landed) -> bool {
+    #[cfg(feature = "simulation")]
+    if defect::is_made(Defect::ForgetOlderHashes) {
+        return question.hashes.contains(&landed.inner_hash)
+            || landed
+                .fee_bump_hash
+                .is_some_and(|hash| question.hashes.contains(&hash));
+    }
     let Ok((inner, bump)) = decode(&landed.envelope_xdr) else {
         return false;
     };
@@ -127,6 +149,10 @@ async fn who_used(
             .await?;
         let Some(page) = page else { return Ok(None) };
         for landed in page.transactions {
+            #[cfg(feature = "simulation")]
+            if !landed.successful && defect::is_made(Defect::IgnoreFailedTransactions) {
+                continue;
+            }
             if landed.source_account != account {
                 continue;
             }

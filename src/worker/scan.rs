@@ -111,6 +111,11 @@ fn ours(page: TransactionPage, watched: &Watched) -> Option<Vec<(Uuid, Landed)>>
         return None;
     }
     let landed = page.transactions.into_iter();
+    #[cfg(feature = "simulation")]
+    let landed = landed.filter(|landed| {
+        landed.successful
+            || !crate::defect::is_made(crate::defect::Defect::IgnoreFailedTransactions)
+    });
     let ours = landed.filter_map(|landed| Some((watched.intent(&landed.inner_hash)?, landed)));
     Some(ours.collect())
 }

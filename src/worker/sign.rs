@@ -102,6 +102,10 @@ impl Signing {
                 continue;
             };
             let hash = envelope::inner_hash(&inner.tx, self.network);
+            #[cfg(feature = "simulation")]
+            if crate::defect::is_made(crate::defect::Defect::AdoptByTag) {
+                return Some(Turned::Landed(hash.0));
+            }
             if recognise(self.network, key, request, &inner.tx) {
                 return Some(Turned::Landed(hash.0));
             }

@@ -24,6 +24,7 @@ pub struct Link {
 }
 
 impl Link {
+    #[cfg(feature = "simulation")]
     /// A link that is no socket: whoever carries the answers looks whether it was cut.
     #[must_use]
     pub fn new(peer: SocketAddr) -> Self {
@@ -33,6 +34,7 @@ impl Link {
         }
     }
 
+    #[cfg(feature = "simulation")]
     /// Whether nothing arrives any more.
     #[must_use]
     pub fn is_cut(&self) -> bool {

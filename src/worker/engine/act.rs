@@ -78,6 +78,12 @@ impl Engine {
             flight.snapshot.attempt.inner_hash,
             flight.snapshot.attempt.number,
         );
+        #[cfg(feature = "simulation")]
+        let hash = if crate::defect::is_made(crate::defect::Defect::ForgetOlderHashes) {
+            flight.newest_hash()
+        } else {
+            hash
+        };
         let horizon = Arc::clone(&self.horizon);
         self.spawn_within(&self.reads, move || async move {
             let found = horizon.any().transaction(hash).await;

@@ -66,6 +66,18 @@ impl Engine {
     }
 
     pub(in crate::worker) fn looked_up(&mut self, intent: Uuid, number: u32, found: LookUp) {
+        #[cfg(feature = "simulation")]
+        let found = match found {
+            LookUp::Landed(landed)
+                if !landed.successful
+                    && crate::defect::is_made(
+                        crate::defect::Defect::IgnoreFailedTransactions,
+                    ) =>
+            {
+                LookUp::Absent
+            }
+            found => found,
+        };
         self.observe(intent, number, Observed::LookedUp(found), true);
     }
 
@@ -73,6 +85,12 @@ impl Engine {
         let Some(flight) = self.flights.get(&intent) else {
             return;
         };
+        #[cfg(feature = "simulation")]
+        if crate::defect::is_made(crate::defect::Defect::ForgetOlderHashes)
+            && landed.fee_bump_hash.unwrap_or(landed.inner_hash) != flight.newest_hash()
+        {
+            return;
+        }
         let number = flight.snapshot.attempt.number;
         self.observe(intent, number, Observed::InLedger(Box::new(landed)), false);
     }

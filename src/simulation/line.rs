@@ -1,0 +1,245 @@
+//! Horizon without a network: the sandbox's own routes, called in place, and what a network does to questions and answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, header};
+use http_body_util::BodyExt as _;
+use tower::ServiceExt as _;
+use url::form_urlencoded;
+
+use super::life::Life;
+use super::oracle::Oracle;
+use crate::domain::observation::{Unknown, UnknownKind};
+use crate::horizon::{Answer, Call, Line};
+use crate::sandbox::Faults;
+use crate::sandbox::faults::DelayLedgers;
+use crate::sandbox::node::Node;
+use crate::sandbox::{Link, router};
+
+/// The network: core, and the Horizons before it.
+#[derive(Clone)]
+pub struct Network {
+    /// Core and ledger.
+    pub node: Arc<Node>,
+    routes: Router,
+    /// Sees everything that is sent.
+    pub oracle: Oracle,
+}
+
+/// One Horizon of it, as one daemon reaches it.
+pub struct Replica {
+    network: Network,
+    life: Life,
+    name: &'static str,
+    /// Ledgers that it lags at most.
+    lag: u32,
+}
+
+struct Delivered {
+    answer: Answer,
+    cut: bool,
+}
+
+impl Network {
+    /// A network around this core.
+    pub fn new(node: Arc<Node>, oracle: Oracle) -> Self {
+        let routes = router(Arc::clone(&node));
+        Self {
+            node,
+            routes,
+            oracle,
+        }
+    }
+
+    /// One of its Horizons for one life of a daemon.
+    pub fn replica(&self, life: Life, name: &'static str, lag: u32) -> Replica {
+        Replica {
+            network: self.clone(),
+            life,
+            name,
+            lag,
+        }
+    }
+
+    /// A request that arrives, with the fault that it meets.
+    async fn deliver(&self, target: &str, form: Option<String>, faults: Faults) -> Option<Delivered> {
+        if let Some(form) = &form {
+            let tx = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "tx");
+            if let Some((_, envelope)) = tx {
+                self.oracle.posted(&envelope);
+            }
+        }
+        // Drawn as the first thing that the routes do, before anything else can run.
+        self.node.set_faults(faults);
+        let link = Link::new(SocketAddr::from(([127, 0, 0, 1], 1)));
+        let mut request = match &form {
+            Some(_) => Request::post(target)
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded"),
+            None => Request::get(target),
+        };
+        request = request
+            .header(header::HOST, "horizon")
+            .header(header::ACCEPT, "application/json")
+            .extension(ConnectInfo(link.clone()));
+        let request = request
+            .body(form.map_or_else(Body::empty, Body::from))
+            .expect("path and query are ASCII");
+        let response = match self.routes.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.ok()?.to_bytes().to_vec();
+        Some(Delivered {
+            answer: Answer::new(parts.status.as_u16(), &parts.headers, Some(body)),
+            cut: link.is_cut(),
+        })
+    }
+}
+
+fn unknown(kind: UnknownKind, detail: &str) -> Unknown {
+    Unknown {
+        kind,
+        status: None,
+        detail: detail.to_owned(),
+        retry_after: None,
+    }
+}
+
+impl Replica {
+    /// What core and Horizon do to this request.
+    fn faults(&self, is_post: bool) -> Faults {
+        let (dice, rates) = (&self.life.dice, &self.life.rates);
+        let sure = |what, rate| if dice.strikes(what, rate) { 1.0 } else { 0.0 };
+        let mut faults = Faults {
+            seed: dice.below(u64::MAX),
+            ..Faults::default()
+        };
+        if is_post {
+            faults.lose_answer_before = sure("POST lost before core", rates.lost_before);
+            faults.lose_answer_after = sure("answer to a POST lost", rates.lost_after);
+            faults.answer_504 = sure("504 to a POST", rates.timeout);
+            faults.answer_503 = sure("503 to a POST", rates.unavailable);
+            faults.late_bad_seq = sure("false tx_bad_seq", rates.late_bad_seq);
+            faults.never_land = sure("forgotten by core", rates.never_land);
+            if dice.strikes("held back by core", rates.delayed) {
+                faults.delay_ledgers = DelayLedgers { rate: 1.0, max: 8 };
+            }
+        }
+        if self.lag > 0 && dice.strikes("lagging read", 0.5) {
+            faults.read_lag_ledgers = self.lag;
+        }
+        faults.cut_body = sure("cut body", rates.cut);
+        faults
+    }
+
+    async fn ask(&self, call: &Call<'_>) -> Result<Answer, Unknown> {
+        let (dice, rates) = (&self.life.dice, &self.life.rates);
+        if dice.strikes("unreachable", rates.unreachable) {
+            return Err(unknown(UnknownKind::Unreachable, "no connection"));
+        }
+        let target = target(call);
+        let form = call.form.map(|form| {
+            form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(form)
+                .finish()
+        });
+        if dice.strikes("429", rates.limited) {
+            let mut answer = Answer::new(429, &axum::http::HeaderMap::new(), Some(Vec::new()));
+            answer.retry_after = Some(Duration::from_secs(dice.between(1, 10)));
+            return Ok(answer);
+        }
+        let mut way = Duration::from_millis(dice.between(1, 30));
+        if dice.strikes("slow", rates.slow) {
+            way = Duration::from_millis(dice.between(500, 30_000));
+        }
+        let faults = self.faults(form.is_some());
+        if form.is_some() && dice.strikes("POST repeated", rates.repeated) {
+            let (network, form, target) = (self.network.clone(), form.clone(), target.clone());
+            let later = way + Duration::from_millis(dice.between(100, 60_000));
+            tokio::spawn(async move {
+                tokio::time::sleep(later).await;
+                network.deliver(&target, form, Faults::default()).await;
+            });
+        }
+        if way > call.deadline {
+            let network = self.network.clone();
+            // It arrives all the same, when nobody waits for it any more.
+            tokio::spawn(async move {
+                tokio::time::sleep(way).await;
+                network.deliver(&target, form, faults).await;
+            });
+            tokio::time::sleep(call.deadline).await;
+            return Err(unknown(UnknownKind::Deadline, "no whole answer in time"));
+        }
+        tokio::time::sleep(way).await;
+        let asked = self.network.deliver(&target, form, faults);
+        let Ok(delivered) = tokio::time::timeout(call.deadline, asked).await else {
+            return Err(unknown(UnknownKind::Deadline, "no whole answer in time"));
+        };
+        let Some(Delivered { mut answer, cut }) = delivered else {
+            return Err(unknown(UnknownKind::Cut, "the answer was cut"));
+        };
+        if cut {
+            return Err(unknown(UnknownKind::Cut, "the connection was cut"));
+        }
+        if dice.strikes("garbage", rates.garbage) {
+            answer.body = Some(b"<html>Bad Gateway</html>".to_vec());
+            answer.status = if dice.chance(0.5) { 502 } else { 200 };
+            answer.latest_ledger = None;
+        }
+        Ok(answer)
+    }
+}
+
+/// Path and query.
+fn target(call: &Call<'_>) -> String {
+    let mut target = String::new();
+    for segment in call.path {
+        target.push('/');
+        target.push_str(segment);
+    }
+    if target.is_empty() {
+        target.push('/');
+    }
+    if !call.query.is_empty() {
+        target.push('?');
+        target.push_str(
+            &form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(call.query.iter().map(|(name, value)| (*name, value.as_str())))
+                .finish(),
+        );
+    }
+    target
+}
+
+#[async_trait]
+impl Line for Replica {
+    fn name(&self) -> String {
+        self.name.to_owned()
+    }
+
+    async fn call(&self, call: Call<'_>) -> Result<Answer, Unknown> {
+        self.life.pass("killed before a request").await;
+        let answer = self.ask(&call).await;
+        self.life.pass("killed after a request").await;
+        let what = match &answer {
+            Ok(answer) => answer.status.to_string(),
+            Err(unknown) => format!("{:?}", unknown.kind),
+        };
+        self.life.dice.note(format_args!(
+            "{} {} {} {}: {what}",
+            self.life.name,
+            self.name,
+            if call.form.is_some() { "POST" } else { "GET" },
+            target(&call)
+        ));
+        answer
+    }
+}

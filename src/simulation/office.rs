@@ -1,0 +1,205 @@
+//! The records as one life of a daemon reaches them: over a connection that is slow, cut, or gone.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::life::{HeldClaim, Life};
+use super::records::MemoryRecords;
+use crate::domain::intent::Request;
+use crate::domain::observation::{Landed, LedgerHeader};
+use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, TxHash};
+use crate::domain::reason::Reason;
+use crate::domain::tag::Tag;
+use crate::store::StoreError;
+use crate::store::accept::{Accepted, Lane, NewIntent};
+use crate::store::attempts::{AttemptRow, BumpRow, NewBump, NewSubmission};
+use crate::store::channels::ChannelRow;
+use crate::store::intents::IntentRow;
+use crate::store::landings::HistoryMark;
+use crate::store::network::Anchor;
+use crate::store::prepare::{NewAttempt, RareWork, Unread};
+use crate::store::settle::{NewSettlement, OwnedIntent};
+use crate::worker::records::{Hold, Records, Right, Taking};
+
+/// The records, as one life sees them.
+pub struct Office {
+    /// The records.
+    pub records: MemoryRecords,
+    /// The life.
+    pub life: Life,
+}
+
+fn away() -> StoreError {
+    StoreError::cut()
+}
+
+/// On the way there: nothing has been done yet.
+async fn enter(life: &Life) -> Result<(), StoreError> {
+    life.pass("killed before a statement").await;
+    let (dice, rates) = (&life.dice, &life.rates);
+    if dice.strikes("records slow", rates.slow_records) {
+        tokio::time::sleep(Duration::from_millis(dice.between(10, 8_000))).await;
+    }
+    if dice.strikes("records away", rates.away) {
+        return Err(away());
+    }
+    Ok(())
+}
+
+/// On the way back: it is done, or not, whatever arrives.
+async fn leave(life: &Life) -> Result<(), StoreError> {
+    if life.dice.strikes("records unclear", life.rates.unclear) {
+        life.pass("killed behind a commit").await;
+        return Err(away());
+    }
+    life.pass("killed behind a commit").await;
+    Ok(())
+}
+
+struct GatedHold {
+    held: HeldClaim,
+    life: Life,
+}
+
+impl GatedHold {
+    /// The claim, unless it is gone with its connection.
+    fn take(&self) -> Result<Box<dyn Hold>, StoreError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.take().ok_or_else(away)
+    }
+}
+
+impl Drop for GatedHold {
+    fn drop(&mut self) {
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+}
+
+#[async_trait]
+impl Hold for GatedHold {
+    async fn user_of(
+        &mut self,
+        hash: TxHash,
+        channel: AccountId,
+        sequence: Sequence,
+    ) -> Result<Option<TxHash>, StoreError> {
+        enter(&self.life).await?;
+        let mut hold = self.take()?;
+        let user = hold.user_of(hash, channel, sequence).await;
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(hold);
+        user
+    }
+
+    async fn commit(self: Box<Self>, attempts: &[NewAttempt]) -> Result<(), StoreError> {
+        enter(&self.life).await?;
+        self.take()?.commit(attempts).await?;
+        self.life.dice.note(format_args!(
+            "{} commits {} attempts",
+            self.life.name,
+            attempts.len()
+        ));
+        leave(&self.life).await
+    }
+}
+
+impl Office {
+    fn gated(&self, taking: Taking) -> Taking {
+        Taking {
+            hold: Box::new(GatedHold {
+                held: self.life.hold(taking.hold),
+                life: self.life.clone(),
+            }),
+            ..taking
+        }
+    }
+}
+
+/// Hands each call on, with what happens on the way there and back.
+macro_rules! over_the_line {
+    ($(fn $name:ident(&self $(, $argument:ident: $kind:ty)*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl Records for Office {
+            fn new_id(&self) -> Uuid {
+                self.records.new_id()
+            }
+
+            async fn claim(
+                &self,
+                worker: Uuid,
+                lane: Lane,
+                channel_kind: &str,
+                now: ChainTime,
+                limit: i64,
+            ) -> Result<Taking, StoreError> {
+                enter(&self.life).await?;
+                let taking = self.records.claim(worker, lane, channel_kind, now, limit).await?;
+                Ok(self.gated(taking))
+            }
+
+            async fn claim_presigned(
+                &self,
+                worker: Uuid,
+                now: ChainTime,
+                limit: i64,
+            ) -> Result<Taking, StoreError> {
+                enter(&self.life).await?;
+                let taking = self.records.claim_presigned(worker, now, limit).await?;
+                Ok(self.gated(taking))
+            }
+
+            $(async fn $name(&self $(, $argument: $kind)*) -> Result<$answer, StoreError> {
+                enter(&self.life).await?;
+                let answer = Records::$name(&self.records $(, $argument)*).await?;
+                leave(&self.life).await?;
+                Ok(answer)
+            })*
+        }
+    };
+}
+
+over_the_line! {
+    fn accept(&self, batch: &[&NewIntent]) -> Vec<Accepted>;
+    fn begin_explaining(&self) -> Option<Box<dyn Right>>;
+    fn intent(&self, tenant: &str, id: Uuid) -> Option<IntentRow>;
+    fn tie_to_network(&self, passphrase: &str) -> Option<Anchor>;
+    fn note_database(&self) -> bool;
+    fn move_anchor(&self, header: &LedgerHeader) -> ();
+    fn note_explained(&self) -> ();
+    fn history_mark(&self) -> HistoryMark;
+    fn record_landings(&self, landings: &[(Tag, Landed)], cursor: Option<i64>) -> u64;
+    fn count_landings(&self) -> i64;
+    fn quarantine(&self, until: Option<LedgerSeq>) -> ();
+    fn adopt_landing(&self, intent: Uuid, hash: &[u8; 32]) -> ();
+    fn channels(&self) -> Vec<ChannelRow>;
+    fn has_open_channel(&self) -> bool;
+    fn add_channel(&self, account: AccountId, sep5_index: Option<i32>, sequence: Sequence) -> ();
+    fn raise_sequence(&self, account: AccountId, sequence: Sequence) -> ();
+    fn pause_channel(&self, account: AccountId, reason: Option<&str>) -> ();
+    fn begin_lease(&self, worker: Uuid, name: &str, seconds: f64) -> ();
+    fn renew_lease(&self, worker: Uuid, seconds: f64) -> ();
+    fn end_lease(&self, worker: Uuid) -> ();
+    fn take_over(&self, worker: Uuid, limit: i64) -> Vec<Uuid>;
+    fn owned_ids(&self, worker: Uuid) -> Vec<Uuid>;
+    fn owned_intents(&self, worker: Uuid, intents: &[Uuid]) -> Vec<OwnedIntent>;
+    fn open_attempts(&self, intents: &[Uuid]) -> Vec<AttemptRow>;
+    fn fee_bumps(&self, intents: &[Uuid]) -> Vec<BumpRow>;
+    fn canceled_intents(&self, worker: Uuid) -> Vec<Uuid>;
+    fn rare_work(&self, now: ChainTime) -> RareWork;
+    fn expire(&self, now: ChainTime, limit: i64) -> u64;
+    fn resume_parked(&self, limit: i64) -> u64;
+    fn finish_cancellations(&self, limit: i64) -> u64;
+    fn unread(&self, limit: i64) -> Vec<Unread>;
+    fn set_request(&self, id: Uuid, tag: Tag, request: &Request) -> ();
+    fn fail_queued(&self, id: Uuid, reason: &Reason) -> ();
+    fn park_queued(&self, id: Uuid, reason: &Reason) -> ();
+    fn park_unexplained(&self, worker: Uuid, intent: Uuid, reason: &Reason) -> ();
+    fn add_fee_bumps(&self, worker: Uuid, batch: &[NewBump]) -> Vec<Uuid>;
+    fn record_submissions(&self, batch: &[NewSubmission]) -> ();
+    fn settle(&self, worker: Uuid, batch: &[NewSettlement]) -> Vec<Uuid>;
+}

@@ -1,0 +1,134 @@
+//! What a history is like: drawn from its seed before it begins.
+
+use super::dice::Dice;
+
+/// How often what goes wrong: rates from 0 (never) to 1 (always), of each step of its kind.
+#[derive(Clone, Debug, Default)]
+pub struct Rates {
+    /// A daemon is killed before or after a step.
+    pub crash: f64,
+    /// A daemon is frozen.
+    pub freeze: f64,
+    /// The records cannot be reached; nothing was done.
+    pub away: f64,
+    /// The connection to the records ends behind the commit.
+    pub unclear: f64,
+    /// The records are slow.
+    pub slow_records: f64,
+    /// A Horizon cannot be reached.
+    pub unreachable: f64,
+    /// A POST is lost on its way to core.
+    pub lost_before: f64,
+    /// The answer to a POST is lost.
+    pub lost_after: f64,
+    /// 504 to a POST.
+    pub timeout: f64,
+    /// 503 to a POST.
+    pub unavailable: f64,
+    /// 429.
+    pub limited: f64,
+    /// A body that is cut in its middle.
+    pub cut: f64,
+    /// A body that is no JSON.
+    pub garbage: f64,
+    /// An answer that comes late, perhaps after its deadline.
+    pub slow: f64,
+    /// A POST that arrives twice, the second time later.
+    pub repeated: f64,
+    /// `tx_bad_seq`, though core has taken the transaction.
+    pub late_bad_seq: f64,
+    /// Core forgets a transaction that it took.
+    pub never_land: f64,
+    /// Core holds a transaction back for some ledgers.
+    pub delayed: f64,
+}
+
+/// A history.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many daemons.
+    pub daemons: usize,
+    /// How many channels.
+    pub channels: u32,
+    /// How many workflows are asked for.
+    pub workflows: u64,
+    /// Ledgers for which an attempt may land.
+    pub validity_ledgers: u32,
+    /// Whether fees are always paid in a fee bump.
+    pub sponsored: bool,
+    /// Whether POSTs wait for their ledger.
+    pub synchronous: bool,
+    /// Ledgers that each of two Horizons lags at most.
+    pub lags: [u32; 2],
+    /// Ledgers until faults end.
+    pub stormy_ledgers: u32,
+    /// Ledgers are full, and others bid more, from time to time.
+    pub surges: bool,
+    /// Somebody else uses a channel's key.
+    pub second_writer: bool,
+    /// The clock of the records jumps.
+    pub clock_jumps: bool,
+    /// The records are restored from a copy, and lose what came after it.
+    pub restored: bool,
+    /// The network begins anew.
+    pub reset: bool,
+    /// How often what goes wrong.
+    pub rates: Rates,
+}
+
+impl Plan {
+    /// The history of these dice.
+    pub fn draw(dice: &Dice) -> Self {
+        let rate = |usual: f64, high: f64| {
+            if dice.chance(0.5) {
+                0.0
+            } else if dice.chance(0.8) {
+                usual
+            } else {
+                high
+            }
+        };
+        let rates = Rates {
+            crash: rate(0.002, 0.01),
+            freeze: rate(0.001, 0.004),
+            away: rate(0.01, 0.1),
+            unclear: rate(0.01, 0.1),
+            slow_records: rate(0.02, 0.2),
+            unreachable: rate(0.02, 0.2),
+            lost_before: rate(0.1, 0.5),
+            lost_after: rate(0.15, 0.6),
+            timeout: rate(0.1, 0.5),
+            unavailable: rate(0.05, 0.3),
+            limited: rate(0.01, 0.05),
+            cut: rate(0.03, 0.2),
+            garbage: rate(0.03, 0.2),
+            slow: rate(0.05, 0.3),
+            repeated: rate(0.1, 0.4),
+            late_bad_seq: rate(0.1, 0.4),
+            never_land: rate(0.05, 0.3),
+            delayed: rate(0.1, 0.5),
+        };
+        let lag = || if dice.chance(0.5) { 0 } else { small(dice, 1, 6) };
+        Self {
+            daemons: usize::try_from(dice.between(1, 3)).unwrap_or(1),
+            channels: small(dice, 0, 4),
+            workflows: dice.between(3, 9),
+            validity_ledgers: small(dice, 5, 16),
+            sponsored: dice.chance(0.15),
+            synchronous: dice.chance(0.15),
+            lags: [lag(), lag()],
+            stormy_ledgers: small(dice, 10, 40),
+            surges: dice.chance(0.3),
+            second_writer: dice.chance(0.15),
+            clock_jumps: dice.chance(0.2),
+            restored: dice.chance(0.25),
+            reset: dice.chance(0.02),
+            rates,
+        }
+    }
+}
+
+/// A small number from `low` to `high`.
+pub fn small(dice: &Dice, low: u32, high: u32) -> u32 {
+    u32::try_from(dice.between(u64::from(low), u64::from(high))).unwrap_or(low)
+}

@@ -1,0 +1,227 @@
+//! Plays a history: ledgers close, daemons live and die, the records move, others interfere; then the storm ends, and
+//! everything must have come to a true end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use super::client::{self, Told, Wish};
+use super::records::Snapshot;
+use super::rival;
+use super::verdict;
+use super::world::World;
+
+/// Ledgers after the storm within which everything must have ended.
+const CALM_LEDGERS: u32 = 240;
+/// Seconds between ledgers, at least and at most.
+const LEDGER_SECONDS: (u64, u64) = (4, 7);
+/// How far the clock of the records jumps, in seconds.
+const CLOCK_JUMP_SECONDS: i64 = 600;
+
+/// Keeps a daemon running, as a supervisor does.
+async fn supervise(world: Arc<World>, place: usize, over: Arc<Notify>, ask_to_stop: Arc<Notify>) {
+    let dice = world.dice.clone();
+    tokio::time::sleep(Duration::from_millis(dice.below(3_000))).await;
+    loop {
+        let (running, engine) = world.begin_life(place);
+        let (stop, stopped) = watch::channel(false);
+        let mut run: JoinHandle<_> = tokio::spawn(engine.run(stopped));
+        let ended = loop {
+            tokio::select! {
+                biased;
+                () = over.notified() => {
+                    running.life.kill();
+                    run.abort();
+                    return;
+                }
+                () = running.life.death() => {
+                    run.abort();
+                    break true;
+                }
+                () = ask_to_stop.notified() => {
+                    dice.count("told to stop");
+                    let _ = stop.send(true);
+                }
+                outcome = &mut run => {
+                    let moved = matches!(outcome, Ok(Err(_)));
+                    dice.note(format_args!("{} ends by itself: {outcome:?}", running.life.name));
+                    dice.count(if moved { "an engine ended with an error" } else { "an engine ended" });
+                    running.life.kill();
+                    break false;
+                }
+            }
+        };
+        world.running()[place] = None;
+        if ended {
+            dice.count("an engine was killed");
+        }
+        tokio::time::sleep(Duration::from_millis(dice.between(500, 20_000))).await;
+    }
+}
+
+/// What happens from ledger to ledger besides the daemons.
+struct Weather {
+    world: Arc<World>,
+    stop: Vec<Arc<Notify>>,
+    copy: Option<Snapshot>,
+    copied_at: u32,
+    restored_at: u32,
+    reset_at: Option<u32>,
+    surge: rival::Surge,
+    wishes: Vec<Wish>,
+    told: Told,
+}
+
+impl Weather {
+    fn new(world: &Arc<World>, stop: Vec<Arc<Notify>>, wishes: Vec<Wish>, told: Told) -> Self {
+        let (dice, plan) = (&world.dice, &world.plan);
+        let storm = u64::from(plan.stormy_ledgers);
+        let at = |low: u64, high: u64| u32::try_from(dice.between(low, high)).unwrap_or(1);
+        let copied_at = at(1, storm / 2);
+        Self {
+            copied_at,
+            restored_at: copied_at + at(1, storm / 2),
+            reset_at: plan.reset.then(|| at(3, storm)),
+            world: Arc::clone(world),
+            stop,
+            copy: None,
+            surge: rival::Surge::default(),
+            wishes,
+            told,
+        }
+    }
+
+    /// Whether the chain is another one now.
+    fn ledger(&mut self, number: u32) -> bool {
+        let world = Arc::clone(&self.world);
+        let (dice, plan) = (&world.dice, &world.plan);
+        if dice.is_calm() {
+            self.surge.end(&world);
+            return false;
+        }
+        if plan.surges {
+            self.surge.ledger(&world);
+        }
+        if plan.second_writer && dice.strikes("second writer", 0.06) {
+            let index = u32::try_from(dice.below(u64::from(plan.channels.max(1)))).unwrap_or(0);
+            rival::write_on_channel(&world, index);
+        }
+        if plan.clock_jumps && dice.strikes("clock of the records jumps", 0.08) {
+            let span = u64::try_from(2 * CLOCK_JUMP_SECONDS).unwrap_or(0);
+            let offset = i64::try_from(dice.below(span)).unwrap_or(0) - CLOCK_JUMP_SECONDS;
+            world.records.set_clock_offset(offset);
+        }
+        if dice.strikes("connections to the records cut", 0.02) {
+            world.records.restart();
+        }
+        if dice.strikes("a daemon told to stop", 0.02) {
+            let place = usize::try_from(dice.below(self.stop.len() as u64)).unwrap_or(0);
+            self.stop[place].notify_one();
+        }
+        if plan.restored && number == self.copied_at {
+            self.copy = Some(world.records.snapshot());
+        }
+        if let Some(copy) = self
+            .copy
+            .as_ref()
+            .filter(|_| plan.restored && number == self.restored_at)
+        {
+            dice.count("records restored");
+            dice.note(format_args!("the records are restored"));
+            world.records.restore(copy);
+            self.ask_for_all_again();
+        }
+        if self.reset_at == Some(number) {
+            dice.count("network reset");
+            dice.note(format_args!("the network begins anew"));
+            world.network.node.reset();
+            world.oracle.begin_anew();
+            return true;
+        }
+        false
+    }
+
+    /// Users whose payments the records may have lost ask for them again.
+    fn ask_for_all_again(&self) {
+        for wish in self.wishes.clone() {
+            let (world, told) = (Arc::clone(&self.world), self.told.clone());
+            let wait = world.dice.between(0, 40);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(wait)).await;
+                if told.all().contains(&wish.number) {
+                    client::ask(&world, &wish.body).await;
+                }
+            });
+        }
+    }
+}
+
+/// Plays it to its end.
+pub async fn play(world: &Arc<World>) {
+    let (dice, plan) = (world.dice.clone(), world.plan.clone());
+    dice.note(format_args!("{plan:?}"));
+    let told = Told::default();
+    let storm_seconds = u64::from(plan.stormy_ledgers) * 4;
+    let mut wishes = Vec::new();
+    let mut users = Vec::new();
+    for number in 0..plan.workflows {
+        let begins = dice.below(storm_seconds);
+        let wish = client::wish(world, number, begins);
+        wishes.push(wish.clone());
+        users.push(tokio::spawn(client::live(
+            Arc::clone(world),
+            wish,
+            begins,
+            told.clone(),
+        )));
+    }
+    let over: Vec<Arc<Notify>> = (0..plan.daemons).map(|_| Arc::default()).collect();
+    let stop: Vec<Arc<Notify>> = (0..plan.daemons).map(|_| Arc::default()).collect();
+    for place in 0..plan.daemons {
+        tokio::spawn(supervise(
+            Arc::clone(world),
+            place,
+            Arc::clone(&over[place]),
+            Arc::clone(&stop[place]),
+        ));
+    }
+    let mut weather = Weather::new(world, stop, wishes, told.clone());
+    let mut reset = false;
+    let mut ended = false;
+    for number in 1..=plan.stormy_ledgers + CALM_LEDGERS {
+        let millis = dice.between(LEDGER_SECONDS.0 * 1_000, LEDGER_SECONDS.1 * 1_000);
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        if number == plan.stormy_ledgers {
+            dice.note(format_args!("the storm ends"));
+            dice.calm_down();
+            world.records.set_clock_offset(0);
+        }
+        world.close_ledger();
+        crate::defect::set_wall(world.records.now());
+        reset |= weather.ledger(number);
+        let all_asked = users.iter().all(JoinHandle::is_finished);
+        // After a reset no proof is good: all stops, and a person must look.
+        if reset && dice.is_calm() {
+            break;
+        }
+        if dice.is_calm() && all_asked && verdict::is_over(world, &told) {
+            ended = true;
+            break;
+        }
+    }
+    for over in over {
+        over.notify_one();
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // What was sent and is still on its way, and every ledger that could take it.
+    for _ in 0..plan.validity_ledgers + 14 {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        world.close_ledger();
+    }
+    if !reset {
+        verdict::judge(world, &told, ended);
+    }
+    verdict::count(world);
+}

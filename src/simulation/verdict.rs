@@ -1,0 +1,115 @@
+//! Whether what the records say in the end is what the ledger says.
+
+use serde_json::Value;
+
+use super::client::{TENANT, Told};
+use super::world::World;
+use crate::store::intents::IntentRow;
+
+fn of_workflow(rows: &[IntentRow], number: u64) -> Vec<&IntentRow> {
+    let name = format!("workflow-{number}");
+    let own = |row: &&IntentRow| row.tenant == TENANT && row.workflow_id == name;
+    rows.iter().filter(own).collect()
+}
+
+/// Whether everything that was accepted has ended.
+pub fn is_over(world: &World, told: &Told) -> bool {
+    let rows = world.records.intents();
+    told.all().into_iter().all(|number| {
+        let own = of_workflow(&rows, number);
+        !own.is_empty() && own.iter().all(|row| row.finished_at.is_some())
+    })
+}
+
+/// Compares the end with the ledger.
+pub fn judge(world: &World, told: &Told, ended: bool) {
+    let rows = world.records.intents();
+    for number in told.all() {
+        let own = of_workflow(&rows, number);
+        if own.is_empty() {
+            let what = format!("workflow {number} was accepted and is not there");
+            world.oracle.violated(what);
+        }
+        for row in own {
+            compare(world, number, row);
+        }
+    }
+    if !ended {
+        world
+            .oracle
+            .violated("not everything has ended in time".to_owned());
+    }
+    for what in world.records.violations() {
+        world.oracle.violated(format!("records: {what}"));
+    }
+}
+
+fn compare(world: &World, number: u64, row: &IntentRow) {
+    let successes = world.oracle.successes(number);
+    let asked = asked_amount(row.request.as_ref());
+    let paid = successes
+        .iter()
+        .filter(|success| Some(success.amount) == asked)
+        .count();
+    let status = row.status.as_str();
+    let wrong = match status {
+        "succeeded" => paid != 1,
+        "failed" | "expired" | "canceled" => paid != 0,
+        other => {
+            let reason = row.reason.as_ref().map(|reason| reason["code"].clone());
+            world.oracle.violated(format!(
+                "workflow {number} has not ended: it is {other}, {reason:?}"
+            ));
+            false
+        }
+    };
+    if wrong {
+        world.oracle.violated(format!(
+            "workflow {number} is {status}, but its payment is {paid} times in the ledger"
+        ));
+    }
+}
+
+/// The amount of the one payment that a request asks for.
+fn asked_amount(request: Option<&Value>) -> Option<i64> {
+    let text = request?["operations"][0]["amount"].as_str()?;
+    let fraction = text.strip_prefix("0.")?;
+    let padded = format!("{fraction:0<7}");
+    padded.parse().ok()
+}
+
+/// Counts what became of everything.
+pub fn count(world: &World) {
+    let dice = &world.dice;
+    for row in world.records.intents() {
+        for (kind, data) in world.records.events_of(row.id) {
+            let name = known_kind(&kind, &data);
+            dice.count(name);
+        }
+    }
+}
+
+/// The transitions that there are, by their event.
+fn known_kind(kind: &str, data: &Value) -> &'static str {
+    match kind {
+        "intent.accepted" => "intent accepted",
+        "intent.succeeded" if data.get("adopted").is_some() => "landing adopted",
+        "intent.succeeded" => "intent succeeded",
+        "intent.failed" => "intent failed",
+        "intent.expired" => "intent expired",
+        "intent.canceled" => "intent canceled",
+        "intent.cancel_requested" => "cancellation requested",
+        "intent.parked" => "intent parked",
+        "intent.requeued" => "intent requeued",
+        "attempt.signed" => "attempt signed",
+        "attempt.bumped" => "attempt bumped",
+        "attempt.landed_failed" => "attempt landed and failed",
+        "attempt.dead" => match data["proof"]["kind"].as_str() {
+            Some("fence") => "attempt dead by its fence",
+            Some("foreign") => "attempt dead by a foreign transaction",
+            Some("account_missing") => "attempt dead, its account missing",
+            _ => "attempt dead by another proof",
+        },
+        _ => "another event",
+    }
+}
