@@ -25,11 +25,16 @@ impl FromStr for Seeds {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let seeds = match text.split_once("..") {
             Some((first, end)) => first.parse().ok().zip(end.parse().ok()),
-            None => text.parse().ok().zip(Some(text.parse::<u64>().map_or(0, |seed| seed + 1))),
+            None => text
+                .parse()
+                .ok()
+                .zip(Some(text.parse::<u64>().map_or(0, |seed| seed + 1))),
         };
         match seeds {
             Some((first, end)) if first < end => Ok(Self(first..end)),
-            _ => Err(format!("{text:?} is neither a seed nor a range like 0..1000")),
+            _ => Err(format!(
+                "{text:?} is neither a seed nor a range like 0..1000"
+            )),
         }
     }
 }
@@ -150,6 +155,7 @@ fn tell(args: &Simulate, played: &Played, count: u64, seconds: f64) -> anyhow::R
         "{} of {count} histories went wrong; the first is: simulate --seeds {} --trace{}",
         played.wrong.len(),
         first.seed,
-        args.bug.map_or_else(String::new, |bug| format!(" --bug {bug}"))
+        args.bug
+            .map_or_else(String::new, |bug| format!(" --bug {bug}"))
     )
 }

@@ -20,7 +20,7 @@ pub mod rate_limit;
 mod server;
 
 pub use config::{Config, Pace};
+pub use faults::Faults;
 #[cfg(feature = "simulation")]
 pub use http::{connection::Link, router};
-pub use faults::Faults;
 pub use server::{Sandbox, SandboxError, start};

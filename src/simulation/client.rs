@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::world::{BEGINNING, World};
+use super::rival;
+use super::world::{BEGINNING, SIGNERS, World};
 use crate::domain::intent;
-use crate::domain::primitives::NetworkId;
+use crate::domain::primitives::{AccountId, NetworkId};
 use crate::store::accept::{Accepted, Lane, NewIntent};
 use crate::worker::records::Records as _;
 
@@ -30,6 +31,8 @@ pub struct Wish {
     pub body: Value,
     /// Another payment under the same workflow, if somebody asks for that, too.
     pub other: Option<Value>,
+    /// An account that somebody makes at some second.
+    pub founds: Option<(u64, AccountId)>,
 }
 
 /// What users were told.
@@ -83,10 +86,32 @@ fn time(seconds: u64) -> String {
 pub fn wish(world: &World, number: u64, begins: u64) -> Wish {
     let dice = &world.dice;
     let mut body_ = body(world, number, false);
-    if dice.chance(0.15) {
-        dice.count("wish: nobody there to be paid");
-        let nobody = crate::domain::primitives::AccountId([number as u8 + 100; 32]);
+    if dice.chance(0.1) {
+        dice.count("wish: signed by its payer");
+        let signer = world.keys.signers[usize::try_from(number).unwrap_or(0) % SIGNERS];
+        let until = BEGINNING + begins + dice.between(60, 300);
+        body_ = json!({
+            "workflow_id": body_["workflow_id"],
+            "transaction_xdr": rival::presigned(world, signer, amount(number, false), until),
+        });
+        return Wish {
+            number,
+            body: body_,
+            other: None,
+            founds: None,
+        };
+    }
+    let mut founds = None;
+    if dice.chance(0.2) {
+        let nobody = AccountId([u8::try_from(number).unwrap_or(0) + 100; 32]);
         body_["operations"][0]["destination"] = json!(nobody.to_string());
+        if dice.chance(0.5) {
+            dice.count("wish: nobody there to be paid");
+        } else {
+            dice.count("wish: parked until somebody is there");
+            body_["on_state_error"] = json!("park");
+            founds = Some((begins + dice.between(10, 120), nobody));
+        }
     }
     if dice.chance(0.15) {
         dice.count("wish: soon too late");
@@ -108,6 +133,7 @@ pub fn wish(world: &World, number: u64, begins: u64) -> Wish {
         number,
         body: body_,
         other,
+        founds,
     }
 }
 
@@ -137,6 +163,10 @@ pub async fn ask(world: &World, wish: &Value) -> Option<bool> {
         }
         match accepted.ok()?.into_iter().next()? {
             Accepted::New(_) => {
+                world.dice.note(format_args!(
+                    "{} of {} is accepted",
+                    new.id, new.request.workflow_id
+                ));
                 wake(world);
                 return Some(true);
             }
@@ -191,7 +221,8 @@ pub async fn live(world: Arc<World>, wish: Wish, begins: u64, told: Told) {
         let rows = world.records.intents();
         if let Some(row) = rows.iter().find(|row| row.workflow_id == name) {
             dice.count("wish: cancel");
-            let _ = world.records.cancel(TENANT, row.id).await;
+            let outcome = world.records.cancel(TENANT, row.id).await;
+            dice.note(format_args!("{} is canceled: {outcome:?}", row.id));
         }
     }
 }

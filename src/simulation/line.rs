@@ -68,7 +68,12 @@ impl Network {
     }
 
     /// A request that arrives, with the fault that it meets.
-    async fn deliver(&self, target: &str, form: Option<String>, faults: Faults) -> Option<Delivered> {
+    async fn deliver(
+        &self,
+        target: &str,
+        form: Option<String>,
+        faults: Faults,
+    ) -> Option<Delivered> {
         if let Some(form) = &form {
             let tx = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "tx");
             if let Some((_, envelope)) = tx {
@@ -212,7 +217,11 @@ fn target(call: &Call<'_>) -> String {
         target.push('?');
         target.push_str(
             &form_urlencoded::Serializer::new(String::new())
-                .extend_pairs(call.query.iter().map(|(name, value)| (*name, value.as_str())))
+                .extend_pairs(
+                    call.query
+                        .iter()
+                        .map(|(name, value)| (*name, value.as_str())),
+                )
                 .finish(),
         );
     }

@@ -38,11 +38,12 @@ fn away() -> StoreError {
 
 /// On the way there: nothing has been done yet.
 async fn enter(life: &Life) -> Result<(), StoreError> {
-    life.pass("killed before a statement").await;
     let (dice, rates) = (&life.dice, &life.rates);
     if dice.strikes("records slow", rates.slow_records) {
         tokio::time::sleep(Duration::from_millis(dice.between(10, 8_000))).await;
     }
+    // Nothing yields from here to the statement: who is dead claims nothing that nobody would release.
+    life.pass("killed before a statement").await;
     if dice.strikes("records away", rates.away) {
         return Err(away());
     }
@@ -99,11 +100,18 @@ impl Hold for GatedHold {
     async fn commit(self: Box<Self>, attempts: &[NewAttempt]) -> Result<(), StoreError> {
         enter(&self.life).await?;
         self.take()?.commit(attempts).await?;
-        self.life.dice.note(format_args!(
-            "{} commits {} attempts",
-            self.life.name,
-            attempts.len()
-        ));
+        for new in attempts {
+            self.life.dice.note(format_args!(
+                "{} has attempt {} of {} on record: {} {} up to ledger {}, {}",
+                self.life.name,
+                new.attempt.number,
+                new.intent_id,
+                new.attempt.plan.channel,
+                new.attempt.plan.sequence,
+                new.attempt.plan.max_ledger,
+                new.attempt.inner_hash,
+            ));
+        }
         leave(&self.life).await
     }
 }
@@ -151,6 +159,28 @@ macro_rules! over_the_line {
                 enter(&self.life).await?;
                 let taking = self.records.claim_presigned(worker, now, limit).await?;
                 Ok(self.gated(taking))
+            }
+
+            async fn settle(
+                &self,
+                worker: Uuid,
+                batch: &[NewSettlement],
+            ) -> Result<Vec<Uuid>, StoreError> {
+                enter(&self.life).await?;
+                let done = Records::settle(&self.records, worker, batch).await?;
+                for new in batch {
+                    self.life.dice.note(format_args!(
+                        "{} settles attempt {} of {}: {} {:?}, {:?}",
+                        self.life.name,
+                        new.number,
+                        new.intent_id,
+                        if done.contains(&new.intent_id) { "done" } else { "not ours" },
+                        new.settlement.attempt,
+                        new.settlement.intent,
+                    ));
+                }
+                leave(&self.life).await?;
+                Ok(done)
             }
 
             $(async fn $name(&self $(, $argument: $kind)*) -> Result<$answer, StoreError> {
@@ -201,5 +231,4 @@ over_the_line! {
     fn park_unexplained(&self, worker: Uuid, intent: Uuid, reason: &Reason) -> ();
     fn add_fee_bumps(&self, worker: Uuid, batch: &[NewBump]) -> Vec<Uuid>;
     fn record_submissions(&self, batch: &[NewSubmission]) -> ();
-    fn settle(&self, worker: Uuid, batch: &[NewSettlement]) -> Vec<Uuid>;
 }

@@ -125,6 +125,8 @@ impl Oracle {
         state.read = 1;
         state.successes.clear();
         state.landed.clear();
+        // What was signed on the old chain may be good on the new one: nobody can undo that.
+        state.alive.clear();
     }
 
     /// Every success of a workflow.

@@ -90,7 +90,7 @@ impl Plan {
         };
         let rates = Rates {
             crash: rate(0.002, 0.01),
-            freeze: rate(0.001, 0.004),
+            freeze: rate(0.002, 0.02),
             away: rate(0.01, 0.1),
             unclear: rate(0.01, 0.1),
             slow_records: rate(0.02, 0.2),
@@ -108,7 +108,13 @@ impl Plan {
             never_land: rate(0.05, 0.3),
             delayed: rate(0.1, 0.5),
         };
-        let lag = || if dice.chance(0.5) { 0 } else { small(dice, 1, 6) };
+        let lag = || {
+            if dice.chance(0.5) {
+                0
+            } else {
+                small(dice, 1, 6)
+            }
+        };
         Self {
             daemons: usize::try_from(dice.between(1, 3)).unwrap_or(1),
             channels: small(dice, 0, 4),

@@ -97,6 +97,14 @@ impl Weather {
     fn ledger(&mut self, number: u32) -> bool {
         let world = Arc::clone(&self.world);
         let (dice, plan) = (&world.dice, &world.plan);
+        let now = world.seconds();
+        // In a full ledger it may be missed: then it is tried again.
+        for (at, account) in self.wishes.iter().filter_map(|wish| wish.founds) {
+            if now >= at && !rival::is_there(&world, account) {
+                rival::found(&world, account);
+                break;
+            }
+        }
         if dice.is_calm() {
             self.surge.end(&world);
             return false;
@@ -107,6 +115,10 @@ impl Weather {
         if plan.second_writer && dice.strikes("second writer", 0.06) {
             let index = u32::try_from(dice.below(u64::from(plan.channels.max(1)))).unwrap_or(0);
             rival::write_on_channel(&world, index);
+        }
+        if plan.second_writer && dice.strikes("channel merged away", 0.01) {
+            let index = u32::try_from(dice.below(u64::from(plan.channels.max(1)))).unwrap_or(0);
+            rival::merge_channel(&world, index);
         }
         if plan.clock_jumps && dice.strikes("clock of the records jumps", 0.08) {
             let span = u64::try_from(2 * CLOCK_JUMP_SECONDS).unwrap_or(0);

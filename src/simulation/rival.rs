@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use stellar_xdr::{
-    Asset, Limits, Memo, MuxedAccount, Operation, OperationBody, PaymentOp, Preconditions,
-    SequenceNumber, Transaction, TransactionEnvelope, TransactionExt, TransactionV1Envelope,
-    Uint256, WriteXdr as _,
+    Asset, CreateAccountOp, Limits, Memo, MuxedAccount, Operation, OperationBody, PaymentOp,
+    Preconditions, SequenceNumber, TimeBounds, TimePoint, Transaction, TransactionEnvelope,
+    TransactionExt, TransactionV1Envelope, Uint256, WriteXdr as _,
 };
 
 use super::world::{RIVALS, World};
@@ -72,8 +74,65 @@ pub fn write_on_channel(world: &World, index: u32) {
     }
 }
 
+/// Somebody who has its key merges a channel away.
+pub fn merge_channel(world: &World, index: u32) {
+    if let Some(channel) = world.keys.ours.channel(index) {
+        let body = OperationBody::AccountMerge(muxed(world.keys.payee));
+        send(world, &world.keys.ours, channel, body, 500);
+    }
+}
+
+/// Whether an account is there.
+pub fn is_there(world: &World, account: AccountId) -> bool {
+    let core = world.network.node.core();
+    core.ledger()
+        .state()
+        .account(AccountKey(account.0))
+        .is_some()
+}
+
+/// Somebody makes an account that was not there.
+pub fn found(world: &World, account: AccountId) {
+    let body = OperationBody::CreateAccount(CreateAccountOp {
+        destination: xdr_account(account),
+        starting_balance: 50_000_000,
+    });
+    let founder = world.keys.founder;
+    send(world, &world.keys.theirs, founder, body, 5_000);
+}
+
+/// A payment that its payer has signed already, in base64.
+pub fn presigned(world: &World, payer: AccountId, stroops: i64, max_time: u64) -> String {
+    let body = payment(world.keys.payee, stroops);
+    let bytes = signed(world, &world.keys.theirs, payer, 1, body, 100, max_time);
+    STANDARD.encode(bytes.unwrap_or_default())
+}
+
+fn muxed(account: AccountId) -> MuxedAccount {
+    MuxedAccount::Ed25519(Uint256(account.0))
+}
+
+fn xdr_account(account: AccountId) -> stellar_xdr::AccountId {
+    stellar_xdr::AccountId(stellar_xdr::PublicKey::PublicKeyTypeEd25519(Uint256(
+        account.0,
+    )))
+}
+
+fn payment(to: AccountId, stroops: i64) -> OperationBody {
+    OperationBody::Payment(PaymentOp {
+        destination: muxed(to),
+        asset: Asset::Native,
+        amount: stroops,
+    })
+}
+
 /// Pays a little to oneself.
 fn pay(world: &World, keys: &Keyring, account: AccountId, bid: u32) {
+    send(world, keys, account, payment(account, FOREIGN_STROOPS), bid);
+}
+
+/// Sends a transaction with the account's next sequence number.
+fn send(world: &World, keys: &Keyring, account: AccountId, body: OperationBody, bid: u32) {
     let node = &world.network.node;
     let sequence = {
         let core = node.core();
@@ -81,35 +140,43 @@ fn pay(world: &World, keys: &Keyring, account: AccountId, bid: u32) {
         let Some(state) = state else { return };
         state.sequence
     };
-    let tx = Transaction {
-        source_account: MuxedAccount::Ed25519(Uint256(account.0)),
-        fee: bid,
-        seq_num: SequenceNumber(sequence + 1),
-        cond: Preconditions::None,
-        memo: Memo::None,
-        operations: vec![Operation {
-            source_account: None,
-            body: OperationBody::Payment(PaymentOp {
-                destination: MuxedAccount::Ed25519(Uint256(account.0)),
-                asset: Asset::Native,
-                amount: FOREIGN_STROOPS,
-            }),
-        }]
-        .try_into()
-        .expect("one operation fits"),
-        ext: TransactionExt::V0,
-    };
-    let network = node.network_id();
-    let Ok(hash) = tx.hash(network) else { return };
-    let Ok(signature) = keys.sign(account, &hash) else {
-        return;
-    };
-    let envelope = TransactionEnvelope::Tx(TransactionV1Envelope {
-        tx,
-        signatures: vec![signature].try_into().expect("one signature fits"),
-    });
-    let bytes = envelope.to_xdr(Limits::none()).unwrap_or_default();
-    if let Ok(frame) = Frame::parse(&bytes, network) {
+    let bytes = signed(world, keys, account, sequence + 1, body, bid, 0);
+    let frame = bytes.and_then(|bytes| Frame::parse(&bytes, node.network_id()).ok());
+    if let Some(frame) = frame {
         node.submit(&Arc::new(frame), Draw::default());
     }
+}
+
+fn signed(
+    world: &World,
+    keys: &Keyring,
+    account: AccountId,
+    sequence: i64,
+    body: OperationBody,
+    bid: u32,
+    max_time: u64,
+) -> Option<Vec<u8>> {
+    let operation = Operation {
+        source_account: None,
+        body,
+    };
+    let tx = Transaction {
+        source_account: muxed(account),
+        fee: bid,
+        seq_num: SequenceNumber(sequence),
+        cond: match max_time {
+            0 => Preconditions::None,
+            max_time => Preconditions::Time(TimeBounds {
+                min_time: TimePoint(0),
+                max_time: TimePoint(max_time),
+            }),
+        },
+        memo: Memo::None,
+        operations: vec![operation].try_into().ok()?,
+        ext: TransactionExt::V0,
+    };
+    let hash = tx.hash(world.network.node.network_id()).ok()?;
+    let signatures = vec![keys.sign(account, &hash).ok()?].try_into().ok()?;
+    let envelope = TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures });
+    envelope.to_xdr(Limits::none()).ok()
 }

@@ -34,6 +34,8 @@ pub const PASSPHRASE: &str = "Simulated Network ; January 2027";
 const WEALTH: i64 = 1_000_000 * 10_000_000;
 /// Accounts of others.
 pub const RIVALS: usize = 4;
+/// Accounts that sign for themselves: as many as there are workflows at most.
+pub const SIGNERS: usize = 10;
 /// What the daemons are called.
 const NAMES: [&str; 3] = ["daemon-1", "daemon-2", "daemon-3"];
 
@@ -49,6 +51,10 @@ pub struct Keys {
     pub payee: AccountId,
     /// Others, who pay each other and bid high.
     pub rivals: [AccountId; RIVALS],
+    /// Who makes accounts.
+    pub founder: AccountId,
+    /// Who sign payments themselves, one a workflow.
+    pub signers: [AccountId; SIGNERS],
     /// What the others hold.
     pub theirs: Keyring,
 }
@@ -64,6 +70,8 @@ impl Keys {
             fees: ours.add(&key(2)),
             payee: theirs.add(&key(3)),
             rivals: std::array::from_fn(|place| theirs.add(&key(10 + place as u8))),
+            founder: theirs.add(&key(4)),
+            signers: std::array::from_fn(|place| theirs.add(&key(40 + place as u8))),
             ours: Arc::new(ours),
             theirs,
         }
@@ -117,8 +125,8 @@ impl World {
         let keys = Keys::of_this_thread();
         let (clock, chain_clock) = Clock::manual(BEGINNING);
         let mut genesis = Genesis::standalone(PASSPHRASE, BEGINNING);
-        let ours = [keys.treasury, keys.fees, keys.payee];
-        for account in ours.iter().chain(&keys.rivals) {
+        let ours = [keys.treasury, keys.fees, keys.payee, keys.founder];
+        for account in ours.iter().chain(&keys.rivals).chain(&keys.signers) {
             let account = AccountKey(account.0);
             genesis.accounts.push((account, Account::new(WEALTH, 0)));
         }

@@ -276,15 +276,14 @@ impl Store {
 
 /// The lease must be good when the claim begins. The lock keeps the worker's row, but not its renewal: claims that overlap
 /// would else hold that up until the lease has ended. Should it end meanwhile, what is claimed is taken over like anything
-/// else of that worker. And nothing is signed by records that
-/// have moved: they may lack what was signed before.
+/// else of that worker. And nothing is signed by records that have moved, not even once another daemon has noticed and waits
+/// for what they may lack.
 async fn hold_lease(
     tx: &mut sqlx::Transaction<'static, sqlx::Postgres>,
     worker: Uuid,
 ) -> Result<(), StoreError> {
     let lease: Option<(bool,)> = sqlx::query_as(
-        "select exists (select from submitter.network where database = submitter.database_identity())
-         from submitter.workers where id = $1 and lease_until > now() for key share of workers",
+        "select submitter.is_explained() from submitter.workers where id = $1 and lease_until > now() for key share of workers",
     )
     .bind(worker)
     .fetch_optional(&mut **tx)

@@ -9,25 +9,45 @@ use crate::horizon::{Endpoint, Order};
 
 /// Records of a page.
 const PAGE_RECORDS: u8 = 200;
+/// Ledgers before the mark from which on the fee account's history is read again.
+const SPONSORED_MARGIN_LEDGERS: u32 = 100;
 /// Pages of one channel's history that are read behind what is on record: two million transactions.
 const MAX_TAIL_PAGES: u32 = 10_000;
 
 impl Engine {
-    /// Reads the source account's history behind what was read before: every transaction that moves its funds stands
-    /// there, whichever channel it used.
+    /// Reads the histories of source and fee account behind what was read before: every transaction that moves the
+    /// source's funds stands in its own, whichever channel it used, and every one that we sponsored in the fee account's.
     pub(super) async fn read_history(&self) -> Result<(), String> {
         let mark = self
             .store
             .history_mark()
             .await
             .map_err(|error| error.to_string())?;
-        let mut cursor = (mark.cursor > 0).then_some(Cursor(mark.cursor));
+        let (source, fee_account) = (self.settings.source, self.settings.fee_account);
+        // First the one that leaves no mark, so that the mark of the other is never ahead of what both have shown. And from
+        // somewhat before it: the page that ended it may have come from a Horizon that lags.
+        if fee_account != source {
+            let margin = i64::from(SPONSORED_MARGIN_LEDGERS) << 32;
+            self.read_account(fee_account, mark.cursor - margin, false)
+                .await?;
+        }
+        self.read_account(source, mark.cursor, true).await
+    }
+
+    /// Reads an account's history behind a place, and notes how far where that is the mark.
+    async fn read_account(
+        &self,
+        account: AccountId,
+        after: i64,
+        marks: bool,
+    ) -> Result<(), String> {
+        let mut cursor = (after > 0).then_some(Cursor(after));
         let mut unknown = 0;
         let mut read: u64 = 0;
         loop {
             let endpoint = self.horizon.any();
             let page = endpoint
-                .account_transactions(self.settings.source, cursor, Order::Ascending, PAGE_RECORDS)
+                .account_transactions(account, cursor, Order::Ascending, PAGE_RECORDS)
                 .await
                 .map_err(|unknown| failed(endpoint, &unknown))?;
             let Some(page) = page else { return Ok(()) };
@@ -40,11 +60,11 @@ impl Engine {
             cursor = page.last.or(cursor);
             unknown += self
                 .store
-                .record_landings(&ours, cursor.map(|cursor| cursor.0))
+                .record_landings(&ours, cursor.filter(|_| marks).map(|cursor| cursor.0))
                 .await
                 .map_err(|error| error.to_string())?;
             if read.is_multiple_of(10_000) && read > 0 {
-                tracing::info!(read, unknown, "the source account's history is read");
+                tracing::info!(%account, read, unknown, "the account's history is read");
             }
             if page.is_last {
                 return Ok(());

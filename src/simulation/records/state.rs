@@ -86,9 +86,10 @@ impl State {
         if !unchecked && !self.data.is_alive(worker, now) {
             return Err(StoreError::LeaseLost(worker));
         }
-        match &self.data.network {
-            Some(network) if network.database == self.home => Ok(()),
-            Some(_) | None => Err(StoreError::Moved),
+        if self.is_explained() {
+            Ok(())
+        } else {
+            Err(StoreError::Moved)
         }
     }
 }

@@ -70,9 +70,7 @@ impl Engine {
         let found = match found {
             LookUp::Landed(landed)
                 if !landed.successful
-                    && crate::defect::is_made(
-                        crate::defect::Defect::IgnoreFailedTransactions,
-                    ) =>
+                    && crate::defect::is_made(crate::defect::Defect::IgnoreFailedTransactions) =>
             {
                 LookUp::Absent
             }
