@@ -13,6 +13,8 @@
 //! - [`worker`] knows these four, and never the API.
 //! - [`sandbox`] is the judge of the tests: a ledger with Horizon's API. It knows nobody, and nobody but those who start
 //!   it knows it, so no mistake is shared with the judged.
+//! - `simulation` plays whole histories of the engine on one thread, and `defect` holds the mistakes by which it shows that
+//!   it notices them; both are there only with the feature `simulation`, which no release has.
 //! - [`clock`], [`retry`] and [`telemetry`] know nobody; [`config`] parses into the types of the rooms that use them.
 //! - [`daemon`] wires the rooms and runs their tasks, [`dev`] adds an embedded PostgreSQL and the demo, [`bench`]
 //!   measures, [`cli`] has one file a command. Nobody imports them.

@@ -69,6 +69,18 @@ impl Head {
     }
 }
 
+#[cfg(feature = "simulation")]
+impl Head {
+    /// The same ledger, closed when the wall clock says where that is trusted.
+    #[must_use]
+    pub fn by_the_wall_clock(mut self) -> Self {
+        if defect::is_made(Defect::TrustWallClock) {
+            self.closed_at = ChainTime(defect::wall());
+        }
+        self
+    }
+}
+
 impl Attempt {
     /// What the plain envelope bids.
     #[must_use]

@@ -63,7 +63,7 @@ pub const fn amount(number: u64, other: bool) -> i64 {
 
 fn body(world: &World, number: u64, other: bool) -> Value {
     let stroops = amount(number, other);
-    world.oracle.expect(stroops, number);
+    world.oracle.watch_for(stroops, number);
     json!({
         "workflow_id": format!("workflow-{number}"),
         "operations": [{

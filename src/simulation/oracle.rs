@@ -73,7 +73,7 @@ impl Oracle {
     }
 
     /// Payments of this amount are this workflow's.
-    pub fn expect(&self, amount: i64, workflow: u64) {
+    pub fn watch_for(&self, amount: i64, workflow: u64) {
         self.state().workflows.insert(amount, workflow);
     }
 

@@ -26,13 +26,9 @@ use super::records::Records;
 use super::settings::Settings;
 use super::status::{Phase, Status};
 use super::submit::Answered;
-#[cfg(feature = "simulation")]
-use crate::defect::{self, Defect};
 use crate::domain::attempt::Head;
 use crate::domain::intent::Accounts;
 use crate::domain::observation::{FeeStats, LedgerHeader, LookUp, Unknown};
-#[cfg(feature = "simulation")]
-use crate::domain::primitives::ChainTime;
 use crate::domain::primitives::{AccountId, NetworkId, Sequence, Stroops};
 use crate::domain::transition::Pace;
 use crate::horizon::Horizon;
@@ -204,12 +200,7 @@ impl Engine {
     pub(super) fn head_now(&self) -> Option<Head> {
         let head = self.head.as_ref().map(Head::of);
         #[cfg(feature = "simulation")]
-        let head = head.map(|mut head| {
-            if defect::is_made(Defect::TrustWallClock) {
-                head.closed_at = ChainTime(defect::wall());
-            }
-            head
-        });
+        let head = head.map(Head::by_the_wall_clock);
         head
     }
 

@@ -12,8 +12,10 @@ use source::Source;
 
 /// Every room, and whom it may know besides itself. Who wants to know more changes this table, and with it the design.
 const MAY_KNOW: &[(&str, &str)] = &[
+    // Deliberate mistakes, compiled only for the simulation: whoever would make one asks whether to.
+    ("defect", ""),
     // Pure: what it needs comes as arguments.
-    ("domain", ""),
+    ("domain", "defect"),
     ("clock", ""),
     ("retry", ""),
     // Values are parsed into the types of the rooms that use them, so that what is wrong is told at once and with its key.
@@ -25,9 +27,14 @@ const MAY_KNOW: &[(&str, &str)] = &[
     ("signer", "domain"),
     // A request cannot reach the chain.
     ("api", "domain store"),
-    ("worker", "domain clock retry store horizon signer"),
+    ("worker", "defect domain clock retry store horizon signer"),
     // The judge: a mistake shared with the judged would be invisible.
     ("sandbox", ""),
+    // The real engine and Horizon client over the judge's ledger; nothing that listens, and no database.
+    (
+        "simulation",
+        "defect domain store horizon signer worker sandbox",
+    ),
     // Those that wire the others, each only what lies below it. `dev` runs the daemon and the sandbox.
     (
         "daemon",
@@ -43,7 +50,7 @@ const MAY_KNOW: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "domain clock retry config telemetry store horizon signer api worker sandbox daemon dev bench",
+        "defect domain clock retry config telemetry store horizon signer api worker sandbox simulation daemon dev bench",
     ),
     ("main", "cli"),
 ];

@@ -1,0 +1,179 @@
+//! Whole histories, each out of a seed, judged by the ledger: that nothing goes wrong in them, that everything that can happen
+//! does, that each deliberate mistake is noticed, and that a seed replays.
+//!
+//! `SIMULATION_SEEDS=A..B` plays others.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::available_parallelism;
+
+use stellar_submitter::defect::Defect;
+use stellar_submitter::simulation::{Outcome, simulate};
+
+/// Histories of every run.
+const SEEDS: Range<u64> = 0..1_000;
+/// Histories within which each deliberate mistake must be noticed.
+const SEEDS_FOR_A_MISTAKE: u64 = 1_000;
+
+/// Every fault, and every transition, that must happen at least once in a thousand histories.
+const MUST_HAPPEN: [&str; 58] = [
+    // Horizon and the way to it.
+    "429",
+    "503 to a POST",
+    "504 to a POST",
+    "POST lost before core",
+    "POST repeated",
+    "answer to a POST lost",
+    "cut body",
+    "false tx_bad_seq",
+    "forgotten by core",
+    "garbage",
+    "held back by core",
+    "lagging read",
+    "slow",
+    "unreachable",
+    "ledger in a surge",
+    "network reset",
+    // The records and the way to them.
+    "records away",
+    "records slow",
+    "records unclear",
+    "records restored",
+    "clock of the records jumps",
+    "connections to the records cut",
+    // The daemons.
+    "a daemon told to stop",
+    "frozen",
+    "killed before a request",
+    "killed after a request",
+    "killed before a statement",
+    "killed behind a commit",
+    "an engine ended",
+    "an engine ended with an error",
+    "an engine was killed",
+    // Others.
+    "second writer",
+    "channel merged away",
+    // Users.
+    "post lost",
+    "answer to a post lost",
+    "asked again",
+    "asked for something else",
+    "wish: cancel",
+    "wish: in order",
+    "wish: nobody there to be paid",
+    "wish: not before",
+    "wish: parked until somebody is there",
+    "wish: signed by its payer",
+    "wish: soon too late",
+    // Transitions.
+    "intent accepted",
+    "intent succeeded",
+    "intent failed",
+    "intent expired",
+    "intent canceled",
+    "cancellation requested",
+    "intent parked",
+    "intent requeued",
+    "attempt signed",
+    "attempt bumped",
+    "attempt landed and failed",
+    "attempt dead by its fence",
+    "attempt dead by a foreign transaction",
+    "landing adopted",
+];
+
+fn seeds() -> Range<u64> {
+    let Ok(text) = std::env::var("SIMULATION_SEEDS") else {
+        return SEEDS;
+    };
+    let (first, end) = text.split_once("..").expect("SIMULATION_SEEDS is A..B");
+    first.parse().expect("A is a number")..end.parse().expect("B is a number")
+}
+
+/// Plays all on all cores; `stop` ends it early.
+fn play(
+    seeds: Range<u64>,
+    mistake: Option<Defect>,
+    stop: impl Fn(&Outcome) -> bool + Sync,
+) -> Vec<Outcome> {
+    let next = AtomicU64::new(seeds.start);
+    let outcomes = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let outcome = simulate(seed, mistake, false);
+                    if stop(&outcome) {
+                        next.store(seeds.end, Ordering::Relaxed);
+                    }
+                    outcomes.lock().unwrap().push(outcome);
+                }
+            });
+        }
+    });
+    outcomes.into_inner().unwrap()
+}
+
+#[test]
+fn a_thousand_histories_end_as_the_ledger_says_and_everything_happens() {
+    let outcomes = play(seeds(), None, |_| false);
+    let mut census: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for outcome in &outcomes {
+        for (what, times) in &outcome.census {
+            *census.entry(what).or_default() += times;
+        }
+        for violation in &outcome.violations {
+            wrong.push(format!("seed {}: {violation}", outcome.seed));
+        }
+    }
+    for (what, times) in &census {
+        println!("{times:>10} {what}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    if outcomes.len() >= 1_000 {
+        let never: Vec<_> = MUST_HAPPEN
+            .iter()
+            .filter(|what| !census.contains_key(**what))
+            .collect();
+        assert!(never.is_empty(), "these never happened: {never:?}");
+    }
+}
+
+#[test]
+fn each_deliberate_mistake_is_noticed() {
+    for mistake in Defect::ALL {
+        let outcomes = play(0..SEEDS_FOR_A_MISTAKE, Some(mistake), |outcome| {
+            !outcome.violations.is_empty()
+        });
+        let noticed = outcomes
+            .iter()
+            .find(|outcome| !outcome.violations.is_empty());
+        let noticed = noticed.unwrap_or_else(|| panic!("{mistake} was not noticed"));
+        println!(
+            "{mistake}: seed {}: {}",
+            noticed.seed, noticed.violations[0]
+        );
+    }
+}
+
+#[test]
+fn a_seed_replays() {
+    for seed in [0, 1, 2, 3, 130, 460, 793] {
+        let (one, other) = (simulate(seed, None, true), simulate(seed, None, true));
+        assert!(one.trace.len() > 100, "seed {seed} has hardly a trace");
+        assert_eq!(one.trace, other.trace, "seed {seed}");
+        assert_eq!(one.digest, other.digest);
+    }
+    assert_ne!(
+        simulate(1, None, false).digest,
+        simulate(2, None, false).digest
+    );
+}
