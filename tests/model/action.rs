@@ -131,9 +131,11 @@ impl Submitter {
         if !can || state.attempts.len() >= self.setting.attempts {
             return;
         }
-        let idle = (0..)
-            .zip(&state.channels)
-            .filter(|(_, channel)| channel.busy.is_none());
+        // Of channels that are alike, the first stands for all.
+        let idle = (0..).zip(&state.channels).filter(|(number, channel)| {
+            let before = &state.channels[..usize::from(*number)];
+            channel.busy.is_none() && !before.contains(channel)
+        });
         actions.extend(idle.map(|(channel, _)| Action::Pick(number, intent, channel)));
     }
 
@@ -172,28 +174,43 @@ impl Submitter {
     }
 
     /// The channel as of any step so far, and a history that may lag behind it.
-    fn shown_evidence(&self, state: &State, attempt: u8, shown: bool, say: &mut impl FnMut(Answer)) {
-        let user = state.user_of(attempt).filter(|landing| self.is_seen(landing));
-        let mut alive = false;
-        for as_of in (0..=state.now).rev() {
-            let row = state.attempt(attempt);
-            if state.channel(row.channel).sequence_at(as_of) >= row.sequence {
-                if shown {
-                    say(Answer::Evidence(as_of, true, false));
-                }
-                if user.is_some() {
-                    say(Answer::Evidence(as_of, false, true));
-                }
-                say(Answer::Evidence(as_of, false, false));
-            } else if facts::is_in_time(&self.setting, state, attempt, as_of + 1) {
-                // Alive as of one step is as good as alive as of another.
-                if !alive {
-                    say(Answer::Evidence(as_of, false, false));
-                }
-                alive = true;
-            } else {
-                say(Answer::Evidence(as_of, false, false));
+    fn shown_evidence(
+        &self,
+        state: &State,
+        attempt: u8,
+        shown: bool,
+        say: &mut impl FnMut(Answer),
+    ) {
+        let user = state
+            .user_of(attempt)
+            .filter(|landing| self.is_seen(landing));
+        let row = state.attempt(attempt);
+        let used = |as_of| state.channel(row.channel).sequence_at(as_of) >= row.sequence;
+        let ended = |as_of| !facts::is_in_time(&self.setting, state, attempt, as_of + 1);
+        if used(state.now) {
+            if shown {
+                say(Answer::Evidence(state.now, true, false));
             }
+            if user.is_some() {
+                say(Answer::Evidence(state.now, false, true));
+            }
+        }
+        // States in which the number is used, is not and never will be, or is not yet: of each kind the newest, and of the
+        // first, which may remain unexplained from then on, the oldest too.
+        let kinds: [&dyn Fn(u8) -> bool; 3] = [
+            &|as_of| used(as_of),
+            &|as_of| !used(as_of) && ended(as_of),
+            &|as_of| !used(as_of) && !ended(as_of),
+        ];
+        for kind in kinds {
+            let newest = (0..=state.now).rev().find(|as_of| kind(*as_of));
+            if let Some(newest) = newest {
+                say(Answer::Evidence(newest, false, false));
+            }
+        }
+        let oldest = (0..state.now).find(|as_of| used(*as_of));
+        if let Some(oldest) = oldest {
+            say(Answer::Evidence(oldest, false, false));
         }
     }
 

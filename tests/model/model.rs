@@ -36,7 +36,8 @@ impl Model for Submitter {
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
-        let state = self.after(last, action);
+        let mut state = self.after(last, action);
+        state.let_idle_follow();
         (state != *last).then(|| state.with_workers_in_order())
     }
 
@@ -203,9 +204,9 @@ impl Submitter {
                 detail: String::new(),
                 retry_after: None,
             })),
-            Answer::LowBid => {
-                Observed::Answered(SubmitAnswer::Refused(facts::refused(Code::TxInsufficientFee)))
-            }
+            Answer::LowBid => Observed::Answered(SubmitAnswer::Refused(facts::refused(
+                Code::TxInsufficientFee,
+            ))),
             Answer::BadSequence => {
                 Observed::Answered(SubmitAnswer::Refused(facts::refused(Code::TxBadSeq)))
             }
@@ -216,9 +217,13 @@ impl Submitter {
                 // Only a success is answered so to a POST; a failure it is told as a refusal, and finds it by hash.
                 Observed::LookedUp(LookUp::Landed(landed))
             }
-            Answer::Evidence(as_of, found, user) => {
-                self.evidence(state, attempt, facts::evidence(state, attempt, as_of), landing, (found, user))
-            }
+            Answer::Evidence(as_of, found, user) => self.evidence(
+                state,
+                attempt,
+                facts::evidence(state, attempt, as_of),
+                landing,
+                (found, user),
+            ),
         };
         if answer == Answer::BadSequence {
             state.left.bad_sequences -= 1;
@@ -235,7 +240,9 @@ impl Submitter {
         }
         let transition = absorb(&mut snapshot, observed, head, PACE).expect("about this attempt");
         match transition {
-            Transition::Settled(settlement) => self.settle(state, worker, intent, attempt, &settlement),
+            Transition::Settled(settlement) => {
+                self.settle(state, worker, intent, attempt, &settlement)
+            }
             Transition::Learned | Transition::Unexplained(_) => {
                 remember(state, worker, intent, mind, snapshot.progress);
             }

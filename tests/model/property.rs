@@ -40,7 +40,7 @@ pub fn all(setting: &Setting) -> Vec<Property<Submitter>> {
         }),
         Property::always(TRUE_SUCCESS, |_, state| {
             intents(state).all(|intent| {
-                phase(state, intent) != Phase::Succeeded || state.successes(intent) == 1
+                phase(state, intent) != Phase::Succeeded || state.successes(intent) > 0
             })
         }),
         Property::always(ENDS, ends),
@@ -55,14 +55,25 @@ pub fn all(setting: &Setting) -> Vec<Property<Submitter>> {
     };
     possible(setting.attempts > 1, REBUILT, |_, state| {
         successes(state).any(|landing| {
-            let first = state.attempts.iter().position(|attempt| attempt.intent == landing.tag);
+            let first = state
+                .attempts
+                .iter()
+                .position(|attempt| attempt.intent == landing.tag);
             first != landing.attempt.map(usize::from)
         })
     });
-    possible(setting.bumps, BUMPED, |_, state| successes(state).any(|landing| landing.bump));
-    possible(setting.cancels > 0, CANCELED, |_, state| ended(state, Phase::Canceled));
-    possible(setting.failures > 0, FAILED, |_, state| ended(state, Phase::Failed));
-    possible(setting.valid_until.is_some(), EXPIRED, |_, state| ended(state, Phase::Expired));
+    possible(setting.bumps, BUMPED, |_, state| {
+        successes(state).any(|landing| landing.bump)
+    });
+    possible(setting.cancels > 0, CANCELED, |_, state| {
+        ended(state, Phase::Canceled)
+    });
+    possible(setting.failures > 0, FAILED, |_, state| {
+        ended(state, Phase::Failed)
+    });
+    possible(setting.valid_until.is_some(), EXPIRED, |_, state| {
+        ended(state, Phase::Expired)
+    });
     all
 }
 
@@ -143,13 +154,13 @@ fn turn(model: &Submitter, state: &mut State, worker: u8, actions: &mut Vec<Acti
             | Action::TakeOver(who, _)
             | Action::Act(who, ..) => *who == worker,
             Action::Resume(_) => true,
-            Action::Close(_)
-            | Action::Crash(_)
-            | Action::EndLease(_)
-            | Action::Cancel(_) => false,
+            Action::Close(_) | Action::Crash(_) | Action::EndLease(_) | Action::Cancel(_) => false,
         };
         // A truthful answer comes first among those to one question.
-        let afters = actions.iter().filter(is_its).map(|action| model.after(state, *action));
+        let afters = actions
+            .iter()
+            .filter(is_its)
+            .map(|action| model.after(state, *action));
         let Some(after) = { afters }.find(|after| after != state) else {
             return;
         };

@@ -131,7 +131,10 @@ impl Known {
                 *at = LedgerSeq(0);
             }
         }
-        if progress.first_sent.is_some_and(|at| at.plus(AGED_OUT) <= head) {
+        if progress
+            .first_sent
+            .is_some_and(|at| at.plus(AGED_OUT) <= head)
+        {
             progress.first_sent = Some(PASSED);
         }
         if progress.absent_at.is_some_and(|at| at.plus(1) < head) {
@@ -271,6 +274,18 @@ impl State {
         landed
             .filter(|landing| landing.attempt.is_some() && landing.tag == intent && landing.success)
             .count()
+    }
+
+    /// A worker with nothing in its hands decides nothing by an old head, nor by a lease that has ended: it follows, and
+    /// begins another life, at once.
+    pub fn let_idle_follow(&mut self) {
+        for worker in &mut self.workers {
+            let in_hands = worker.minds.iter().any(Option::is_some);
+            if !in_hands && worker.picked.is_none() && worker.unwritten.is_none() {
+                worker.head = self.now;
+                worker.leased = true;
+            }
+        }
     }
 
     /// Two workers are alike: of two states that differ in their names alone, one stands for both.
