@@ -128,8 +128,17 @@ fn two_workers_read_the_same_queue() {
 #[test]
 fn two_intents_share_a_channel() {
     holds(Setting {
-        name: "two intents, one channel, a lost lease, a failed landing",
+        name: "two intents, one channel, a lost lease",
         lost_leases: 1,
+        ..TWO_SHARE
+    });
+}
+
+#[test]
+fn two_intents_share_a_channel_and_one_fails() {
+    holds(Setting {
+        name: "two intents, one channel, a crash, a failed landing",
+        crashes: 1,
         failures: 1,
         attempts: 4,
         ..TWO_SHARE

@@ -11,6 +11,7 @@ mod crowd;
 mod faults;
 mod python;
 mod queue;
+mod rules;
 mod signature;
 mod support;
 mod town;
