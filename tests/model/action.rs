@@ -16,6 +16,8 @@ pub enum Answer {
     LowBid,
     /// A POST is answered: the sequence number is wrong. It may land, or have landed, all the same.
     BadSequence,
+    /// A POST is answered: an operation fails. Core says so of its state now; it may land all the same, even successfully.
+    Refused,
     /// The hash, or a POST, is answered with the landing.
     Landed,
     /// The hash is not found.
@@ -159,6 +161,9 @@ impl Submitter {
                 }
                 if state.left.bad_sequences > 0 {
                     say(Answer::BadSequence);
+                }
+                if state.left.refusals > 0 {
+                    say(Answer::Refused);
                 }
             }
             Decision::Bump(_) => say(Answer::Recorded),

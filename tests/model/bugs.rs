@@ -108,6 +108,17 @@ fn adopt_by_tag() {
     is_caught(setting.with(Bug::AdoptByTag), TRUE_SUCCESS);
 }
 
+#[test]
+fn refusal_is_failure() {
+    let setting = Setting {
+        name: "a refusal",
+        refusals: 1,
+        attempts: 1,
+        ..ONE
+    };
+    is_caught(setting.with(Bug::RefusalIsFailure), NEVER_LATER);
+}
+
 /// A wish to cancel that is believed too early is the third rule's case.
 #[test]
 fn canceled_without_a_fence() {

@@ -128,7 +128,8 @@ pub fn refused(code: Code) -> TransactionOutcome {
     }
 }
 
-fn outcome(success: bool) -> TransactionOutcome {
+/// A recorded result, or what core says of a transaction that would fail now.
+pub fn outcome(success: bool) -> TransactionOutcome {
     if success {
         return refused(Code::TxSuccess);
     }

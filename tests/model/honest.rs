@@ -67,6 +67,19 @@ fn a_false_bad_sequence_and_a_lost_lease() {
 }
 
 #[test]
+fn a_refusal_that_proves_nothing_and_a_lost_lease() {
+    holds(Setting {
+        name: "one intent, a refusal, a failed landing, a lost lease",
+        refusals: 1,
+        failures: 1,
+        lost_leases: 1,
+        attempts: 2,
+        steps: 2,
+        ..ONE
+    });
+}
+
+#[test]
 fn fee_bumps_and_a_lost_lease() {
     holds(Setting {
         name: "one intent, a fee bump, a lost lease",
@@ -137,9 +150,10 @@ fn two_intents_share_a_channel() {
 #[test]
 fn two_intents_share_a_channel_and_one_fails() {
     holds(Setting {
-        name: "two intents, one channel, a crash, a failed landing",
+        name: "two intents, one channel, a crash, a failed landing, a refusal",
         crashes: 1,
         failures: 1,
+        refusals: 1,
         attempts: 4,
         ..TWO_SHARE
     });

@@ -7,6 +7,7 @@ mod facts;
 mod honest;
 mod model;
 mod property;
+mod records;
 mod setting;
 mod state;
 

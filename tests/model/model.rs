@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use stateright::{Model, Property};
 use stellar_submitter::domain::attempt::Progress;
+use stellar_submitter::domain::decide::{self, Action as Decision};
 use stellar_submitter::domain::observation::{LookUp, SubmitAnswer, Unknown, UnknownKind};
 use stellar_submitter::domain::primitives::LedgerSeq;
 use stellar_submitter::domain::transition::{
@@ -11,11 +12,12 @@ use stellar_submitter::domain::transition::{
 };
 use stellar_xdr::TransactionResultCode as Code;
 
-use crate::action::{Action, Answer, Entry};
+use crate::action::{Action, Answer};
 use crate::facts::{self, PACE};
 use crate::property;
+use crate::records::{close, follow, forget, orphan, persist, record_attempt, remember, take_over};
 use crate::setting::{Bug, Setting};
-use crate::state::{Attempt, Known, Landing, Mind, Phase, Picked, State};
+use crate::state::{Attempt, Landing, Phase, Picked, State};
 
 /// The submitter within a setting's bounds.
 #[derive(Clone)]
@@ -161,12 +163,7 @@ impl Submitter {
         let attempt = mind.attempt;
         let head = facts::head(state.worker(worker).head);
         let mut snapshot = facts::snapshot(&self.setting, state, intent, &mind);
-        let posts = matches!(
-            answer,
-            Answer::Silence | Answer::LowBid | Answer::BadSequence
-        ) || answer == Answer::Landed
-            && stellar_submitter::domain::decide::next(&snapshot, head)
-                == stellar_submitter::domain::decide::Action::Submit;
+        let posts = decide::next(&snapshot, head) == Decision::Submit;
         if posts {
             sent(&mut snapshot, head, PACE);
             let row = &mut state.attempts[usize::from(attempt)];
@@ -198,6 +195,12 @@ impl Submitter {
             Answer::Silence if bug == Bug::RebuildOnTimeout => death(state, attempt),
             Answer::BadSequence if bug == Bug::BadSequenceIsDeath => death(state, attempt),
             Answer::Absent if bug == Bug::TrustAbsence => death(state, attempt),
+            Answer::Refused if bug == Bug::RefusalIsFailure => {
+                let outcome = facts::outcome(false);
+                let answered = Observed::Answered(SubmitAnswer::Refused(outcome));
+                absorb(&mut snapshot, answered, head, PACE).expect("about this attempt");
+                death(state, attempt)
+            }
             Answer::Silence => Observed::Answered(SubmitAnswer::Unknown(Unknown {
                 kind: UnknownKind::Timeout,
                 status: Some(504),
@@ -211,11 +214,16 @@ impl Submitter {
                 Observed::Answered(SubmitAnswer::Refused(facts::refused(Code::TxBadSeq)))
             }
             Answer::Absent => Observed::LookedUp(LookUp::Absent),
+            Answer::Refused => Observed::Answered(SubmitAnswer::Refused(facts::outcome(false))),
             Answer::Landed => {
                 let Some(landing) = landing else { return };
                 let landed = facts::landed(&self.setting, state, attempt, &landing);
-                // Only a success is answered so to a POST; a failure it is told as a refusal, and finds it by hash.
-                Observed::LookedUp(LookUp::Landed(landed))
+                // A POST is told a failure as it is told a refusal.
+                match (posts, landing.success) {
+                    (true, true) => Observed::Answered(SubmitAnswer::Landed(landed)),
+                    (true, false) => Observed::Answered(SubmitAnswer::Refused(landed.outcome)),
+                    (false, _) => Observed::LookedUp(LookUp::Landed(landed)),
+                }
             }
             Answer::Evidence(as_of, found, user) => self.evidence(
                 state,
@@ -225,14 +233,14 @@ impl Submitter {
                 (found, user),
             ),
         };
-        if answer == Answer::BadSequence {
-            state.left.bad_sequences -= 1;
-        }
+        state.left.bad_sequences -= u8::from(answer == Answer::BadSequence);
+        state.left.refusals -= u8::from(answer == Answer::Refused);
         let is_death = matches!(
             (bug, answer),
             (Bug::RebuildOnTimeout, Answer::Silence)
                 | (Bug::BadSequenceIsDeath, Answer::BadSequence)
                 | (Bug::TrustAbsence, Answer::Absent)
+                | (Bug::RefusalIsFailure, Answer::Refused)
         );
         if is_death || bug == Bug::NoFence {
             // As if every fence had been passed long ago.
@@ -351,106 +359,4 @@ fn death(state: &State, attempt: u8) -> Observed {
         row.sequence - 1,
         facts::ledger(state.now),
     )))
-}
-
-fn close(state: &mut State, entries: [Option<Entry>; 2], setting: &Setting) {
-    state.now += 1;
-    for (channel, entry) in state.channels.iter_mut().zip(entries) {
-        let Some(entry) = entry else { continue };
-        state.left.failures -= u8::from(!entry.success);
-        state.left.strangers -= u8::from(entry.attempt.is_none());
-        channel.landed.push(Landing {
-            attempt: entry.attempt,
-            tag: entry.tag,
-            bump: entry.bump,
-            step: state.now,
-            success: entry.success,
-        });
-    }
-    // What no ledger can take any more is not in the network's hands either.
-    for number in 0..u8::try_from(state.attempts.len()).expect("few") {
-        let over = state.user_of(number).is_some()
-            || !facts::is_in_time(setting, state, number, state.now + 1);
-        if over {
-            let row = &mut state.attempts[usize::from(number)];
-            (row.sent, row.bump_sent) = (false, false);
-        }
-    }
-}
-
-fn follow(state: &mut State, worker: u8) {
-    let now = state.now;
-    let canceled: Vec<bool> = state.intents.iter().map(|intent| intent.cancel).collect();
-    let worker = state.worker_mut(worker);
-    worker.head = now;
-    for (mind, canceled) in worker.minds.iter_mut().zip(canceled) {
-        if let Some(mind) = mind {
-            mind.canceled |= canceled;
-            mind.known.forget_passed(facts::ledger(now));
-        }
-    }
-}
-
-/// By mistake: a transaction that was sent before goes on record.
-fn persist(state: &mut State, worker: u8) {
-    let Some(number) = state.worker_mut(worker).unwritten.take() else {
-        return;
-    };
-    let row = *state.attempt(number);
-    let fits = state.intents[usize::from(row.intent)].phase == Phase::Queued
-        && state.channel(row.channel).busy.is_none();
-    if state.worker(worker).leased && fits {
-        state.attempts[usize::from(number)].open = true;
-        record_attempt(state, worker, number, Progress::recovered());
-    }
-}
-
-/// An attempt on record: the intent is in flight, the channel busy, and the worker drives it.
-fn record_attempt(state: &mut State, worker: u8, number: u8, progress: Progress) {
-    let row = *state.attempt(number);
-    state.intents[usize::from(row.intent)].phase = Phase::InFlight(number, Some(worker));
-    state.channels[usize::from(row.channel)].busy = Some(row.intent);
-    let canceled = state.intents[usize::from(row.intent)].cancel;
-    let mind = Mind {
-        attempt: number,
-        canceled,
-        bumped: row.bump,
-        known: Known(progress.clone()),
-    };
-    remember(state, worker, row.intent, mind, progress);
-}
-
-fn take_over(state: &mut State, worker: u8, intent: u8) {
-    let Phase::InFlight(attempt, None) = state.intents[usize::from(intent)].phase else {
-        return;
-    };
-    record_attempt(state, worker, attempt, Progress::recovered());
-}
-
-fn remember(state: &mut State, worker: u8, intent: u8, mut mind: Mind, progress: Progress) {
-    let worker = state.worker_mut(worker);
-    mind.known = Known(progress);
-    mind.known.forget_passed(facts::ledger(worker.head));
-    worker.minds[usize::from(intent)] = Some(mind);
-}
-
-/// What a worker owns has no owner any more.
-fn orphan(state: &mut State, worker: u8) {
-    for intent in &mut state.intents {
-        if let Phase::InFlight(_, owner) = &mut intent.phase
-            && *owner == Some(worker)
-        {
-            *owner = None;
-        }
-    }
-}
-
-/// A worker begins another life.
-fn forget(state: &mut State, number: u8) {
-    orphan(state, number);
-    let worker = state.worker_mut(number);
-    worker.leased = true;
-    worker.picked = None;
-    worker.unwritten = None;
-    worker.minds.fill(None);
 }

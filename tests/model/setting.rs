@@ -25,6 +25,8 @@ pub enum Bug {
     IgnoreFailed,
     /// The answer `tx_bad_seq` counts as death.
     BadSequenceIsDeath,
+    /// The answer that an operation fails ends the intent at once.
+    RefusalIsFailure,
     /// A landed transaction with the intent's tag is taken for its own, whatever it does.
     AdoptByTag,
 }
@@ -54,6 +56,8 @@ pub struct Setting {
     pub failures: u8,
     /// Answers `tx_bad_seq` to what was accepted, or has landed.
     pub bad_sequences: u8,
+    /// Answers that an operation fails, to what was accepted or never arrived.
+    pub refusals: u8,
     /// Wishes to cancel.
     pub cancels: u8,
     /// Transactions of somebody else who has a channel's key, with the tag of an intent.
@@ -80,6 +84,7 @@ impl Setting {
         lost_leases: 0,
         failures: 0,
         bad_sequences: 0,
+        refusals: 0,
         cancels: 0,
         strangers: 0,
         bumps: false,

@@ -180,6 +180,7 @@ pub struct Left {
     pub leases: u8,
     pub failures: u8,
     pub bad_sequences: u8,
+    pub refusals: u8,
     pub cancels: u8,
     pub strangers: u8,
 }
@@ -228,6 +229,7 @@ impl State {
                 leases: setting.lost_leases,
                 failures: setting.failures,
                 bad_sequences: setting.bad_sequences,
+                refusals: setting.refusals,
                 cancels: setting.cancels,
                 strangers: setting.strangers,
             },
