@@ -5,10 +5,12 @@
 )]
 
 mod apply_vectors;
+mod book;
 mod captures;
 mod controls;
 mod crowd;
 mod faults;
+mod invariants;
 mod python;
 mod queue;
 mod rules;
