@@ -1,6 +1,6 @@
 //! What no transaction may change, tried with random ones: the invariants that stellar-core itself can check.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -65,7 +65,7 @@ fn build(choice: &Choice, ids: &BTreeSet<[u8; 32]>) -> Operation {
         1 => ClaimPredicate::Not(Some(Box::new(ClaimPredicate::Unconditional))),
         _ => ClaimPredicate::Unconditional,
     };
-    let asset = if choice.flags % 2 == 0 {
+    let asset = if choice.flags.is_multiple_of(2) {
         Asset::Native
     } else {
         usd()
@@ -85,7 +85,7 @@ fn build(choice: &Choice, ids: &BTreeSet<[u8; 32]>) -> Operation {
         8 => flags(other, choice.flags & 3, !choice.flags & 3),
         9 => data(
             if choice.flags > 3 { "a" } else { "b" },
-            (choice.flags % 2 == 0).then_some(b"x"),
+            choice.flags.is_multiple_of(2).then_some(b"x"),
         ),
         10 => merge_into(other),
         11 => OperationBody::Clawback(ClawbackOp {
@@ -94,13 +94,16 @@ fn build(choice: &Choice, ids: &BTreeSet<[u8; 32]>) -> Operation {
             amount: choice.amount,
         }),
         _ if choice.flags == 0 => OperationBody::BumpSequence(BumpSequenceOp {
-            bump_to: SequenceNumber(choice.amount % 1000),
+            bump_to: SequenceNumber(choice.amount % 1000 - 1),
         }),
         _ => OperationBody::SetOptions(SetOptionsOp {
-            set_flags: (choice.flags < 4)
-                .then_some(account_flag::AUTH_REVOCABLE | account_flag::AUTH_CLAWBACK_ENABLED),
+            set_flags: match choice.flags {
+                1 => Some(account_flag::AUTH_CLAWBACK_ENABLED),
+                2 | 3 => Some(account_flag::AUTH_REVOCABLE | account_flag::AUTH_CLAWBACK_ENABLED),
+                _ => None,
+            },
             // Of no weight that counts: it signs nothing.
-            signer: (choice.flags >= 4).then(|| Signer {
+            signer: (choice.flags >= 4).then_some(Signer {
                 key: SignerKey::HashX(Uint256([7; 32])),
                 weight: choice.flags % 2,
             }),
@@ -175,50 +178,131 @@ fn check(book: &Book, ids: &BTreeSet<[u8; 32]>, all: i128) -> Result<(), TestCas
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+/// Transactions of a run: who pays, and what is done.
+type Run = Vec<(usize, Vec<Choice>)>;
 
-    #[test]
-    fn random_transactions_keep_the_invariants(
-        transactions in vec((0..3_usize, vec(choice(), 1..=MAX_OPERATIONS)), 1..=MAX_TRANSACTIONS),
-    ) {
-        let mut book = Book::new();
-        book.change(&issuer(), |issuer| {
-            issuer.flags = account_flag::AUTH_REVOCABLE | account_flag::AUTH_CLAWBACK_ENABLED;
-        });
-        book.line(&alice(), 0, 100 * LUMEN, line_flag::AUTHORIZED | line_flag::CLAWBACK_ENABLED);
-        let mut ids = BTreeSet::new();
-        let all = i128::from(300 * LUMEN);
-        for (source, choices) in transactions {
-            let source = wallets()[source].clone();
-            if book.ledger.state().account(source.key()).is_none() {
-                continue;
-            }
-            let operations: Vec<_> = choices.iter().map(|choice| build(choice, &ids)).collect();
-            let fee = FEE * i64::try_from(operations.len()).unwrap();
-            let before = accounts(&book);
-            let ledger = book.ledger.sequence();
-            let code = book.close(1, &source, operations);
-            ids.extend(made(&code));
-            check(&book, &ids, all)?;
-            if matches!(code, Code::TxSuccess(_)) {
-                continue;
-            }
-            // Refused: nothing. Failed: fee and sequence number of the source, and nothing else.
-            let recorded = book.ledger.sequence() > ledger;
-            for ((wallet, was), (_, is)) in before.into_iter().zip(accounts(&book)) {
-                let mut expected = was;
-                if let Some(account) = expected.as_mut().filter(|_| recorded && wallet.key() == source.key()) {
-                    account.balance -= fee;
-                    account.sequence += 1;
-                }
-                let plain = |account: Option<Account>| account.map(|mut account| {
-                    (account.modified, account.modified_at) = (0, 0);
-                    (account.sequence_ledger, account.sequence_time) = (0, 0);
-                    account
-                });
-                prop_assert_eq!(plain(is), plain(expected));
+fn transactions() -> impl Strategy<Value = Run> {
+    vec(
+        (0..3_usize, vec(choice(), 1..=MAX_OPERATIONS)),
+        1..=MAX_TRANSACTIONS,
+    )
+}
+
+/// Applies one after the other, each in a ledger of its own; what the operations came to, in a few letters, with counts.
+fn run(transactions: Run) -> Result<BTreeMap<String, u32>, TestCaseError> {
+    let mut book = Book::new();
+    book.change(&issuer(), |issuer| {
+        issuer.flags = account_flag::AUTH_REVOCABLE | account_flag::AUTH_CLAWBACK_ENABLED;
+    });
+    book.line(
+        &alice(),
+        0,
+        100 * LUMEN,
+        line_flag::AUTHORIZED | line_flag::CLAWBACK_ENABLED,
+    );
+    let mut ids = BTreeSet::new();
+    let mut outcomes = BTreeMap::new();
+    let all = i128::from(300 * LUMEN);
+    for (source, choices) in transactions {
+        let source = wallets()[source].clone();
+        if book.ledger.state().account(source.key()).is_none() {
+            continue;
+        }
+        let operations: Vec<_> = choices.iter().map(|choice| build(choice, &ids)).collect();
+        let fee = FEE * i64::try_from(operations.len()).unwrap();
+        let before = accounts(&book);
+        let ledger = book.ledger.sequence();
+        let code = book.close(1, &source, operations);
+        let recorded = book.ledger.sequence() > ledger;
+        ids.extend(made(&code));
+        check(&book, &ids, all)?;
+        if let Code::TxSuccess(results) | Code::TxFailed(results) = &code {
+            for result in results.iter() {
+                // `OpInner(Payment(Success))`, and what a success tells besides left out.
+                let text = format!("{result:?}");
+                let short: Vec<_> = text.split(['(', ')']).take(3).collect();
+                *outcomes.entry(short.join(" ")).or_default() += 1;
             }
         }
+        if !matches!(code, Code::TxSuccess(_)) {
+            unchanged(&book, before, &source, recorded.then_some(fee))?;
+        }
+    }
+    Ok(outcomes)
+}
+
+/// Refused: nothing. Failed: fee and sequence number of the source, and nothing else.
+fn unchanged(
+    book: &Book,
+    before: Vec<(Wallet, Option<Account>)>,
+    source: &Wallet,
+    fee: Option<i64>,
+) -> Result<(), TestCaseError> {
+    for ((wallet, was), (_, is)) in before.into_iter().zip(accounts(book)) {
+        let mut expected = was;
+        if let (Some(account), Some(fee)) = (&mut expected, fee)
+            && wallet.key() == source.key()
+        {
+            account.balance -= fee;
+            account.sequence += 1;
+        }
+        let plain = |account: Option<Account>| {
+            account.map(|mut account| {
+                (account.modified, account.modified_at) = (0, 0);
+                (account.sequence_ledger, account.sequence_time) = (0, 0);
+                account
+            })
+        };
+        prop_assert_eq!(plain(is), plain(expected));
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_transactions_keep_the_invariants(transactions in transactions()) {
+        run(transactions)?;
+    }
+}
+
+#[test]
+fn every_operation_succeeds_and_fails_somewhere() {
+    // Runs in which nothing works, say, would prove nothing.
+    use proptest::strategy::ValueTree as _;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut outcomes = BTreeMap::new();
+    for _ in 0..60 {
+        let value = transactions()
+            .new_tree(&mut runner)
+            .expect("a value")
+            .current();
+        for (outcome, count) in run(value).expect("the invariants hold") {
+            *outcomes.entry(outcome).or_insert(0) += count;
+        }
+    }
+    let operations = [
+        "CreateAccount",
+        "Payment",
+        "SetOptions",
+        "ChangeTrust",
+        "AccountMerge",
+        "ManageData",
+        "BumpSequence",
+        "CreateClaimableBalance",
+        "ClaimClaimableBalance",
+        "Clawback",
+        "ClawbackClaimableBalance",
+        "SetTrustLineFlags",
+    ];
+    for operation in operations {
+        let success = format!("OpInner {operation} Success");
+        assert!(outcomes.contains_key(&success), "{success}: {outcomes:#?}");
+        let own = format!("OpInner {operation} ");
+        let fails = outcomes
+            .keys()
+            .any(|outcome| outcome.starts_with(&own) && *outcome != success);
+        assert!(fails, "{operation} never fails: {outcomes:#?}");
     }
 }
