@@ -2,6 +2,7 @@
 //!
 //! `APPLY_VECTORS` names another file of the same form to run instead.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,13 +13,16 @@ use stellar_submitter::sandbox::ledger::account::{Account, AccountKey};
 use stellar_submitter::sandbox::ledger::frame::Frame;
 use stellar_submitter::sandbox::ledger::genesis::Genesis;
 use stellar_submitter::sandbox::ledger::verdict;
-use stellar_xdr::{Limits, ReadXdr, TransactionResult};
+use stellar_xdr::{
+    ClaimPredicate, ClaimableBalanceId, Claimant, CreateClaimableBalanceResult, Limits,
+    OperationBody, OperationResult, OperationResultTr, ReadXdr, TransactionResult,
+    TransactionResultResult,
+};
 
 use crate::support;
 
-/// Ledger 1671 made a claimable balance "before 1000 s from now" that reads 1795325174; ledgers closed each second.
-const KNOWN_LEDGER: i64 = 1671;
-const KNOWN_CLOSE_TIME: i64 = 1_795_324_174;
+/// Where a file tells no close time, none of its transactions can depend on one.
+const ANY_CLOSE_TIME: (i64, i64) = (1, 1_800_000_000);
 
 #[test]
 fn every_recorded_transaction_comes_out_the_same() {
@@ -29,11 +33,12 @@ fn every_recorded_transaction_comes_out_the_same() {
     let file = support::read_json(&path);
     let vectors = file["vectors"].as_array().expect("a list of vectors");
     assert!(!vectors.is_empty(), "{} has no vectors", path.display());
+    let times = close_times(vectors);
     let failures: Vec<String> = vectors
         .iter()
         .enumerate()
         .filter_map(|(number, vector)| {
-            run(&file, vector)
+            run(&file, vector, &times)
                 .err()
                 .map(|why| format!("vector {number}: {why}"))
         })
@@ -48,14 +53,92 @@ fn every_recorded_transaction_comes_out_the_same() {
     println!("{} vectors of {} reproduced", vectors.len(), path.display());
 }
 
-fn run(file: &Value, vector: &Value) -> Result<(), String> {
+/// Close times (ledger, Unix seconds) that a file tells: a balance claimable "before so many seconds from now" reads as
+/// "before that second" once it is made.
+fn close_times(vectors: &[Value]) -> Vec<(i64, i64)> {
+    let shown: BTreeMap<[u8; 32], Vec<Claimant>> = vectors
+        .iter()
+        .flat_map(|vector| vector["claimable_balances_before"].as_object().unwrap())
+        .filter(|(_, json)| !json.is_null())
+        .map(|(id, json)| support::claimable(id, json))
+        .map(|(id, balance)| (id, balance.claimants))
+        .collect();
+    let mut times: Vec<(i64, i64)> = vectors
+        .iter()
+        .filter(|vector| vector["successful"] == true)
+        .flat_map(|vector| {
+            let ledger = vector["ledger"].as_i64().unwrap();
+            made(vector)
+                .into_iter()
+                .filter_map(|(id, asked)| closed_at(&asked, shown.get(&id)?))
+                .map(move |time| (ledger, time))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    times.sort_unstable();
+    if times.is_empty() {
+        times.push(ANY_CLOSE_TIME);
+    }
+    times
+}
+
+/// The balances that a successful transaction made, with the claimants as they were asked for.
+fn made(vector: &Value) -> Vec<([u8; 32], Vec<Claimant>)> {
+    let bytes = support::unbase64(vector["envelope_xdr"].as_str().unwrap());
+    let frame = Frame::parse(&bytes, [0; 32]).unwrap();
+    let bytes = support::unbase64(vector["result_xdr"].as_str().unwrap());
+    let TransactionResultResult::TxSuccess(results) =
+        TransactionResult::from_xdr(bytes, Limits::none())
+            .unwrap()
+            .result
+    else {
+        return Vec::new();
+    };
+    let pairs = frame.operations().iter().zip(results.iter());
+    pairs
+        .filter_map(|(operation, result)| match (&operation.body, result) {
+            (
+                OperationBody::CreateClaimableBalance(asked),
+                OperationResult::OpInner(OperationResultTr::CreateClaimableBalance(
+                    CreateClaimableBalanceResult::Success(
+                        ClaimableBalanceId::ClaimableBalanceIdTypeV0(id),
+                    ),
+                )),
+            ) => Some((id.0, asked.claimants.to_vec())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The close time that turned these claimants into those.
+fn closed_at(asked: &[Claimant], shown: &[Claimant]) -> Option<i64> {
+    asked.iter().zip(shown).find_map(|(asked, shown)| {
+        let (Claimant::ClaimantTypeV0(asked), Claimant::ClaimantTypeV0(shown)) = (asked, shown);
+        match (&asked.predicate, &shown.predicate) {
+            (
+                ClaimPredicate::BeforeRelativeTime(seconds),
+                ClaimPredicate::BeforeAbsoluteTime(until),
+            ) => Some(until - seconds),
+            _ => None,
+        }
+    })
+}
+
+/// When a ledger closed: ledgers closed each second, counted from the nearest that is known.
+fn close_time(times: &[(i64, i64)], ledger: u32) -> u64 {
+    let ledger = i64::from(ledger);
+    let nearest = times.iter().min_by_key(|(known, _)| (known - ledger).abs());
+    let (known, time) = nearest.expect("one at least");
+    u64::try_from(time + ledger - known).expect("after 1970")
+}
+
+fn run(file: &Value, vector: &Value, times: &[(i64, i64)]) -> Result<(), String> {
     let recorded = vector["recorded"].as_bool().expect("recorded or not");
     let before = u32::try_from(vector["latest_ledger_before"].as_u64().unwrap()).unwrap();
     let ledger_number = vector["ledger"]
         .as_u64()
         .map_or(before + 1, |ledger| u32::try_from(ledger).unwrap());
-    let close_time =
-        u64::try_from(KNOWN_CLOSE_TIME + i64::from(ledger_number) - KNOWN_LEDGER).unwrap();
+    let close_time = close_time(times, ledger_number);
     let mut ledger = Ledger::new(genesis(file, vector, ledger_number - 1, close_time - 1));
     let bytes = support::unbase64(vector["envelope_xdr"].as_str().unwrap());
     let frame =
@@ -172,4 +255,12 @@ fn same<T: PartialEq + std::fmt::Debug + ?Sized>(
             "{what}:\n  got      {got:?}\n  expected {expected:?}"
         ))
     }
+}
+
+#[test]
+fn the_recorded_file_tells_its_close_times() {
+    let file = support::read_json(&support::captures().join("apply-vectors.json"));
+    let times = close_times(file["vectors"].as_array().expect("a list of vectors"));
+    // Ledger 1671 made a balance "before 1000 s from now" that reads 1795325174.
+    assert!(times.contains(&(1671, 1_795_324_174)), "{times:?}");
 }

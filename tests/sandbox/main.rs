@@ -5,12 +5,15 @@
 )]
 
 mod apply_vectors;
+mod book;
 mod captures;
 mod controls;
 mod crowd;
 mod faults;
+mod invariants;
 mod python;
 mod queue;
+mod rules;
 mod signature;
 mod support;
 mod town;

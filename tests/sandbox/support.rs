@@ -100,7 +100,11 @@ pub fn account(json: &Value) -> Account {
     }
     for line in json["balances"].as_array().unwrap() {
         match asset(line) {
-            Asset::Native => account.balance = stroops(&line["balance"]),
+            Asset::Native => {
+                account.balance = stroops(&line["balance"]);
+                account.buying_liabilities = liabilities(line, "buying_liabilities");
+                account.selling_liabilities = liabilities(line, "selling_liabilities");
+            }
             asset => drop(account.lines.insert(asset, trust_line(line))),
         }
     }
@@ -125,6 +129,11 @@ fn set_signers(account: &mut Account, json: &Value, signers: &[Value]) {
     }
 }
 
+/// What is promised to open offers, where it is told.
+fn liabilities(line: &Value, name: &str) -> i64 {
+    line.get(name).map_or(0, stroops)
+}
+
 fn trust_line(json: &Value) -> TrustLine {
     let is = |name: &str| json[name] == true;
     // A capture without the flags is of a line that anybody may hold.
@@ -142,8 +151,8 @@ fn trust_line(json: &Value) -> TrustLine {
         balance: stroops(&json["balance"]),
         limit: stroops(&json["limit"]),
         flags,
-        buying_liabilities: 0,
-        selling_liabilities: 0,
+        buying_liabilities: liabilities(json, "buying_liabilities"),
+        selling_liabilities: liabilities(json, "selling_liabilities"),
         modified: u32::try_from(json["last_modified_ledger"].as_u64().unwrap_or(0)).unwrap(),
     }
 }

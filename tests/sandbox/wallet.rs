@@ -20,6 +20,7 @@ use stellar_xdr::{
 pub const PASSPHRASE: &str = "Standalone Network ; February 2017";
 
 /// A key pair.
+#[derive(Clone)]
 pub struct Wallet(pub SigningKey);
 
 impl Wallet {
