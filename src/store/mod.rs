@@ -93,6 +93,21 @@ impl StoreError {
     }
 }
 
+#[cfg(feature = "simulation")]
+impl StoreError {
+    /// The answer of records that stand in for the database to what a constraint forbids.
+    #[must_use]
+    pub const fn refusal(what: String) -> Self {
+        Self::Refused(sqlx::Error::Protocol(what))
+    }
+
+    /// The answer of records that stand in for the database on a connection that was cut.
+    #[must_use]
+    pub fn cut() -> Self {
+        Self::Away(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()))
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let away = match &error {

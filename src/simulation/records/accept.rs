@@ -1,0 +1,94 @@
+//! Accepting intents.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::data::{Intent, timestamp};
+use super::draft::Draft;
+use super::state::State;
+use crate::defect::{Defect, is_made};
+use crate::domain::intent::Content;
+use crate::store::StoreError;
+use crate::store::accept::{Accepted, NewIntent};
+
+impl State {
+    /// Accepts a batch. Idempotency keys are not kept: nobody's is ever taken.
+    pub fn accept(
+        &mut self,
+        now: OffsetDateTime,
+        batch: &[&NewIntent],
+    ) -> Result<Vec<Accepted>, StoreError> {
+        let mut draft = Draft::default();
+        // Of each that is in the way of others, its place in the draft or its row.
+        let mut in_the_way = BTreeMap::new();
+        for (place, new) in batch.iter().enumerate() {
+            self.data.seq += 1;
+            let intent = intent(new, self.data.seq, now)?;
+            if let Some(id) = self.same_key(&draft, &intent) {
+                in_the_way.insert(place, id);
+            } else {
+                draft.tell(intent.id, "intent.accepted", json!({}));
+                draft.new_intents.push(intent);
+            }
+        }
+        self.put(draft)?;
+        let accepted = (0..batch.len()).map(|place| {
+            let existing = in_the_way
+                .get(&place)
+                .and_then(|id| self.data.intents.get(id));
+            existing.map_or(Accepted::New(now), |intent| {
+                Accepted::Existing(Box::new(intent.row()))
+            })
+        });
+        Ok(accepted.collect())
+    }
+
+    fn same_key(&self, draft: &Draft, new: &Intent) -> Option<uuid::Uuid> {
+        if is_made(Defect::NoUniqueIndex) {
+            return None;
+        }
+        let known = self.data.intents.values().map(Arc::as_ref);
+        let mut all = known.chain(&draft.new_intents);
+        let same = all.find(|other| {
+            other.tenant == new.tenant
+                && other.workflow_id == new.workflow_id
+                && other.method == new.method
+        });
+        same.map(|other| other.id)
+    }
+}
+
+fn intent(new: &NewIntent, seq: i64, now: OffsetDateTime) -> Result<Intent, StoreError> {
+    let request = &new.request;
+    let form = serde_json::from_str(&new.form)
+        .map_err(|error| StoreError::refusal(format!("the form is no JSON: {error}")))?;
+    Ok(Intent {
+        id: new.id,
+        seq,
+        tenant: new.tenant.clone(),
+        workflow_id: request.workflow_id.clone(),
+        method: request.method.clone(),
+        tag: Some(new.tag.to_i64()),
+        lane: new.lane,
+        source: Some(request.source.to_string()),
+        request: Some(Arc::new(form)),
+        enqueued: None,
+        presigned: matches!(request.content, Content::Presigned(_)),
+        ordering_key: request.ordering_key.clone(),
+        valid_until: request.valid_until.map(timestamp),
+        status: "queued",
+        due_at: Some(request.not_before.map_or(now, timestamp)),
+        owner: None,
+        cancel_requested: false,
+        attempt_count: 0,
+        parked_times: 0,
+        reason: None,
+        transaction: None,
+        created_at: now,
+        updated_at: now,
+        finished_at: None,
+    })
+}
