@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::data::{Intent, timestamp};
 use super::draft::Draft;
 use super::state::State;
 use crate::defect::{Defect, is_made};
-use crate::domain::intent::Content;
+use crate::domain::intent::{Content, MAX_NAME_CHARACTERS};
 use crate::store::StoreError;
-use crate::store::accept::{Accepted, NewIntent};
+use crate::store::accept::{Accepted, Lane, NewIntent};
 
 impl State {
     /// Accepts a batch. Idempotency keys are not kept: nobody's is ever taken.
@@ -46,7 +47,68 @@ impl State {
         Ok(accepted.collect())
     }
 
-    fn same_key(&self, draft: &Draft, new: &Intent) -> Option<uuid::Uuid> {
+    /// Enqueues an intent as the SQL function of that name does: it is read later.
+    pub fn enqueue(
+        &mut self,
+        now: OffsetDateTime,
+        id: Uuid,
+        (tenant, workflow_id): (&str, &str),
+        body: &Value,
+    ) -> Result<Uuid, StoreError> {
+        let method = body["method"].as_str();
+        let method = method.or_else(|| body["operations"][0]["type"].as_str());
+        let method = method
+            .ok_or_else(|| StoreError::refusal("body: /method is missing".to_owned()))?
+            .to_owned();
+        let mut body = body.clone();
+        body["workflow_id"] = json!(workflow_id);
+        body["method"] = json!(method);
+        let key = body["ordering_key"].as_str();
+        let ordering_key = key.filter(|key| key.chars().count() <= MAX_NAME_CHARACTERS);
+        let ordering_key = ordering_key.map(str::to_owned);
+        self.data.seq += 1;
+        let intent = Intent {
+            id,
+            seq: self.data.seq,
+            tenant: tenant.to_owned(),
+            workflow_id: workflow_id.to_owned(),
+            method,
+            tag: None,
+            lane: Lane::User,
+            source: None,
+            request: None,
+            enqueued: Some(Arc::new(body)),
+            presigned: false,
+            ordering_key,
+            valid_until: None,
+            status: "queued",
+            due_at: Some(now),
+            owner: None,
+            cancel_requested: false,
+            attempt_count: 0,
+            parked_times: 0,
+            reason: None,
+            transaction: None,
+            created_at: now,
+            updated_at: now,
+            finished_at: None,
+        };
+        let mut draft = Draft::default();
+        if let Some(known) = self.same_key(&draft, &intent) {
+            let before = self.data.intents.get(&known);
+            if before.is_some_and(|before| before.enqueued == intent.enqueued) {
+                return Ok(known);
+            }
+            let what = format!("workflow-conflict: intent {known} has another body");
+            return Err(StoreError::refusal(what));
+        }
+        draft.tell(id, "intent.accepted", json!({"by": "sql"}));
+        draft.new_intents.push(intent);
+        self.put(draft)?;
+        Ok(id)
+    }
+
+    fn same_key(&self, draft: &Draft, new: &Intent) -> Option<Uuid> {
         if is_made(Defect::NoUniqueIndex) {
             return None;
         }

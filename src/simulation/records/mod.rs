@@ -30,7 +30,7 @@ use crate::domain::primitives::AccountId;
 use crate::store::StoreError;
 use crate::store::attempts::{AttemptRow, SubmissionRow};
 use crate::store::intents::{Change, IntentRow};
-use crate::worker::records::Right;
+use crate::worker::records::{Records as _, Right};
 use claim::{Found, OpenClaim};
 use data::Data;
 use state::State;
@@ -159,6 +159,20 @@ impl MemoryRecords {
     pub fn prefer_channels(&self, accounts: &[AccountId]) {
         let accounts = accounts.iter().map(ToString::to_string).collect();
         self.act(|state, _| state.preferred = accounts);
+    }
+
+    /// Enqueues an intent as a user's SQL does; the same body again is the same intent.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where there is one of that workflow with another body, or the body has no method.
+    pub fn enqueue(
+        &self,
+        tenant: &str,
+        workflow_id: &str,
+        body: &Value,
+    ) -> Result<Uuid, StoreError> {
+        let id = self.new_id();
+        self.act(|state, now| state.enqueue(now, id, (tenant, workflow_id), body))
     }
 
     /// A user's wish to cancel, as [`crate::store::Store::cancel`] has it.
