@@ -15,7 +15,7 @@ use crate::given::{
 const OVER: &str = "2030-03-17T17:46:39Z";
 
 pub async fn what_is_over_expires(book: &dyn Book) {
-    open(book, 2).await;
+    open(book, 4).await;
     let queued = accept(book, "queued", json!({"valid_until": OVER})).await;
     let parked = accept(book, "parked", json!({"valid_until": OVER})).await;
     let last = accept(book, "last", json!({"valid_until": "2030-03-17T17:46:40Z"})).await;

@@ -1,5 +1,7 @@
 //! A random history: each call is made to both kinds of records, and their answers are compared at once.
 
+use std::collections::BTreeMap;
+
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
@@ -31,7 +33,9 @@ macro_rules! both {
         let what = format!("seed {}, call {}: {}", $history.seed, $history.calls, stringify!($($call)*));
         let postgres = $history.postgres.$($call)*.await;
         let memory = $history.memory.$($call)*.await;
-        check(&what, &answer(postgres, $told), &answer(memory, $told));
+        let (postgres, memory) = (answer(postgres, $told), answer(memory, $told));
+        check(&what, &postgres, &memory);
+        $history.count(stringify!($($call)*), &postgres);
     }};
 }
 
@@ -41,12 +45,16 @@ pub struct History<'a> {
     postgres: &'a dyn Book,
     memory: &'a MemoryRecords,
     calls: usize,
+    /// Whose lease is good, and whose has ended.
     workers: Vec<Uuid>,
+    dead: Vec<Uuid>,
     lives: u8,
     names: u32,
     /// Seconds by which the chain has gone on.
     passed: u64,
     claims: Vec<OpenClaim>,
+    /// How often each call was answered with something, with nothing, or in which way not.
+    answers: BTreeMap<String, u32>,
 }
 
 struct OpenClaim {
@@ -88,11 +96,19 @@ impl<'a> History<'a> {
             memory,
             calls: 0,
             workers: Vec::new(),
+            dead: Vec::new(),
             lives: 0,
             names: 0,
             passed: 0,
             claims: Vec::new(),
+            answers: BTreeMap::new(),
         }
+    }
+
+    fn count(&mut self, call: &str, told: &Told) {
+        let name = call.split('(').next().unwrap_or(call);
+        let kind = same::kind(told);
+        *self.answers.entry(format!("{name}: {kind}")).or_default() += 1;
     }
 
     pub async fn begin(&mut self) {
@@ -112,11 +128,23 @@ impl<'a> History<'a> {
         }
     }
 
-    pub async fn end(mut self) {
+    /// Ends it; returns how often what happened.
+    pub async fn end(mut self) -> BTreeMap<String, u32> {
         while !self.claims.is_empty() {
             self.commit().await;
         }
         self.look().await;
+        let rows = self.memory.rows().await;
+        let statuses = rows.intents.iter().map(|row| format!("is {}", row.status));
+        let states = rows
+            .attempts
+            .iter()
+            .map(|row| format!("attempt is {}", row.state));
+        let kinds = rows.events.iter().map(|(_, kind, _)| kind.clone());
+        for what in statuses.chain(states).chain(kinds) {
+            *self.answers.entry(what).or_default() += 1;
+        }
+        self.answers
     }
 
     /// Compares everything.
@@ -141,18 +169,19 @@ impl<'a> History<'a> {
     /// One random call.
     pub async fn step(&mut self) {
         self.calls += 1;
+        self.explain().await;
         match self.random.random_range(0..100) {
-            0..16 => self.accept().await,
-            16..34 => self.claim().await,
-            34..50 => self.commit().await,
-            50..68 => self.settle().await,
-            68..72 => self.bump().await,
-            72..75 => self.submit().await,
-            75..80 => self.change_intent().await,
-            80..86 => self.sweep().await,
-            86..89 => self.leases().await,
-            89..92 => self.chain().await,
-            92..95 => self.channels().await,
+            0..10 => self.accept().await,
+            10..28 => self.claim().await,
+            28..44 => self.commit().await,
+            44..62 => self.settle().await,
+            62..68 => self.bump().await,
+            68..69 => self.submit().await,
+            69..77 => self.change_intent().await,
+            77..86 => self.sweep().await,
+            86..90 => self.leases().await,
+            90..94 => self.chain().await,
+            94..97 => self.channels().await,
             _ => self.read().await,
         }
     }
@@ -169,8 +198,13 @@ impl<'a> History<'a> {
         Some(of[place].clone())
     }
 
+    /// Mostly one that is alive.
     fn worker(&mut self) -> Uuid {
-        let workers = self.workers.clone();
+        let workers = if self.chance(10) && !self.dead.is_empty() {
+            self.dead.clone()
+        } else {
+            self.workers.clone()
+        };
         self.one(&workers).unwrap()
     }
 
@@ -201,7 +235,7 @@ impl<'a> History<'a> {
     /// Mostly who owns it.
     async fn owner(&mut self, intent: Uuid) -> Uuid {
         if !self.chance(8) {
-            for worker in self.workers.clone() {
+            for worker in [&self.workers[..], &self.dead].concat() {
                 if self
                     .memory
                     .owned_ids(worker)
@@ -246,6 +280,7 @@ impl<'a> History<'a> {
             }
             if self.chance(6) {
                 let begin = NOW.0 + self.passed + self.random.random_range(0..60);
+                fields["valid_until"] = json!(rfc3339(begin + 30));
                 fields["not_before"] = json!(rfc3339(begin));
             }
             let request = if self.chance(6) {
@@ -297,6 +332,19 @@ impl<'a> History<'a> {
         match (postgres, memory) {
             (Ok(postgres), Ok(memory)) => {
                 check(&what, &claimed(&postgres), &claimed(&memory));
+                let found = if memory.claimed.is_empty() {
+                    plain(())
+                } else {
+                    plain(1)
+                };
+                self.count(
+                    if presigned {
+                        "claim_presigned"
+                    } else {
+                        "claim"
+                    },
+                    &found,
+                );
                 self.claims.push(OpenClaim {
                     worker,
                     presigned,
@@ -306,7 +354,9 @@ impl<'a> History<'a> {
             }
             (postgres, memory) => {
                 let told = |taking: Taking| claimed(&taking);
-                check(&what, &answer(postgres, told), &answer(memory, told));
+                let (postgres, memory) = (answer(postgres, told), answer(memory, told));
+                check(&what, &postgres, &memory);
+                self.count("claim", &postgres);
             }
         }
     }
@@ -358,7 +408,9 @@ impl<'a> History<'a> {
         let postgres = postgres.hold.commit(&attempts).await;
         let memory = memory.hold.commit(&attempts).await;
         let refused = postgres.is_err();
-        check(&what, &answer(postgres, plain), &answer(memory, plain));
+        let (postgres, memory) = (answer(postgres, plain), answer(memory, plain));
+        check(&what, &postgres, &memory);
+        self.count("commit", &postgres);
         if refused {
             // Its connection is undone a moment later.
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -425,7 +477,7 @@ impl<'a> History<'a> {
             return;
         }
         let worker = self.owner(row.intent_id).await;
-        let fee = self.random.random_range(100..130);
+        let fee = self.random.random_range(100..103);
         let number = u32::try_from(row.number).unwrap();
         let batch = [given::bump(row.intent_id, number, fee)];
         both!(self, plain, add_fee_bumps(worker, &batch));
@@ -477,16 +529,17 @@ impl<'a> History<'a> {
 
     async fn leases(&mut self) {
         let worker = self.worker();
-        match self.random.random_range(0..3) {
+        match self.random.random_range(0..4) {
             0 => both!(self, plain, renew_lease(worker, LONG)),
             1 => {
                 both!(self, plain, end_lease(worker));
                 both!(self, plain, renew_lease(worker, LONG));
-                // It is known by its number for a while, and a new life takes its place.
-                if self.workers.len() > 2 * WORKERS {
-                    self.workers.remove(0);
+                // A new life takes its place.
+                if let Some(place) = self.workers.iter().position(|one| *one == worker) {
+                    self.workers.remove(place);
+                    self.dead.push(worker);
+                    self.live().await;
                 }
-                self.live().await;
             }
             _ => {
                 let told = |ids| plain(sorted(ids));
@@ -526,8 +579,11 @@ impl<'a> History<'a> {
                 both!(self, plain, tie_to_network(PASSPHRASE));
             }
         }
-        // Most of the time everything is explained, and things go on.
-        if self.chance(2) {
+    }
+
+    /// Everything is explained, and things go on.
+    async fn explain(&mut self) {
+        if self.chance(12) {
             both!(self, plain, note_database());
             both!(self, plain, quarantine(None));
             both!(self, plain, note_explained());

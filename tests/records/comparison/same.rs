@@ -42,6 +42,18 @@ pub fn answer<T>(result: Result<T, StoreError>, told: impl FnOnce(T) -> Told) ->
     }
 }
 
+/// What kind of answer it is.
+pub fn kind(told: &Told) -> &'static str {
+    match told.text.as_str() {
+        "\"refused\"" => "refused",
+        "\"away\"" => "away",
+        "()" | "[]" | "0" | "false" | "None" => "nothing",
+        text if text.starts_with("\"the lease") => "lease lost",
+        text if text.starts_with("\"the database is not") => "moved",
+        _ => "something",
+    }
+}
+
 pub fn accepted(all: Vec<Accepted>) -> Told {
     let mut told = plain("");
     for one in all {
