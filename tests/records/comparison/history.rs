@@ -477,10 +477,13 @@ impl<'a> History<'a> {
             return;
         }
         let worker = self.owner(row.intent_id).await;
-        let fee = self.random.random_range(100..103);
+        let fee = self.random.random_range(100..130);
         let number = u32::try_from(row.number).unwrap();
         let batch = [given::bump(row.intent_id, number, fee)];
         both!(self, plain, add_fee_bumps(worker, &batch));
+        if self.chance(4) {
+            both!(self, plain, add_fee_bumps(worker, &batch));
+        }
         if self.chance(4) {
             let why = reason("sequence_unexplained");
             both!(self, plain, park_unexplained(worker, row.intent_id, &why));
@@ -508,7 +511,12 @@ impl<'a> History<'a> {
             return;
         }
         match self.random.random_range(0..7) {
-            0..4 => both!(self, plain, cancel(TENANT, row.id)),
+            0..2 => both!(self, plain, cancel(TENANT, row.id)),
+            2..4 => {
+                both!(self, plain, quarantine(Some(LedgerSeq(7))));
+                both!(self, plain, cancel(TENANT, row.id));
+                both!(self, plain, quarantine(None));
+            }
             4 => both!(self, plain, fail_queued(row.id, &reason("refused"))),
             5 => both!(self, plain, park_queued(row.id, &reason("wait"))),
             _ => {
@@ -568,6 +576,7 @@ impl<'a> History<'a> {
             5 if self.claims.is_empty() => {
                 self.postgres.move_away().await;
                 self.memory.move_away().await;
+                self.claim().await;
             }
             5 | 6 => {
                 both!(self, plain, note_database());
