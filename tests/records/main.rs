@@ -77,6 +77,7 @@ contract! {
         nothing_ends_while_something_is_unexplained
         only_what_is_queued_is_turned_away
         rows_that_are_held_are_passed_over
+        who_waited_sees_what_was_signed
         rare_work_is_found;
     leases:
         a_lease_that_ended_is_never_renewed

@@ -1,14 +1,14 @@
 //! Intents without an open attempt.
 
 use serde_json::json;
-use stellar_submitter::domain::primitives::{ChainTime, LedgerSeq, TxHash};
+use stellar_submitter::domain::primitives::{ChainTime, LedgerSeq, Sequence, TxHash};
 use stellar_submitter::domain::transition::IntentEnd;
 use stellar_submitter::store::intents::Change;
 
 use crate::book::Book;
 use crate::given::{
-    self, LONG, NOW, PASSPHRASE, TENANT, accept, claim, dead, give_back, in_flight, landed, open,
-    reason, request, settlement, success, worker,
+    self, LONG, NOW, PASSPHRASE, TENANT, accept, attempt, channel, claim, dead, give_back,
+    in_flight, landed, open, reason, request, settlement, success, worker,
 };
 
 /// A second before the chain's time.
@@ -202,6 +202,41 @@ pub async fn rows_that_are_held_are_passed_over(book: &dyn Book) {
     assert!(book.take_over(worker(1), 10).await.unwrap().is_empty());
     give_back(taking).await;
     assert_eq!(book.expire(later, 10).await.unwrap(), 1);
+}
+
+/// What waits for a claim that is committed finds the rows as they are then.
+pub async fn who_waited_sees_what_was_signed(book: &dyn Book) {
+    open(book, 2).await;
+    let canceled = accept(book, "canceled", json!({})).await;
+    let failed = accept(book, "failed", json!({})).await;
+    let taking = claim(book, 10).await;
+    let attempts: Vec<_> = taking.claimed.iter().map(attempt).collect();
+    let why = reason("why");
+    let (cancel, fail, raise, pause, ()) = tokio::join!(
+        book.cancel(TENANT, canceled),
+        book.fail_queued(failed, &why),
+        book.raise_sequence(channel(0), Sequence(99)),
+        book.pause_channel(channel(1), Some("why")),
+        async {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            taking.hold.commit(&attempts).await.unwrap();
+        }
+    );
+    assert_eq!(cancel.unwrap(), Change::Pending);
+    (fail.unwrap(), raise.unwrap(), pause.unwrap());
+    let rows = book.rows().await;
+    for id in [canceled, failed] {
+        let row = rows.intent(id);
+        assert_eq!(row.status, "in_flight");
+        assert_eq!(row.cancel_requested, id == canceled);
+    }
+    let rows = book.channels().await.unwrap();
+    assert!(
+        rows.iter()
+            .all(|row| row.sequence == 10 && row.busy_with.is_some())
+    );
+    let states: Vec<_> = rows.iter().map(|row| row.state.as_str()).collect();
+    assert_eq!(states, ["open", "paused"]);
 }
 
 pub async fn rare_work_is_found(book: &dyn Book) {
