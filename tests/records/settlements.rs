@@ -364,6 +364,14 @@ pub async fn what_is_unexplained_is_parked_with_its_attempt(book: &dyn Book) {
         ("paused", Some(id))
     );
     assert_eq!(paused.reason.as_deref(), Some("sequence_unexplained"));
+    // Not without a lease, even where nobody has taken it over.
+    let (other, _) = in_flight(book, "x").await;
+    book.end_lease(worker(1)).await.unwrap();
+    book.park_unexplained(worker(1), other, &why).await.unwrap();
+    assert_eq!(book.rows().await.intent(other).status, "in_flight");
+    assert_eq!(book.take_over(worker(2), 10).await.unwrap().len(), 2);
+    let done = book.settle(worker(2), &[success(other, 1, 11)]).await;
+    assert_eq!(done.unwrap(), [other]);
     // Nobody else ends it meanwhile.
     assert_eq!(book.resume_parked(10).await.unwrap(), 0);
     assert_eq!(book.expire(NOW, 10).await.unwrap(), 0);
@@ -371,8 +379,8 @@ pub async fn what_is_unexplained_is_parked_with_its_attempt(book: &dyn Book) {
     assert_eq!(book.cancel(TENANT, id).await.unwrap(), Change::Pending);
     assert_eq!(book.finish_cancellations(10).await.unwrap(), 0);
     assert_eq!(book.rows().await.intent(id).status, "parked");
-    let done = book.settle(worker(1), &[success(id, 1, 11)]).await.unwrap();
-    assert_eq!(done, [id]);
+    let done = book.settle(worker(2), &[success(id, 1, 11)]).await;
+    assert_eq!(done.unwrap(), [id]);
     let free = book.channels().await.unwrap();
     assert!(
         free.iter()
