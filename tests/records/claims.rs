@@ -234,6 +234,28 @@ pub async fn one_of_an_ordering_key_at_a_time(book: &dyn Book) {
     assert_eq!(ids(&claim(book, 10).await), [second]);
 }
 
+/// One whose key is known late may be older than one that was taken before.
+pub async fn one_in_flight_keeps_back_even_an_older_one(book: &dyn Book) {
+    open(book, 2).await;
+    let older = book
+        .enqueue("older", &given::body("older", json!({})))
+        .await
+        .unwrap();
+    let younger = accept(book, "younger", json!({"ordering_key": "k"})).await;
+    assert_eq!(sign_as(book, worker(1)).await.len(), 1);
+    let read = request("older", json!({"ordering_key": "k"}));
+    book.set_request(older, given::tag(&read), &read)
+        .await
+        .unwrap();
+    let taking = claim(book, 10).await;
+    assert!(taking.claimed.is_empty());
+    give_back(taking).await;
+    book.settle(worker(1), &[success(younger, 1, 11)])
+        .await
+        .unwrap();
+    assert_eq!(ids(&claim(book, 10).await), [older]);
+}
+
 pub async fn a_lane_and_a_kind_are_claimed_apart(book: &dyn Book) {
     open(book, 1).await;
     book.add_channel(source(), None, Sequence(5)).await.unwrap();

@@ -53,6 +53,7 @@ contract! {
         times_decide_what_is_due
         what_is_canceled_or_over_is_left_alone_unless_it_has_landed
         one_of_an_ordering_key_at_a_time
+        one_in_flight_keeps_back_even_an_older_one
         a_lane_and_a_kind_are_claimed_apart
         paused_and_busy_channels_are_not_idle
         signed_transactions_are_taken_one_an_account
