@@ -194,7 +194,8 @@ impl Store {
         Ok(done.into_iter().map(|(id,)| id).collect())
     }
 
-    /// Parks an intent whose attempt stays open: a used sequence number is explained by nothing. The worker keeps it.
+    /// Parks an intent whose attempt stays open: a used sequence number is explained by nothing. The worker keeps it. Nothing is
+    /// changed where it is no longer this worker's, or the lease has ended.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -207,7 +208,9 @@ impl Store {
         sqlx::query(
             "with mine as (
                update submitter.intents set status = 'parked', reason = $3, updated_at = now(), due_at = null
-               where id = $2 and owner = $1 and status = 'in_flight' returning id, tenant),
+               where id = $2 and owner = $1 and status = 'in_flight'
+                 and exists (select from submitter.workers w where w.id = $1 and w.lease_until > now() for key share)
+               returning id, tenant),
              stopped as (
                update submitter.channels c set state = 'paused', reason = $4, updated_at = now()
                from mine where c.busy_with = mine.id)

@@ -42,8 +42,7 @@ impl State {
         for new in rows {
             let key = (new.intent_id, number(new.number));
             let intent = self.data.intents.get(&new.intent_id);
-            let owner = intent.and_then(|intent| intent.owner);
-            let mine = owner == Some(worker) && self.data.is_alive(worker, now);
+            let mine = intent.is_some_and(|intent| self.is_owner(intent, worker, now));
             let attempt = self.data.attempts.get(&key);
             let open = attempt.is_some_and(|attempt| attempt.ended_at.is_none());
             if !open || !(mine || unchecked) {

@@ -106,9 +106,7 @@ impl State {
         let mine = if is_made(Defect::NoLeaseToken) {
             intent.finished_at.is_none()
         } else {
-            intent.owner == Some(worker)
-                && attempt.ended_at.is_none()
-                && self.data.is_alive(worker, now)
+            attempt.ended_at.is_none() && self.is_owner(intent, worker, now)
         };
         mine.then_some((intent, attempt))
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::data::Data;
+use super::data::{Data, Intent};
 use crate::store::StoreError;
 
 /// Everything, behind one lock.
@@ -78,6 +78,11 @@ impl State {
         } else {
             Err(StoreError::cut())
         }
+    }
+
+    /// Whether an intent is this worker's, whose lease is good.
+    pub fn is_owner(&self, intent: &Intent, worker: Uuid, now: OffsetDateTime) -> bool {
+        intent.owner == Some(worker) && self.data.is_alive(worker, now)
     }
 
     /// The lease must be good, and the records at home.

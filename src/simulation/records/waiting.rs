@@ -10,6 +10,7 @@ use super::data::{Intent, timestamp};
 use super::draft::Draft;
 use super::leases::count;
 use super::state::State;
+use crate::defect::{Defect, is_made};
 use crate::domain::intent::{Content, Request};
 use crate::domain::primitives::ChainTime;
 use crate::domain::reason::Reason;
@@ -214,7 +215,7 @@ impl State {
     ) -> Result<(), StoreError> {
         let mut draft = Draft::default();
         if let Some(intent) = self.data.intents.get(&id)
-            && intent.owner == Some(worker)
+            && (self.is_owner(intent, worker, now) || is_made(Defect::NoLeaseToken))
             && intent.status == "in_flight"
         {
             let mut intent = intent.as_ref().clone();
