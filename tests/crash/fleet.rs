@@ -1,5 +1,6 @@
 //! Daemons that are started again whenever they end, as an init system does.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,9 +22,11 @@ pub struct Seat {
     process: Process,
     /// Where its API is, as far as it has said so.
     api: Option<String>,
-    /// It ended by itself so often, as it may when it cannot start.
-    pub gave_up: usize,
+    errors: Errors,
 }
+
+/// What daemons said of level ERROR, without numbers, and how often.
+pub type Errors = BTreeMap<String, u64>;
 
 /// The daemons of a world.
 pub struct Fleet {
@@ -36,7 +39,7 @@ impl Fleet {
         let seat = || Seat {
             process: setup.spawn(&["run"]),
             api: None,
-            gave_up: 0,
+            errors: Errors::new(),
         };
         let seats: Vec<_> = (0..count).map(|_| Arc::new(Mutex::new(seat()))).collect();
         let keepers = seats
@@ -88,8 +91,8 @@ impl Fleet {
         true
     }
 
-    /// Ends all of them in good order; returns how often they had ended by themselves before.
-    pub async fn end(self) -> usize {
+    /// Ends all of them in good order; returns all the errors that they told of.
+    pub async fn end(self) -> Errors {
         for keeper in self.keepers {
             keeper.abort();
             if let Err(ended) = keeper.await
@@ -98,16 +101,36 @@ impl Fleet {
                 std::panic::resume_unwind(ended.into_panic());
             }
         }
-        let mut gave_up = 0;
+        let mut errors = Errors::new();
         for seat in self.seats {
             let mut seat = seat.lock().await;
             let status = seat.process.terminate(DRAIN_LIMIT);
-            let log = seat.process.log();
-            assert!(status.success(), "{status}: {log}");
-            no_panic(&log);
-            gave_up += seat.gave_up;
+            assert!(status.success(), "{status}: {}", seat.process.log());
+            seat.read_log();
+            for (error, count) in &seat.errors {
+                *errors.entry(error.clone()).or_default() += count;
+            }
         }
-        gave_up
+        errors
+    }
+}
+
+impl Seat {
+    /// Takes the errors out of the log of one that has ended. A panic fails the test: nothing that happens here excuses it.
+    fn read_log(&mut self) {
+        let log = self.process.log();
+        assert!(!log.contains("panicked at"), "{log}");
+        for line in log.lines() {
+            let error = match serde_json::from_str::<Value>(line) {
+                Ok(line) if line["level"] == "ERROR" => {
+                    format!("{} {}{}", line["message"], line["error"], line["cause"])
+                }
+                Ok(_) => continue,
+                Err(_) => line.to_owned(),
+            };
+            let words = error.replace(|letter: char| letter.is_ascii_digit(), "");
+            *self.errors.entry(words).or_default() += 1;
+        }
     }
 }
 
@@ -116,13 +139,8 @@ async fn keep(setup: Setup, seat: Arc<Mutex<Seat>>) {
     loop {
         {
             let mut seat = seat.lock().await;
-            if let Some(status) = seat.process.ended() {
-                let log = seat.process.log();
-                no_panic(&log);
-                if status.code().is_some() {
-                    seat.gave_up += 1;
-                    println!("a daemon gave up: {}", log.lines().last().unwrap_or(""));
-                }
+            if seat.process.ended().is_some() {
+                seat.read_log();
                 seat.process = setup.spawn(&["run"]);
                 seat.api = None;
             }
@@ -140,8 +158,4 @@ fn api(log: &str) -> Option<String> {
     let line: Value = serde_json::from_str(line).ok()?;
     let api = line["api"].as_str().or(line["fields"]["api"].as_str())?;
     Some(format!("http://{api}"))
-}
-
-fn no_panic(log: &str) {
-    assert!(!log.contains("panicked at"), "{log}");
 }

@@ -27,6 +27,7 @@ use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use blow::{Blow, Kind};
+use fleet::Errors;
 use site::Tally;
 
 /// Blows of a run where nothing else is said.
@@ -69,12 +70,16 @@ async fn whatever_fails_nobody_is_paid_twice_and_nothing_is_lost() {
     });
     let worlds: Vec<_> = worlds.collect();
     let mut tally = Tally::new();
+    let mut errors = Errors::new();
     for (number, world) in worlds.into_iter().enumerate() {
         let outcome = world.await.unwrap();
         println!(
-            "world {number}: {:?}, settled in {:.1?}, {} daemons gave up and were started again",
-            outcome.ends, outcome.settled_in, outcome.gave_up
+            "world {number}: {:?}, settled in {:.1?}",
+            outcome.ends, outcome.settled_in
         );
+        for (error, count) in outcome.errors {
+            *errors.entry(error).or_default() += count;
+        }
         for (kind, count) in outcome.tally {
             *tally.entry(kind).or_default() += count;
         }
@@ -83,6 +88,10 @@ async fn whatever_fails_nobody_is_paid_twice_and_nothing_is_lost() {
         "{kills} blows in {:.0?}; what came of them:",
         begun.elapsed()
     );
+    println!("errors that daemons told of:");
+    for (error, count) in &errors {
+        println!("  {count} times {error}");
+    }
     for kind in Kind::all() {
         let struck = blows.iter().filter(|blow| blow.kind == kind).count();
         let happened = tally.get(&kind).copied().unwrap_or(0);

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::blow::{Blow, Kind};
 use crate::cluster::Cluster;
-use crate::fleet::Fleet;
+use crate::fleet::{Errors, Fleet};
 use crate::proxy::{Proxy, Way};
 use crate::traffic::{Posted, Traffic};
 use crate::world::{Audit, Ledger, Setup, account};
@@ -44,8 +44,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// Intents by the status in which they ended.
     pub ends: BTreeMap<String, u64>,
-    /// Daemons that ended by themselves.
-    pub gave_up: usize,
+    /// Errors that daemons told of.
+    pub errors: Errors,
     /// From the end of the faults to the last final intent.
     pub settled_in: Duration,
 }
@@ -94,11 +94,11 @@ pub async fn live(seed: u64, blows: Vec<Blow>) -> Outcome {
             .entry(intent["status"].as_str().unwrap().to_owned())
             .or_default() += 1;
     }
-    let (tally, gave_up) = site.end().await;
+    let (tally, errors) = site.end().await;
     Outcome {
         tally,
         ends,
-        gave_up,
+        errors,
         settled_in,
     }
 }
@@ -237,7 +237,7 @@ impl Site {
             .await;
     }
 
-    async fn end(self) -> (Tally, usize) {
+    async fn end(self) -> (Tally, Errors) {
         let mut tally = self.tally.into_inner();
         let (database, horizon) = (self.to_database.done(), self.to_horizon.done());
         for (kind, count) in [

@@ -20,11 +20,13 @@ const RETRY: Duration = Duration::from_millis(100);
 /// Tries after which a client says that the fleet is gone for good.
 const TRIES: usize = 1_500;
 /// The most that is posted at once.
-const BURST: u32 = 5;
+const BURST: u32 = 8;
 /// Milliseconds between two bursts, at most.
-const LONGEST_PAUSE_MS: u64 = 600;
+const LONGEST_PAUSE_MS: u64 = 400;
 /// Ledgers, and so seconds of the chain's clock, that a payment with an end stays good for.
-const GOOD_FOR: std::ops::Range<u64> = 3..20;
+const GOOD_FOR: std::ops::Range<u64> = 12..60;
+/// Milliseconds from being accepted to being canceled, at most.
+const LONGEST_REGRET_MS: u64 = 1_000;
 
 /// An intent that was accepted, and how it may end.
 pub struct Posted {
@@ -42,7 +44,7 @@ enum Wish {
     Void,
     /// Soon too late.
     Dated,
-    /// Canceled as soon as it is accepted.
+    /// Canceled soon after it is accepted.
     Canceled,
 }
 
@@ -96,7 +98,8 @@ impl<'a> Traffic<'a> {
         while go_on() {
             let burst = (0..random.random_range(1..=BURST)).map(|_| {
                 let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-                self.post(number, random.random_range(GOOD_FOR))
+                let regret = Duration::from_millis(random.random_range(0..LONGEST_REGRET_MS));
+                self.post(number, random.random_range(GOOD_FOR), regret)
             });
             let burst: Vec<_> = burst.collect();
             posted.extend(futures_util::future::join_all(burst).await);
@@ -106,7 +109,7 @@ impl<'a> Traffic<'a> {
         posted
     }
 
-    async fn post(&self, number: u32, good_for: u64) -> Posted {
+    async fn post(&self, number: u32, good_for: u64, regret: Duration) -> Posted {
         let wish = Wish::of(number);
         let to = match wish {
             Wish::Void => "nobody",
@@ -120,6 +123,7 @@ impl<'a> Traffic<'a> {
         }
         let id = self.accepted(&body, number).await;
         if let Wish::Canceled = wish {
+            tokio::time::sleep(regret).await;
             // Once: whether it was heard is not known, and either end is right.
             if let Some(client) = self.somebody(number).await {
                 let canceling = client.try_change(&id, "cancel");
@@ -159,7 +163,7 @@ impl<'a> Traffic<'a> {
         match answer {
             Ok(Ok((200 | 202, intent))) => Some(intent["id"].as_str().unwrap().to_owned()),
             // In flight, too many at once, the database away, nobody there, no answer: asked again.
-            Ok(Ok((409 | 429 | 503, _)) | Err(_)) | Err(_) => None,
+            Ok(Ok((409 | 429 | 500 | 503, _)) | Err(_)) | Err(_) => None,
             Ok(Ok((status, problem))) => panic!("{key} is answered {status}: {problem}"),
         }
     }
