@@ -15,6 +15,7 @@ mod cluster;
 mod disk;
 mod early;
 mod fleet;
+mod half_open;
 mod proxy;
 mod site;
 #[path = "../support/mod.rs"]
