@@ -79,7 +79,7 @@ pub struct Blow {
 }
 
 /// Milliseconds between two blows of one row, at most.
-const LONGEST_PAUSE_MS: u64 = 1_500;
+const LONGEST_PAUSE_MS: u64 = 4_000;
 
 /// So many blows: of each kind its share, in an order drawn from the seed.
 pub fn draw(seed: u64, count: usize) -> Vec<Blow> {
