@@ -29,6 +29,8 @@ const LEASE: Duration = Duration::from_secs(3);
 const ROWS: usize = 2;
 /// How long everything may take to become final, once nothing goes wrong any more.
 const SETTLE_LIMIT: Duration = Duration::from_secs(90);
+/// Blows of a row between two signs of life.
+const TOLD_EVERY: usize = 100;
 /// Ledgers after which nothing that was signed can still land.
 const PAST_EVERY_FENCE: u64 = 14;
 
@@ -142,7 +144,10 @@ impl Site {
     }
 
     async fn strike_all(&self, blows: &[Blow]) {
-        for blow in blows {
+        for (done, blow) in blows.iter().enumerate() {
+            if done > 0 && done.is_multiple_of(TOLD_EVERY) {
+                println!("{done} of {} blows of a row have fallen", blows.len());
+            }
             tokio::time::sleep(Duration::from_millis(blow.pause_ms)).await;
             let mut happened = self.strike(blow).await;
             // There may be nobody to strike just now.
