@@ -14,6 +14,8 @@ use crate::world::Setup;
 
 /// How often each is looked at.
 const POLL: Duration = Duration::from_millis(30);
+/// Errors that are many, and no more than what was done to the database.
+const AWAY: &str = "the database is away";
 /// How long a drain may take.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
@@ -128,6 +130,9 @@ impl Seat {
                 Ok(_) => continue,
                 Err(_) => line.to_owned(),
             };
+            if !error.contains(AWAY) {
+                println!("{line}");
+            }
             let words = error.replace(|letter: char| letter.is_ascii_digit(), "");
             *self.errors.entry(words).or_default() += 1;
         }

@@ -46,6 +46,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// Intents by the status in which they ended.
     pub ends: BTreeMap<String, u64>,
+    /// Intents of which more than one transaction was signed.
+    pub rebuilt: usize,
     /// Errors that daemons told of.
     pub errors: Errors,
     /// From the end of the faults to the last final intent.
@@ -96,10 +98,15 @@ pub async fn live(seed: u64, blows: Vec<Blow>) -> Outcome {
             .entry(intent["status"].as_str().unwrap().to_owned())
             .or_default() += 1;
     }
+    let rebuilt = said
+        .iter()
+        .filter(|(intent, _)| intent["attempt_count"].as_u64() > Some(1))
+        .count();
     let (tally, errors) = site.end().await;
     Outcome {
         tally,
         ends,
+        rebuilt,
         errors,
         settled_in,
     }
