@@ -15,6 +15,8 @@ pub enum Kind {
     LedgerFrozen,
     /// PostgreSQL stopped as `pg_ctl -m immediate` does, and started again.
     PostgresStopped,
+    /// SIGSTOP and SIGCONT of PostgreSQL with all its sessions, as when its disk hangs.
+    PostgresFrozen,
     /// `kill -9` of a session's process, on which PostgreSQL throws out all others and recovers.
     SessionKilled,
     /// `pg_terminate_backend` of some sessions.
@@ -40,11 +42,12 @@ pub enum Kind {
 }
 
 /// All kinds, each as often as it comes in a deal.
-const DECK: [(Kind, usize); 15] = [
+const DECK: [(Kind, usize); 16] = [
     (Kind::DaemonKilled, 7),
     (Kind::DaemonFrozen, 2),
     (Kind::LedgerFrozen, 1),
     (Kind::PostgresStopped, 3),
+    (Kind::PostgresFrozen, 1),
     (Kind::SessionKilled, 1),
     (Kind::SessionsTerminated, 3),
     (Kind::DiskFull, 1),

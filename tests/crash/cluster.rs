@@ -109,6 +109,23 @@ impl Cluster {
         tokio::task::spawn_blocking(|| drop(server)).await.unwrap();
     }
 
+    /// Stops all its processes for so long: connections are still taken by the system, and nothing is answered. Returns how many they were.
+    pub async fn freeze(&self, length: Duration) -> usize {
+        let server = self.server.as_ref().expect("it runs").pid();
+        let main = pid(server);
+        let _ = kill_process(main, Signal::STOP);
+        // The main process begins no others now.
+        let sessions = children(server);
+        for session in &sessions {
+            let _ = kill_process(*session, Signal::STOP);
+        }
+        tokio::time::sleep(length).await;
+        for process in sessions.iter().chain([&main]) {
+            let _ = kill_process(*process, Signal::CONT);
+        }
+        1 + sessions.len()
+    }
+
     /// A connection past every proxy; none where the server does not answer now.
     async fn admin(&self) -> Option<PgConnection> {
         let connecting = PgConnection::connect(&self.url);
@@ -210,6 +227,21 @@ impl Cluster {
 
 fn pid(pid: u32) -> Pid {
     Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+}
+
+/// The processes that this one has begun.
+fn children(parent: u32) -> Vec<Pid> {
+    let listed = Command::new("ps")
+        .args(["-A", "-o", "ppid=,pid="])
+        .output()
+        .unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let of_parent = |line: &str| {
+        let mut numbers = line.split_whitespace().map(str::parse::<i32>);
+        let (above, process) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        (u32::try_from(above) == Ok(parent)).then(|| Pid::from_raw(process))?
+    };
+    listed.lines().filter_map(of_parent).collect()
 }
 
 /// Whether our child has ended, which nobody has waited for yet.

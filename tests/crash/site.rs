@@ -190,6 +190,10 @@ impl Site {
                 self.to_database.aim(cluster.address());
                 1
             }
+            Kind::PostgresFrozen => {
+                let cluster = self.cluster.lock().await;
+                cluster.freeze(length).await as u64
+            }
             Kind::SessionKilled => self
                 .cluster
                 .lock()
@@ -312,6 +316,7 @@ const fn is_counted_by_link(kind: Kind) -> bool {
         | Kind::DaemonFrozen
         | Kind::LedgerFrozen
         | Kind::PostgresStopped
+        | Kind::PostgresFrozen
         | Kind::SessionKilled
         | Kind::SessionsTerminated
         | Kind::DiskFull => false,
@@ -323,6 +328,8 @@ const fn lasts_ms(kind: Kind) -> (u64, u64) {
     match kind {
         Kind::DaemonFrozen => (300, 2_000),
         Kind::LedgerFrozen => (200, 2_500),
+        // Short of the lease or beyond: then everybody's has ended at once.
+        Kind::PostgresFrozen => (200, 4_500),
         Kind::PostgresStopped | Kind::DatabaseCut | Kind::HorizonCut => (0, 1_200),
         Kind::DiskFull | Kind::DatabaseSlow | Kind::HorizonSlow => (400, 1_500),
         Kind::DaemonKilled
