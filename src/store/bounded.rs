@@ -43,10 +43,12 @@ fn silence() -> Error {
 }
 
 /// The outcome, or [`Error::Io`] at the limit of a statement. What is given up is not waited for.
-pub async fn within<T>(outcome: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub async fn within<T, E: From<Error>>(
+    outcome: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     timeout(STATEMENT_LIMIT, outcome)
         .await
-        .unwrap_or_else(|_| Err(silence()))
+        .unwrap_or_else(|_| Err(silence().into()))
 }
 
 /// Whether a connection answers; one that does not is thrown away.

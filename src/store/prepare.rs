@@ -106,7 +106,7 @@ impl Store {
         limit: i64,
     ) -> Result<Claim, StoreError> {
         let mut tx = self.pool.begin().await?;
-        hold_lease(&mut tx, worker).await?;
+        within(hold_lease(&mut tx, worker)).await?;
         let due = sqlx::query(
             "with room as (
                select count(*) as n from (
@@ -193,7 +193,7 @@ impl Store {
         limit: i64,
     ) -> Result<Claim, StoreError> {
         let mut tx = self.pool.begin().await?;
-        hold_lease(&mut tx, worker).await?;
+        within(hold_lease(&mut tx, worker)).await?;
         let due = sqlx::query_as(
             "select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, '' as channel, 0::bigint as sequence,
                     array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings,
@@ -281,12 +281,13 @@ async fn hold_lease(
     tx: &mut sqlx::Transaction<'static, sqlx::Postgres>,
     worker: Uuid,
 ) -> Result<(), StoreError> {
-    let held = sqlx::query_as(
+    let lease: Option<(bool,)> = sqlx::query_as(
         "select exists (select from submitter.network where database = submitter.database_identity())
          from submitter.workers where id = $1 and lease_until > now() for key share of workers",
     )
-    .bind(worker);
-    let lease: Option<(bool,)> = within(held.fetch_optional(&mut **tx)).await?;
+    .bind(worker)
+    .fetch_optional(&mut **tx)
+    .await?;
     match lease {
         Some((true,)) => Ok(()),
         Some((false,)) => Err(StoreError::Moved),
