@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::bounded::within;
 use super::settle::transaction_json;
 use super::{Store, StoreError};
 use crate::domain::observation::Landed;
@@ -50,7 +51,7 @@ impl Store {
         cursor: Option<i64>,
     ) -> Result<u64, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let done = sqlx::query(
+        let inserted = sqlx::query(
             "insert into submitter.landings (hash, tag, ledger, landed, envelope)
              select hash, tag, ledger, landed, envelope
              from unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::jsonb[], $5::bytea[]) as t (hash, tag, ledger, landed, envelope)
@@ -62,15 +63,14 @@ impl Store {
         .bind(landings.iter().map(|(_, landed)| i64::from(landed.ledger.0)).collect::<Vec<_>>())
         .bind(landings.iter().map(|(_, landed)| transaction_json(landed)).collect::<Vec<_>>())
         .bind(landings.iter().map(|(_, landed)| landed.envelope_xdr.clone()).collect::<Vec<_>>())
-        .execute(&mut *tx)
-        .await?;
+        ;
+        let done = within(inserted.execute(&mut *tx)).await?;
         if let Some(cursor) = cursor {
-            sqlx::query("update submitter.network set history_cursor = greatest(history_cursor, $1), updated_at = now()")
-                .bind(cursor)
-                .execute(&mut *tx)
-                .await?;
+            let moved = sqlx::query("update submitter.network set history_cursor = greatest(history_cursor, $1), updated_at = now()")
+                .bind(cursor);
+            within(moved.execute(&mut *tx)).await?;
         }
-        tx.commit().await?;
+        within(tx.commit()).await?;
         Ok(done.rows_affected())
     }
 

@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod api_keys;
 pub mod attempts;
+mod bounded;
 pub mod channels;
 pub mod events;
 pub mod figures;
@@ -17,17 +18,11 @@ pub mod prepare;
 pub mod settle;
 pub mod waiting;
 
-use std::time::Duration;
-
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgPool};
 use thiserror::Error;
 
-/// Seconds that a caller waits for a connection before the database counts as away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// After so long a rest a connection is tried before it is used. It was when it was given back, so one that is in steady use
-/// needs no second round trip for each statement.
-const TRIED_AFTER: Duration = Duration::from_secs(1);
+use bounded::BoundedPool;
 
 /// The NOTIFY channel on which new work is announced.
 pub const WAKE_CHANNEL: &str = "submitter_intents";
@@ -139,7 +134,7 @@ impl From<sqlx::Error> for StoreError {
 /// The records.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: PgPool,
+    pool: BoundedPool,
 }
 
 impl Store {
@@ -159,26 +154,14 @@ impl Store {
             ("enable_seqscan", "off"),
             ("jit", "off"),
         ]);
+        let options = options.options(bounded::ENDS_BY_ITSELF);
         // One connection outside of the pool, whose errors say only that it ran out of time.
-        let probe = tokio::time::timeout(ACQUIRE_TIMEOUT, async {
+        let probe = tokio::time::timeout(bounded::ACQUIRE_LIMIT, async {
             let connection = sqlx::PgConnection::connect_with(&options).await?;
             connection.close().await
         });
         probe.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .before_acquire(|connection, rested| {
-                Box::pin(async move {
-                    if rested.idle_for >= TRIED_AFTER {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options)
-            .await?;
+        let pool = BoundedPool::connect(options, max_connections).await?;
         Ok(Self { pool })
     }
 
@@ -195,7 +178,7 @@ impl Store {
         )
         .execute(&self.pool)
         .await?;
-        migrator().run(&self.pool).await?;
+        migrator().run(self.pool.unbounded()).await?;
         Ok(())
     }
 
@@ -211,7 +194,7 @@ impl Store {
     /// The pool, for those that listen for notifications.
     #[must_use]
     pub const fn pool(&self) -> &PgPool {
-        &self.pool
+        self.pool.unbounded()
     }
 
     /// Announces new work to every daemon that listens, this one included. It takes a lock over the whole server, so it is
@@ -306,7 +289,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn listen(&self) -> Result<Wakes, StoreError> {
-        let mut listener = sqlx::postgres::PgListener::connect_with(&self.pool).await?;
+        let mut listener = sqlx::postgres::PgListener::connect_with(self.pool.unbounded()).await?;
         listener.listen(WAKE_CHANNEL).await?;
         Ok(Wakes(listener))
     }
@@ -327,6 +310,6 @@ pub async fn create_database(url: &str) -> Result<String, StoreError> {
     sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}")))
         .execute(&store.pool)
         .await?;
-    store.pool.close().await;
+    store.pool().close().await;
     Ok(name)
 }

@@ -2,6 +2,7 @@
 
 use sqlx::Connection as _;
 
+use super::bounded::within;
 use super::{Store, StoreError, bytes32, ledger, to_timestamp, unsigned};
 use crate::domain::observation::LedgerHeader;
 use crate::domain::primitives::{ChainTime, LedgerSeq};
@@ -16,7 +17,7 @@ impl Explaining {
     /// Gives it back.
     pub async fn end(self) {
         // Should that fail, the server ends it a little later.
-        let _ = self.0.close().await;
+        let _ = within(self.0.close()).await;
     }
 }
 
@@ -119,11 +120,10 @@ impl Store {
     /// [`StoreError`].
     pub async fn begin_explaining(&self) -> Result<Option<Explaining>, StoreError> {
         // A connection of its own: it is held for longer than a pool can spare one.
-        let mut connection = sqlx::PgConnection::connect_with(&self.pool.connect_options()).await?;
-        let (taken,): (bool,) = sqlx::query_as("select pg_try_advisory_lock($1)")
-            .bind(EXPLAINING)
-            .fetch_one(&mut connection)
-            .await?;
+        let options = self.pool().connect_options();
+        let mut connection = within(sqlx::PgConnection::connect_with(&options)).await?;
+        let taken = sqlx::query_as("select pg_try_advisory_lock($1)").bind(EXPLAINING);
+        let (taken,): (bool,) = within(taken.fetch_one(&mut connection)).await?;
         Ok(taken.then_some(Explaining(connection)))
     }
 

@@ -6,6 +6,7 @@ use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
 use super::accept::Lane;
+use super::bounded::within;
 use super::{Store, StoreError, bytes32, to_timestamp};
 use crate::domain::attempt::Attempt;
 use crate::domain::primitives::{AccountId, ChainTime, Sequence, TxHash};
@@ -105,8 +106,8 @@ impl Store {
         limit: i64,
     ) -> Result<Claim, StoreError> {
         let mut tx = self.pool.begin().await?;
-        hold_lease(&mut tx, worker).await?;
-        let rows = sqlx::query(
+        within(hold_lease(&mut tx, worker)).await?;
+        let due = sqlx::query(
             "with room as (
                select count(*) as n from (
                  select from submitter.channels where kind = $1 and state = 'open' and busy_with is null limit $2) c),
@@ -141,9 +142,8 @@ impl Store {
         .bind(channel_kind)
         .bind(limit)
         .bind(to_timestamp(now))
-        .bind(lane.as_str())
-        .fetch_all(&mut *tx)
-        .await?;
+        .bind(lane.as_str());
+        let rows = within(due.fetch_all(&mut *tx)).await?;
         let mut idle = 0;
         let mut claimed = Vec::with_capacity(rows.len());
         for row in rows {
@@ -193,8 +193,8 @@ impl Store {
         limit: i64,
     ) -> Result<Claim, StoreError> {
         let mut tx = self.pool.begin().await?;
-        hold_lease(&mut tx, worker).await?;
-        let claimed = sqlx::query_as(
+        within(hold_lease(&mut tx, worker)).await?;
+        let due = sqlx::query_as(
             "select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, '' as channel, 0::bigint as sequence,
                     array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings,
                     exists (select from submitter.channels c where c.account = i.source) as on_our_channel
@@ -211,9 +211,8 @@ impl Store {
              order by i.due_at, i.seq limit $2 for update of i skip locked",
         )
         .bind(to_timestamp(now))
-        .bind(limit)
-        .fetch_all(&mut *tx)
-        .await?;
+        .bind(limit);
+        let claimed = within(due.fetch_all(&mut *tx)).await?;
         Ok(Claim {
             tx,
             worker,
@@ -306,16 +305,15 @@ impl Claim {
         channel: AccountId,
         sequence: Sequence,
     ) -> Result<Option<TxHash>, StoreError> {
-        let user: Option<(Vec<u8>,)> = sqlx::query_as(
+        let user = sqlx::query_as(
             "select hash from submitter.attempts
              where hash = $1 or (channel = $2 and sequence = $3 and death_proof is null)
              order by hash <> $1 limit 1",
         )
         .bind(hash.0.to_vec())
         .bind(channel.to_string())
-        .bind(sequence.0)
-        .fetch_optional(&mut *self.tx)
-        .await?;
+        .bind(sequence.0);
+        let user: Option<(Vec<u8>,)> = within(user.fetch_optional(&mut *self.tx)).await?;
         user.map(|(hash,)| bytes32("attempts", &hash).map(TxHash))
             .transpose()
     }
@@ -326,7 +324,7 @@ impl Claim {
     /// [`StoreError`]: whether they were recorded is not known, but nothing was sent yet.
     pub async fn commit(mut self, attempts: &[NewAttempt]) -> Result<(), StoreError> {
         if attempts.is_empty() {
-            self.tx.rollback().await?;
+            within(self.tx.rollback()).await?;
             return Ok(());
         }
         let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
@@ -337,7 +335,7 @@ impl Claim {
                 .collect::<Vec<i64>>()
         };
         let chain_time = |at: ChainTime| i64::try_from(at.0).unwrap_or(i64::MAX);
-        sqlx::query(
+        let recorded = sqlx::query(
             "with rows as (
                select * from unnest($2::uuid[], $3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
                  $9::bigint[], $10::int[], $11::bigint[], $12::bool[], $13::bool[], $14::bytea[], $15::bytea[], $16::bigint[])
@@ -374,10 +372,9 @@ impl Claim {
         .bind(attempts.iter().map(|new| new.attempt.presigned).collect::<Vec<_>>())
         .bind(attempts.iter().map(|new| new.attempt.inner_hash.0.to_vec()).collect::<Vec<_>>())
         .bind(attempts.iter().map(|new| new.envelope.clone()).collect::<Vec<_>>())
-        .bind(column(&|a| i64::from(a.signed_at.0)))
-        .execute(&mut *self.tx)
-        .await?;
-        self.tx.commit().await?;
+        .bind(column(&|a| i64::from(a.signed_at.0)));
+        within(recorded.execute(&mut *self.tx)).await?;
+        within(self.tx.commit()).await?;
         Ok(())
     }
 }

@@ -48,16 +48,26 @@ impl<'a> Audit<'a> {
 
     /// Each intent is in its status; those that succeeded have landed exactly once, the others never; nothing else was paid.
     pub async fn each(&self, client: &Client, posted: &[(String, Value)], statuses: &[&str]) {
-        let mut paid = self.paid().await;
         assert_eq!(posted.len(), statuses.len());
+        let mut said = Vec::new();
         for ((id, body), status) in posted.iter().zip(statuses) {
             let intent = client.intent(id).await;
             assert_eq!(intent["status"], *status, "{intent}");
+            said.push((intent, body));
+        }
+        self.bears_out(&said).await;
+    }
+
+    /// What intents say of themselves is what the ledger says of what was asked: those that succeeded have landed exactly once, the others never;
+    /// nothing else was paid.
+    pub async fn bears_out(&self, said: &[(Value, &Value)]) {
+        let mut paid = self.paid().await;
+        for (intent, body) in said {
             let times = paid.remove(&asked(body)).unwrap_or_default();
-            let expected = usize::from(*status == "succeeded");
+            let expected = usize::from(intent["status"] == "succeeded");
             assert_eq!(times.len(), expected, "{intent}\nlanded as\n{times:#?}");
             if let [landed] = times.as_slice() {
-                says_the_truth(&intent, landed);
+                says_the_truth(intent, landed);
             }
         }
         // What the submitter pays for itself is no user's: channels that it tops up.

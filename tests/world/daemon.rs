@@ -224,16 +224,25 @@ impl Client {
 
     /// A change of an intent: `cancel` or `retry`.
     pub async fn change(&self, id: &str, what: &str) -> (u16, Value) {
+        self.try_change(id, what).await.unwrap()
+    }
+
+    /// The same of a daemon that may be gone.
+    pub async fn try_change(&self, id: &str, what: &str) -> reqwest::Result<(u16, Value)> {
         let request = self
             .http
             .post(format!("{}/v1/intents/{id}/{what}", self.api));
-        self.send(request).await.unwrap()
+        self.send(request).await
     }
 
     pub async fn get(&self, path: &str) -> (u16, Value) {
+        self.try_get(path).await.unwrap()
+    }
+
+    /// The same of a daemon that may be gone.
+    pub async fn try_get(&self, path: &str) -> reqwest::Result<(u16, Value)> {
         self.send(self.http.get(format!("{}{path}", self.api)))
             .await
-            .unwrap()
     }
 
     pub async fn intent(&self, id: &str) -> Value {
