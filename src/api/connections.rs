@@ -217,10 +217,13 @@ pub async fn serve(
 /// A place for one more, which somebody who waits may have to give up.
 async fn room(slots: &Arc<Semaphore>, places: &Places) -> OwnedSemaphorePermit {
     loop {
+        if let Ok(permit) = Arc::clone(slots).try_acquire_owned() {
+            return permit;
+        }
+        places.make_room();
         let free = Arc::clone(slots).acquire_owned();
-        match tokio::time::timeout(ROOM_EVERY, free).await {
-            Ok(permit) => return permit.expect("the semaphore is never closed"),
-            Err(_) => places.make_room(),
+        if let Ok(permit) = tokio::time::timeout(ROOM_EVERY, free).await {
+            return permit.expect("the semaphore is never closed");
         }
     }
 }

@@ -44,6 +44,7 @@ use problem::Problem;
 
 pub use auth::KEY_CACHE_TTL;
 pub use body::{JsonError, unambiguous};
+pub use intents::rows::{Media as BulkMedia, bulk_rows};
 pub use prefer::MAX_WAIT;
 pub use purge::purge_expired_keys;
 
