@@ -56,7 +56,10 @@ pub fn fuzz_one(data: &[u8]) {
             Ok(row) => right(row),
             Err(bad) => wrong(bad),
         };
-        assert!(line > before && line <= lines, "line {line} of {lines}");
+        assert!(
+            line > before && line <= lines,
+            "line {line} of {lines}, after {before}"
+        );
         before = line;
     }
     if form == 0 {

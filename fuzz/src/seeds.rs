@@ -108,6 +108,19 @@ pub fn rows() -> Vec<Vec<u8>> {
         "\0workflow_id,amount".to_owned(),
         "\0workflow_id,destination,amount\n\"open,1".to_owned(),
     ];
+    // A last row whose newline is within a quote: closed, closed twice, and not.
+    for end in [
+        "\"\n\"\n",
+        "\"\n\"",
+        "\"\"\"\n\"\"\n",
+        "\"\"\n\"\n",
+        "\"\n\"\r\n",
+        "\"a,{},\n",
+    ] {
+        rows.push(format!(
+            "\0workflow_id,destination,amount\nw,{to},1\nw-2,{to},{end}"
+        ));
+    }
     let lines: Vec<String> = bodies().iter().take(16).map(Value::to_string).collect();
     rows.push(format!("\u{1}\u{feff}{}\n", lines.join("\n")));
     rows.push(format!("\u{1}{}\r\n\n{{}}\n{{", lines[0]));
