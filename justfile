@@ -23,6 +23,14 @@ dev *arguments:
 bench *filter:
     cargo bench --bench pure -- {{ filter }}
 
+# Everything that is read from outside, fuzzed for so many seconds a target: `just fuzz 60 --release`.
+fuzz seconds="60" *arguments:
+    FUZZ_SECONDS={{ seconds }} cargo test --test input {{ arguments }} -- fuzz:: --nocapture --test-threads 2
+
+# Every operation of the served description, with so many examples each of what it allows and what it does not.
+schemathesis examples="100":
+    fuzz/schemathesis/run {{ examples }}
+
 # Formats in place.
 fmt:
     cargo fmt

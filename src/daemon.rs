@@ -211,5 +211,6 @@ fn api_settings(config: &Config, dev_key: Option<String>) -> api::Settings {
         max_bulk_body_bytes: config.api.max_bulk_body_bytes,
         max_posts_per_second: None,
         dev_key,
+        ..api::Settings::default()
     }
 }

@@ -25,6 +25,9 @@ const MAX_REQUEST_ID: usize = 128;
 /// The most characters of a path that a problem repeats.
 const MAX_INSTANCE: usize = 256;
 
+/// The most bytes of a path with its query.
+const MAX_URI_BYTES: usize = 8 * 1024;
+
 /// The longest that an answer may take: the longest wait, and time for everything around it.
 const DEADLINE: Duration = MAX_WAIT.saturating_add(Duration::from_secs(40));
 
@@ -39,7 +42,16 @@ pub async fn edge(request: Request, next: Next) -> Response {
     // A span costs as much as a small answer, so it has the level of its one line. What goes wrong is logged below, with
     // the id.
     let span = tracing::debug_span!("request", id = %id.0);
-    let answering = AssertUnwindSafe(next.run(request))
+    let too_long = uri
+        .path_and_query()
+        .is_some_and(|whole| whole.as_str().len() > MAX_URI_BYTES);
+    let answering = async {
+        if too_long {
+            return Problem::uri_too_long(MAX_URI_BYTES).into_response();
+        }
+        next.run(request).await
+    };
+    let answering = AssertUnwindSafe(answering)
         .catch_unwind()
         .instrument(span.clone());
     let mut response = match tokio::time::timeout(DEADLINE, answering).await {

@@ -63,7 +63,7 @@ impl From<EventRow> for EventBody {
     get, path = "/v1/events", operation_id = "listEvents", tag = "events",
     security(("api_key" = ["intents:read"])),
     params(
-        ("after" = Option<String>, Query, description = "The id of the last event that was seen."),
+        ("after" = Option<String>, Query, description = "The id of the last event that was seen.", pattern = "^[0-9]{1,18}$"),
         ("types" = Option<String>, Query, description = "Only these types, with commas between."),
         ("limit" = Option<u16>, Query, description = "Items of a page, 1 to 200; 50 where it is not given.", minimum = 1, maximum = 200),
     ),

@@ -5,6 +5,7 @@ mod announcer;
 mod auth;
 mod body;
 mod channels;
+mod connections;
 mod docs;
 mod edge;
 mod events;
@@ -18,7 +19,6 @@ mod problem;
 mod purge;
 mod query;
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -38,11 +38,13 @@ use crate::store::Store;
 use acceptor::Acceptor;
 use announcer::Announcer;
 use auth::KeyCache;
+use connections::Limits;
 use limit::PostLimit;
 use problem::Problem;
 
 pub use auth::KEY_CACHE_TTL;
 pub use body::{JsonError, unambiguous};
+pub use intents::rows::{Media as BulkMedia, bulk_rows};
 pub use prefer::MAX_WAIT;
 pub use purge::purge_expired_keys;
 
@@ -60,6 +62,11 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// The most bytes of a bulk's body.
     pub max_bulk_body_bytes: usize,
+    /// The most connections at once; never more than half of the files that the system lets this process open.
+    pub max_connections: usize,
+    /// How long a connection may be held without a request that is being answered: for a head, between two requests, or for
+    /// its answer to be taken.
+    pub patience: Duration,
     /// How many intents a tenant may post a second; none: as many as come.
     pub max_posts_per_second: Option<NonZeroU32>,
     /// A key of the tenant `default` with all scopes, for requests from this machine alone.
@@ -73,6 +80,8 @@ impl Default for Settings {
             idempotency_ttl: Duration::from_secs(24 * 60 * 60),
             max_body_bytes: 256 * 1024,
             max_bulk_body_bytes: 16 * 1024 * 1024,
+            max_connections: 4096,
+            patience: Duration::from_secs(60),
             max_posts_per_second: None,
             dev_key: None,
         }
@@ -182,28 +191,25 @@ pub fn description() -> String {
 /// is, and after 20 seconds what is still open is dropped.
 ///
 /// # Errors
-/// What the listener said.
+/// None today: a connection that cannot be accepted is tried again.
 pub async fn serve(
     listener: TcpListener,
     app: App,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let limits = Limits {
+        connections: connections::at_most(app.settings.max_connections),
+        patience: app.settings.patience,
+    };
     let draining = CancellationToken::new();
     let router = build(app, draining.clone());
-    let begun = draining.clone();
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let serving = connections::serve(listener, router, limits, draining.clone(), DRAIN_LIMIT);
+    let (all_ended, ()) = tokio::join!(serving, async {
         shutdown.await;
         draining.cancel();
     });
-    tokio::select! {
-        ended = async { serving.await } => ended,
-        () = async {
-            begun.cancelled().await;
-            tokio::time::sleep(DRAIN_LIMIT).await;
-        } => {
-            tracing::warn!("open requests were dropped at the end of the drain");
-            Ok(())
-        }
+    if !all_ended {
+        tracing::warn!("open requests were dropped at the end of the drain");
     }
+    Ok(())
 }

@@ -12,6 +12,9 @@ pub const MAX_LIMIT: u16 = 200;
 /// The most characters of a parameter's value that is free text, as those of a name in an intent.
 const MAX_CHARACTERS: usize = crate::domain::intent::MAX_NAME_CHARACTERS;
 
+/// The most mistakes that one answer lists, as of a body.
+const MAX_ERRORS: usize = crate::domain::fields::MAX_FIELD_ERRORS;
+
 /// The parameters of one request, and what is wrong with them.
 pub struct Query {
     given: Vec<(String, String)>,
@@ -111,9 +114,8 @@ impl Query {
     /// 400 with everything that is wrong, each with the parameter's name.
     pub fn end(self) -> Result<(), Problem> {
         if self.errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Problem::invalid(self.errors))
+            return Ok(());
         }
+        Err(Problem::invalid(self.errors).with_fewer_errors(MAX_ERRORS))
     }
 }

@@ -5,7 +5,7 @@ mod bench;
 mod channels;
 mod dev;
 mod doctor;
-mod intents;
+pub mod intents;
 mod keys;
 mod migrate;
 mod openapi;

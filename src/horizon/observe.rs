@@ -195,6 +195,16 @@ pub fn account(asked: AccountId, answer: &Answer) -> Result<AccountSnapshot, Unk
     if account.account_id != asked {
         return Err(lying(answer, "another account than asked for"));
     }
+    // What is believed here proves deaths, so it must at least be possible.
+    if account.sequence < 0 {
+        return Err(lying(answer, "a negative sequence number"));
+    }
+    if account.sequence_ledger.is_some_and(|used| used > as_of.0) {
+        return Err(lying(
+            answer,
+            "a sequence number that was used in a later ledger than Latest-Ledger",
+        ));
+    }
     match state(account) {
         Some(state) => Ok(snapshot(Some(state))),
         None => Err(answer.unknown(UnknownKind::Unparsable, "an account without lumens")),

@@ -139,6 +139,28 @@ fn a_state_from_behind_the_fence_proves_though_the_head_is_not_there_yet() {
 }
 
 #[test]
+fn a_ledger_far_ahead_of_the_one_that_was_followed_proves_nothing() {
+    for (lead, sequence) in [
+        (21, Some(SEQUENCE - 1)),
+        (1_000_000, Some(SEQUENCE - 1)),
+        (21, None),
+    ] {
+        let mut snapshot = recovered();
+        snapshot.progress.check_account = true;
+        let head = head(MAX_LEDGER - 10);
+        let evidence = proof(seen(MAX_LEDGER - 10 + lead, sequence));
+        let transition = take(&mut snapshot, evidence, head);
+        assert_eq!(transition, Transition::Learned, "{lead} {sequence:?}");
+        assert_eq!(next(&snapshot, head), Action::Wait);
+        assert_eq!(
+            next(&snapshot, crate::fixture::head(MAX_LEDGER - 9)),
+            Action::Prove,
+            "it is asked again"
+        );
+    }
+}
+
+#[test]
 fn a_number_far_below_is_as_unused_as_the_one_before() {
     for sequence in [0, 1, SEQUENCE - 2] {
         let mut snapshot = recovered();

@@ -235,6 +235,131 @@ async fn an_account_that_was_not_asked_for_is_a_lie() {
 }
 
 #[tokio::test]
+async fn an_impossible_sequence_number_is_a_lie() {
+    type Change = fn(&mut Value);
+    let lies: [(&str, Change); 2] = [
+        ("a negative sequence number", |body| {
+            body["sequence"] = json!("-1");
+        }),
+        (
+            "a sequence number that was used in a later ledger than Latest-Ledger",
+            |body| body["sequence_ledger"] = json!(4_000_000_000_u32),
+        ),
+    ];
+    for (reason, lie) in lies {
+        let server = server().await;
+        let mut capture = named("account-after");
+        lie(capture.response.body.as_mut().expect("a body"));
+        serve(&server, &capture.request.path, as_recorded(&capture)).await;
+        let id = capture.request.path.trim_start_matches("/accounts/");
+        let pool = horizon(&[&server.uri()]);
+        let error = pool.any().account(id.parse().expect("an account")).await;
+        let error = error.expect_err("no account can be so");
+        assert_eq!(
+            (error.kind, error.detail.as_str()),
+            (UnknownKind::Lying, reason)
+        );
+    }
+}
+
+/// Answers everything but `GET /` with this head, and then with this piece for ever, with a pause before each.
+async fn endless_server(head: &'static str, piece: &'static [u8], pause: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let network = named("root").body();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let network = network.clone();
+            tokio::spawn(async move {
+                let mut request = vec![0; 64 * 1024];
+                let read = stream.read(&mut request).await.unwrap_or(0);
+                if request[..read].starts_with(b"GET / ") {
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                        network.len()
+                    );
+                    let answer = [head.as_bytes(), &network].concat();
+                    drop(stream.write_all(&answer).await);
+                    return;
+                }
+                drop(stream.write_all(head.as_bytes()).await);
+                while stream.write_all(piece).await.is_ok() {
+                    tokio::time::sleep(pause).await;
+                }
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_ends_at_our_limits() {
+    let chunk = |bytes: usize| -> &'static [u8] {
+        let chunk = format!("{bytes:x}\r\n{}\r\n", " ".repeat(bytes));
+        Box::leak(chunk.into_bytes().into_boxed_slice())
+    };
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let cases = [
+        // Bytes without end, in chunks, and as many as were announced.
+        (chunked, chunk(1 << 20), Duration::ZERO, UnknownKind::Lying),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n",
+            &[b' '; 64 * 1024],
+            Duration::ZERO,
+            UnknownKind::Lying,
+        ),
+        // A byte now and then, of the body and of the head.
+        (
+            chunked,
+            chunk(1),
+            Duration::from_millis(50),
+            UnknownKind::Deadline,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nx-slow: ",
+            b"a",
+            Duration::from_millis(50),
+            UnknownKind::Deadline,
+        ),
+        // Headers without end.
+        (
+            "HTTP/1.1 200 OK\r\n",
+            b"x-more: and more\r\n",
+            Duration::ZERO,
+            UnknownKind::Cut,
+        ),
+    ];
+    for (number, (head, piece, pause, expected)) in cases.into_iter().enumerate() {
+        let url = endless_server(head, piece, pause).await;
+        let mut options = options(&[&url]);
+        options.deadlines.read = Duration::from_secs(if pause.is_zero() { 60 } else { 2 });
+        let pool = Horizon::new(&options).expect("a pool");
+        let error = pool.any().fee_stats().await.expect_err("it has no end");
+        assert_eq!(error.kind, expected, "{number}: {}", error.detail);
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_not_unpacked() {
+    // 20 bytes that would become a thousand: whoever unpacks could be filled with a few.
+    let bomb = ResponseTemplate::new(200)
+        .insert_header("content-encoding", "gzip")
+        .set_body_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xffc\xa0\x000\x00\x00".as_slice());
+    let server = server().await;
+    serve(&server, "/fee_stats", bomb).await;
+    let pool = horizon(&[&server.uri()]);
+    let error = pool.any().fee_stats().await.expect_err("no JSON");
+    assert_eq!(error.kind, UnknownKind::Unparsable);
+    let asked = server.received_requests().await.expect("requests");
+    assert!(
+        asked
+            .iter()
+            .all(|request| !request.headers.contains_key("accept-encoding"))
+    );
+}
+
+#[tokio::test]
 async fn a_transaction_is_believed_only_with_its_own_envelope() {
     let other = named("failed-underfunded-lookup")
         .response

@@ -128,7 +128,7 @@ pub struct SubmissionBody {
     params(
         ("id" = String, Path, description = "The intent's id."),
         ("limit" = Option<u16>, Query, description = "Items of a page, 1 to 200; 50 where it is not given.", minimum = 1, maximum = 200),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before."),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before.", pattern = "^[0-9]{1,9}$"),
     ),
     responses(
         (status = 200, description = "A page of its attempts.", body = Page<AttemptBody>),

@@ -25,7 +25,7 @@ use crate::api::{Shared, body, idempotency_key};
 use crate::store::accept::{Accepted, NewIntent};
 
 /// The path that this file answers.
-const PATH: &str = "/v1/intents/bulk";
+pub const PATH: &str = "/v1/intents/bulk";
 
 /// Bulks that are taken at the same time; more are refused with 429. With the limit on a body it bounds what they hold.
 pub const AT_ONCE: usize = 4;

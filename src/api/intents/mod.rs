@@ -10,7 +10,7 @@ pub mod one;
 pub mod post;
 mod replay;
 pub mod request;
-mod rows;
+pub mod rows;
 pub mod timeline;
 pub mod view;
 mod wait;

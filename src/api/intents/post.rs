@@ -80,7 +80,10 @@ impl IntoResponse for Reply {
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters, in double quotes or not; the same again gets the same answer. X-Idempotency-Key is an alias. Needed unless the configuration says otherwise."),
         ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`, at most 60: answer when the intent is final."),
     ),
-    request_body(content = NewIntentBody, content_type = "application/json"),
+    request_body(content = NewIntentBody, content_type = "application/json", example = json!({
+        "workflow_id": "payout-2026-000123", "method": "payout",
+        "operations": [{"type": "payment", "destination": "GAQHWQYBBW272OOXNQMMLCA5WY2XAZPODGB7Q3S5OKKIXVESKO55ZQ7C", "asset": "native", "amount": "12.5"}],
+    })),
     responses(
         (status = 202, description = "Accepted. Also the stored answer to a request that was accepted before.", body = IntentBody,
             headers(("Location" = String, description = "The intent."), ("Idempotent-Replayed" = Option<String>, description = "`true`: this is a stored answer."), ("Preference-Applied" = Option<String>, description = "The wait that was observed."))),

@@ -29,7 +29,7 @@ impl Media {
     ///
     /// # Errors
     /// 415 for anything else.
-    pub fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         if has_media(headers, "application/json") {
             Ok(Self::Array)
         } else if has_media(headers, "application/x-ndjson") {
@@ -42,7 +42,7 @@ impl Media {
 
 /// One row, and where it begins in the body, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row<'a> {
+pub(super) struct Row<'a> {
     text: &'a [u8],
     line: usize,
     column: usize,
@@ -68,11 +68,21 @@ impl Row<'_> {
 ///
 /// # Errors
 /// 413 for too many, 400 for what is no array of JSON values. Lines are looked at later, each for itself.
-pub fn split(media: Media, body: &[u8]) -> Result<Vec<Row<'_>>, Problem> {
+pub(super) fn split(media: Media, body: &[u8]) -> Result<Vec<Row<'_>>, Problem> {
     match media {
         Media::Array => items(body),
         Media::Lines => lines(body),
     }
+}
+
+/// Every row of a bulk's body as JSON, or the problem document with which it, or the whole body, is refused.
+///
+/// # Errors
+/// The document where the whole body is refused.
+pub fn bulk_rows(media: Media, body: &[u8]) -> Result<Vec<Result<Value, String>>, String> {
+    let shown = |problem: Problem| problem.document(super::bulk::PATH);
+    let rows = split(media, body).map_err(shown)?;
+    Ok(rows.iter().map(|row| row.parse().map_err(shown)).collect())
 }
 
 fn lines(body: &[u8]) -> Result<Vec<Row<'_>>, Problem> {

@@ -140,6 +140,15 @@ impl Problem {
         )
     }
 
+    pub(in crate::api) fn uri_too_long(limit: usize) -> Self {
+        Self::new(
+            StatusCode::URI_TOO_LONG,
+            "uri-too-long",
+            "The address is too long",
+            format!("a path with its query has at most {limit} bytes"),
+        )
+    }
+
     pub(in crate::api) fn too_slow(seconds: u64) -> Self {
         Self::new(
             StatusCode::REQUEST_TIMEOUT,

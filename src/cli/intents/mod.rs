@@ -3,7 +3,7 @@
 mod api;
 mod change;
 mod connection;
-mod file;
+pub mod file;
 mod get;
 mod intent;
 mod list;
@@ -53,7 +53,7 @@ enum Command {
 
 impl Intents {
     /// Runs it.
-    pub async fn run(self, global: &Global) -> anyhow::Result<()> {
+    pub(super) async fn run(self, global: &Global) -> anyhow::Result<()> {
         telemetry::init_logs(LogFormat::Text, "error")?;
         let (at, json) = (self.connection, global.json);
         let outcome = match self.command {

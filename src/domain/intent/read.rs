@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use super::{Content, MAX_METADATA_BYTES, MAX_NAME_CHARACTERS, OnStateError, Presigned, Request};
 use crate::domain::fields::{Errors, FieldError, Fields, join};
 use crate::domain::memo::Memo;
-use crate::domain::operation::{MAX_OPERATIONS, Operation};
+use crate::domain::operation::{MAX_OPERATIONS, Operation, size};
 use crate::domain::primitives::{AccountId, ChainTime, Stroops};
 use crate::domain::seed::holds_seed;
 
@@ -48,6 +48,10 @@ pub fn read(value: &Value, accounts: &Accounts) -> Result<Request, Vec<FieldErro
     let mut errors = Errors::default();
     refuse_secrets(value, &Place::Body, 0, &mut errors);
     let request = read_fields(value, Policy::Configured(accounts), &mut errors);
+    let operations = request.as_ref().and_then(Request::operations);
+    if let Some(Err(detail)) = operations.map(size::check) {
+        errors.add("/operations", detail);
+    }
     errors.finish(request)
 }
 

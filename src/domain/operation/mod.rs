@@ -2,6 +2,7 @@
 
 mod claimant;
 mod read;
+pub mod size;
 mod xdr_operation;
 
 use base64::Engine as _;

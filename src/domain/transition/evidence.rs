@@ -14,6 +14,10 @@ use super::ending::dead;
 /// Ledgers for which a consumed sequence number may stay unexplained (a replica that lags) before a person is called.
 const UNEXPLAINED_LEDGERS: u32 = 20;
 
+/// Ledgers by which an account's state may be ahead of the newest ledger that was followed. Replicas differ by less; a header
+/// that names a ledger far away is a mistake of somebody's, and must not prove that time is up.
+const MAX_AHEAD_LEDGERS: u32 = 20;
+
 /// What was gathered about an attempt's sequence number from one Horizon, in this order.
 #[derive(Clone, Debug)]
 pub struct Evidence {
@@ -76,6 +80,10 @@ pub(super) fn absorb(
         && let Some(transition) = by_user(snapshot, user, state, head)?
     {
         return Ok(transition);
+    }
+    if as_of > head.ledger.plus(MAX_AHEAD_LEDGERS) {
+        snapshot.progress.idle_until = head.ledger.plus(1);
+        return Ok(Transition::Learned);
     }
     let Some(sequence) = state else {
         return Ok(missing(snapshot, as_of, head));

@@ -39,8 +39,8 @@ pub struct CsvRows {
     columns: Vec<&'static str>,
     record: ByteRecord,
     length: u64,
-    /// The last row has no newline behind it.
-    ends_open: bool,
+    /// The file's last bytes.
+    ending: Vec<u8>,
 }
 
 /// One row as it stands in the file.
@@ -74,7 +74,7 @@ impl CsvRows {
     ///
     /// # Errors
     /// [`FileError::Header`], naming the column.
-    pub fn new(file: File, path: &Path, ends_open: bool) -> Result<Self, FileError> {
+    pub fn new(file: File, path: &Path, ending: Vec<u8>) -> Result<Self, FileError> {
         let io = |source| FileError::Io {
             path: path.to_owned(),
             source,
@@ -92,7 +92,7 @@ impl CsvRows {
             columns: Vec::new(),
             record: ByteRecord::new(),
             length,
-            ends_open,
+            ending,
         };
         let head = match rows.record()? {
             None => return Err(FileError::Header(format!("is empty: {}", names()))),
@@ -128,12 +128,19 @@ impl CsvRows {
     /// Where the record begins that was read last: the reader's own count of it is of the empty lines before.
     fn line(&self, fields: &[Vec<u8>]) -> u64 {
         let end = self.reader.position();
-        let open = self.ends_open && end.byte() >= self.length;
+        let open = end.byte() >= self.length && self.ends_open(fields);
         let inner: usize = fields
             .iter()
             .map(|field| field.iter().filter(|byte| **byte == b'\n').count())
             .sum();
         end.line() - u64::from(!open) - inner as u64
+    }
+
+    /// Whether no newline ends the last row: there is none, or it belongs to a quote that is not closed.
+    fn ends_open(&self, fields: &[Vec<u8>]) -> bool {
+        let in_quote = fields.last().is_some_and(|last| last.ends_with(b"\n"))
+            && !self.ending.ends_with(b"\n\"\n");
+        in_quote || !self.ending.ends_with(b"\n")
     }
 
     fn failed(&self, line: u64, error: csv::Error) -> FileError {

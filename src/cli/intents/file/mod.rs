@@ -115,24 +115,23 @@ impl RowFile {
             source,
         };
         let mut file = self.file.try_clone().map_err(io)?;
-        let ends_open = !self.ends_with_newline().map_err(io)?;
+        let ending = self.ending().map_err(io)?;
         file.seek(SeekFrom::Start(0)).map_err(io)?;
         let form = match self.form {
-            Form::Csv => FormRows::Csv(Box::new(CsvRows::new(file, &self.path, ends_open)?)),
+            Form::Csv => FormRows::Csv(Box::new(CsvRows::new(file, &self.path, ending)?)),
             Form::Ndjson => FormRows::Ndjson(NdjsonRows::new(file, &self.path)),
         };
         Ok(Rows(form))
     }
 
-    fn ends_with_newline(&self) -> std::io::Result<bool> {
+    /// The last bytes, three where there are so many.
+    fn ending(&self) -> std::io::Result<Vec<u8>> {
         let mut file = self.file.try_clone()?;
-        if file.metadata()?.len() == 0 {
-            return Ok(true);
-        }
-        let mut last = [0];
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
-        Ok(last == *b"\n")
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(3)))?;
+        let mut ending = Vec::new();
+        file.take(3).read_to_end(&mut ending)?;
+        Ok(ending)
     }
 }
 
