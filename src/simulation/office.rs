@@ -13,6 +13,7 @@ use crate::domain::observation::{Landed, LedgerHeader};
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, TxHash};
 use crate::domain::reason::Reason;
 use crate::domain::tag::Tag;
+use crate::domain::transition::IntentEnd;
 use crate::store::StoreError;
 use crate::store::accept::{Accepted, Lane, NewIntent};
 use crate::store::attempts::{AttemptRow, BumpRow, NewBump, NewSubmission};
@@ -166,6 +167,14 @@ macro_rules! over_the_line {
                 worker: Uuid,
                 batch: &[NewSettlement],
             ) -> Result<Vec<Uuid>, StoreError> {
+                let rebuilds = batch
+                    .iter()
+                    .any(|new| matches!(new.settlement.intent, IntentEnd::Requeued));
+                // Where a worker that lost its lease meanwhile could do the most harm.
+                let freezes = if rebuilds { self.life.rates.freeze * 100.0 } else { 0.0 };
+                if self.life.dice.strikes("frozen before a settlement", freezes) {
+                    self.life.freeze(Duration::from_secs(self.life.dice.between(20, 60)));
+                }
                 enter(&self.life).await?;
                 let done = Records::settle(&self.records, worker, batch).await?;
                 for new in batch {

@@ -116,7 +116,7 @@ impl Weather {
             let index = u32::try_from(dice.below(u64::from(plan.channels.max(1)))).unwrap_or(0);
             rival::write_on_channel(&world, index);
         }
-        if plan.second_writer && dice.strikes("channel merged away", 0.01) {
+        if plan.second_writer && dice.strikes("channel merged away", 0.05) {
             let index = u32::try_from(dice.below(u64::from(plan.channels.max(1)))).unwrap_or(0);
             rival::merge_channel(&world, index);
         }

@@ -87,13 +87,15 @@ impl Store {
     }
 
     /// Notes where the records are at home now. Returns whether they were elsewhere before: then they may lack what they
-    /// once knew, and count as not explained.
+    /// once knew, and count as not explained. A quarantine that they bring along was another's: it may be over, when what they
+    /// lack can still land.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn note_database(&self) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "update submitter.network set database = submitter.database_identity(), explained = false, updated_at = now()
+            "update submitter.network set database = submitter.database_identity(), explained = false, quarantine_until = null,
+               updated_at = now()
              where database <> submitter.database_identity()",
         )
         .execute(&self.pool)

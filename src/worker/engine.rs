@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -105,6 +106,8 @@ pub struct Engine {
     pub(super) settings: Arc<Settings>,
     pub(super) status: Status,
     pub(super) worker: Uuid,
+    /// Renews its lease.
+    pub(super) keeper: Option<AbortHandle>,
     /// In the order of their ids: two runs of one history do the same.
     pub(super) flights: BTreeMap<Uuid, Box<Flight>>,
     pub(super) watched: Watched,
@@ -167,6 +170,7 @@ impl Engine {
             settings: Arc::new(settings),
             status,
             worker: Uuid::nil(),
+            keeper: None,
             flights: BTreeMap::new(),
             watched: Watched::default(),
             head: None,

@@ -141,10 +141,14 @@ pub async fn records_that_have_moved_claim_nothing(book: &dyn Book) {
     ));
     book.note_explained().await.unwrap();
     book.tie_to_network(given::PASSPHRASE).await.unwrap();
-    assert!(claim_as(book, worker(1), NOW, 1).await.is_ok());
     assert!(!book.note_database().await.unwrap());
     book.note_explained().await.unwrap();
+    assert!(claim_as(book, worker(1), NOW, 1).await.is_ok());
     assert!(book.history_mark().await.unwrap().explained);
+    // Nor do those that wait for what may still land.
+    book.quarantine(Some(LedgerSeq(9))).await.unwrap();
+    let waits = claim_as(book, worker(1), NOW, 1).await;
+    assert!(matches!(waits, Err(StoreError::Moved)));
     book.move_away().await;
     assert!(matches!(
         claim_as(book, worker(1), NOW, 1).await,
@@ -156,7 +160,12 @@ pub async fn records_that_have_moved_claim_nothing(book: &dyn Book) {
     assert!(matches!(nobody, Err(StoreError::LeaseLost(_))));
     assert!(book.note_database().await.unwrap());
     assert!(!book.note_database().await.unwrap());
+    // Whoever noticed first, nobody claims before it is explained; and the quarantine was that of another home.
     assert!(!book.history_mark().await.unwrap().explained);
+    assert_eq!(book.history_mark().await.unwrap().quarantine_until, None);
+    let waits = claim_as(book, worker(1), NOW, 1).await;
+    assert!(matches!(waits, Err(StoreError::Moved)));
+    book.note_explained().await.unwrap();
     assert!(claim_as(book, worker(1), NOW, 1).await.is_ok());
 }
 

@@ -18,7 +18,7 @@ const SEEDS: Range<u64> = 0..1_000;
 const SEEDS_FOR_A_MISTAKE: u64 = 1_000;
 
 /// Every fault, and every transition, that must happen at least once in a thousand histories.
-const MUST_HAPPEN: [&str; 58] = [
+const MUST_HAPPEN: [&str; 60] = [
     // Horizon and the way to it.
     "429",
     "503 to a POST",
@@ -46,6 +46,7 @@ const MUST_HAPPEN: [&str; 58] = [
     // The daemons.
     "a daemon told to stop",
     "frozen",
+    "frozen before a settlement",
     "killed before a request",
     "killed after a request",
     "killed before a statement",
@@ -82,6 +83,7 @@ const MUST_HAPPEN: [&str; 58] = [
     "attempt landed and failed",
     "attempt dead by its fence",
     "attempt dead by a foreign transaction",
+    "attempt dead, its account missing",
     "landing adopted",
 ];
 

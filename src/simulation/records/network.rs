@@ -61,6 +61,7 @@ impl State {
             if moved {
                 network.database = home;
                 network.explained = false;
+                network.quarantine_until = None;
             }
             moved
         })

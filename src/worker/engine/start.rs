@@ -145,6 +145,10 @@ impl Engine {
     async fn begin_life(&mut self) -> Result<(), EngineError> {
         self.forget_flights();
         self.worker = Uuid::nil();
+        // Where the database's clock was set back, the lease that was lost may look good again: nobody must renew it.
+        if let Some(keeper) = self.keeper.take() {
+            keeper.abort();
+        }
         let worker = self.store.new_id();
         let seconds = self.settings.lease.as_secs_f64();
         self.store
@@ -152,12 +156,13 @@ impl Engine {
             .await?;
         self.worker = worker;
         self.out_of_step = true;
-        tokio::spawn(lease::keep(
+        let keeper = tokio::spawn(lease::keep(
             Arc::clone(&self.store),
             self.worker,
             self.settings.lease,
             self.mailbox.clone(),
         ));
+        self.keeper = Some(keeper.abort_handle());
         Ok(())
     }
 
