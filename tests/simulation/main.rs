@@ -3,6 +3,8 @@
 //!
 //! `SIMULATION_SEEDS=A..B` plays others.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Mutex;
