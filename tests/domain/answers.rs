@@ -227,3 +227,42 @@ fn every_send_but_the_first_follows_a_look_up() {
         assert_eq!(drive.steps[at - 1], Step::Absent);
     }
 }
+
+#[test]
+fn a_hint_is_a_fee_and_nothing_else() {
+    for (charged, hint) in [(0, None), (-1, None), (1, Some(1)), (400, Some(400))] {
+        let mut snapshot = fresh();
+        sent(&mut snapshot, head(SIGNED_AT), PACE);
+        let answer = TransactionOutcome {
+            fee_charged: charged,
+            ..outcome(Code::TxInsufficientFee)
+        };
+        let answer = Observed::Answered(SubmitAnswer::Refused(answer));
+        take(&mut snapshot, answer, head(SIGNED_AT));
+        assert_eq!(snapshot.progress.fee_too_low, Some(hint), "{charged}");
+    }
+}
+
+#[test]
+fn only_a_fee_bumps_own_missing_account_is_the_fee_accounts() {
+    let inner = Some(TransactionCode::Known(Code::TxNoAccount));
+    for (bumped, inner, disputes) in [
+        (false, None, true),
+        (true, None, false),
+        (true, inner, true),
+        (false, inner, true),
+    ] {
+        let mut snapshot = if bumped { presigned() } else { fresh() };
+        sent(&mut snapshot, head(SIGNED_AT), PACE);
+        let answer = TransactionOutcome {
+            inner,
+            ..outcome(Code::TxNoAccount)
+        };
+        let answer = Observed::Answered(SubmitAnswer::Refused(answer));
+        take(&mut snapshot, answer, head(SIGNED_AT));
+        assert_eq!(
+            snapshot.progress.check_account, disputes,
+            "{bumped} {inner:?}"
+        );
+    }
+}

@@ -1,13 +1,14 @@
 //! What is bid: within the cap, enough, and not for ever.
 
 use proptest::prelude::*;
+use stellar_submitter::domain::attempt::Bump;
 use stellar_submitter::domain::fee::{
     Bid, FeeCap, MIN_BASE_FEE, Percentile, first_fee_bump, next_fee_bump, opening_bid,
 };
 use stellar_submitter::domain::observation::FeeStats;
-use stellar_submitter::domain::primitives::Stroops;
+use stellar_submitter::domain::primitives::{Stroops, TxHash};
 
-use crate::fixture::stroops;
+use crate::fixture::{attempt, stroops};
 
 /// Doublings from the least to the most that 63 bits hold.
 const MAX_BUMPS: usize = 58;
@@ -210,5 +211,25 @@ proptest! {
                     >= i128::from(fee) * i128::from(operations + 1)
             );
         }
+    }
+}
+
+#[test]
+fn a_fee_bump_counts_for_one_operation_more() {
+    let mut attempt = attempt();
+    attempt.operations = 3;
+    assert_eq!(attempt.newest_bid(), attempt.plain_bid());
+    assert_eq!(attempt.plain_bid().operations, 3);
+    for fee in [4_000, 8_000] {
+        attempt.bumps.push(Bump {
+            hash: TxHash([7; 32]),
+            fee: stroops(fee),
+        });
+        // The newest one's fee, over what it takes of a ledger.
+        let newest = Bid {
+            fee: stroops(fee),
+            operations: 4,
+        };
+        assert_eq!(attempt.newest_bid(), newest);
     }
 }

@@ -201,6 +201,7 @@ pub async fn what_is_canceled_or_over_is_left_alone_unless_it_has_landed(book: &
     book.quarantine(Some(LedgerSeq(1))).await.unwrap();
     book.cancel(TENANT, unwanted).await.unwrap();
     assert_eq!(book.rows().await.intent(unwanted).status, "queued");
+    book.quarantine(None).await.unwrap();
     let taking = claim(book, 10).await;
     assert_eq!(ids(&taking), [last]);
     give_back(taking).await;

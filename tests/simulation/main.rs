@@ -19,6 +19,23 @@ const SEEDS: Range<u64> = 0..1_000;
 /// Histories within which each deliberate mistake must be noticed.
 const SEEDS_FOR_A_MISTAKE: u64 = 1_000;
 
+/// Histories in which a mistake was noticed once, so that they are looked at first; where the dice fall otherwise since, the
+/// others are.
+const NOTICED: [(Defect, u64); 12] = [
+    (Defect::NoFence, 8),
+    (Defect::RebuildOnTimeout, 14),
+    (Defect::SendBeforePersist, 775),
+    (Defect::TrustNotFound, 8),
+    (Defect::TrustWallClock, 797),
+    (Defect::NoLeaseToken, 154),
+    (Defect::ForgetOlderHashes, 742),
+    (Defect::NoUniqueIndex, 0),
+    (Defect::ReleaseChannelEarly, 165),
+    (Defect::IgnoreFailedTransactions, 5),
+    (Defect::BadSequenceIsDeath, 14),
+    (Defect::AdoptByTag, 68),
+];
+
 /// Every fault, and every transition, that must happen at least once in a thousand histories.
 const MUST_HAPPEN: [&str; 60] = [
     // Horizon and the way to it.
@@ -153,10 +170,17 @@ fn a_thousand_histories_end_as_the_ledger_says_and_everything_happens() {
 
 #[test]
 fn each_deliberate_mistake_is_noticed() {
-    for mistake in Defect::ALL {
-        let outcomes = play(0..SEEDS_FOR_A_MISTAKE, Some(mistake), |outcome| {
-            !outcome.violations.is_empty()
-        });
+    assert!(
+        Defect::ALL
+            .iter()
+            .all(|defect| NOTICED.iter().any(|(known, _)| known == defect))
+    );
+    for (mistake, seed) in NOTICED {
+        let is_wrong = |outcome: &Outcome| !outcome.violations.is_empty();
+        let mut outcomes = play(seed..seed + 1, Some(mistake), is_wrong);
+        if !outcomes.iter().any(is_wrong) {
+            outcomes = play(0..SEEDS_FOR_A_MISTAKE, Some(mistake), is_wrong);
+        }
         let noticed = outcomes
             .iter()
             .find(|outcome| !outcome.violations.is_empty());
