@@ -1,9 +1,7 @@
 //! `simulate`: plays histories out of seeds, and says which of them went wrong.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
@@ -13,7 +11,7 @@ use indicatif::ProgressBar;
 use super::output;
 use crate::defect::Defect;
 use crate::simulation::dice::Census;
-use crate::simulation::{Outcome, simulate};
+use crate::simulation::{Outcome, simulate_all};
 
 /// Seeds from one to before another.
 #[derive(Clone, Debug)]
@@ -23,12 +21,10 @@ impl FromStr for Seeds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = |text: &str| text.parse::<u64>().ok();
         let seeds = match text.split_once("..") {
-            Some((first, end)) => first.parse().ok().zip(end.parse().ok()),
-            None => text
-                .parse()
-                .ok()
-                .zip(Some(text.parse::<u64>().map_or(0, |seed| seed + 1))),
+            Some((first, end)) => number(first).zip(number(end)),
+            None => number(text).and_then(|seed| Some((seed, seed.checked_add(1)?))),
         };
         match seeds {
             Some((first, end)) if first < end => Ok(Self(first..end)),
@@ -85,41 +81,28 @@ pub fn run(args: &Simulate) -> anyhow::Result<()> {
     let threads = args.threads.unwrap_or(cores).clamp(1, 256);
     let bar = ProgressBar::new(count);
     let began = Instant::now();
-    let next = AtomicU64::new(seeds.start);
-    let stop = AtomicBool::new(false);
-    let played = Mutex::new(Played {
+    let mut played = Played {
         census: Census::new(),
         wrong: Vec::new(),
         traces: Vec::new(),
-    });
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
-                    let outcome = simulate(seed, args.bug, args.trace);
-                    bar.inc(1);
-                    let wrong = !outcome.violations.is_empty();
-                    let mut played = played.lock().unwrap_or_else(PoisonError::into_inner);
-                    for (what, times) in &outcome.census {
-                        *played.census.entry(what).or_default() += times;
-                    }
-                    if wrong {
-                        stop.fetch_or(!args.keep_going, Ordering::Relaxed);
-                        played.wrong.push(outcome);
-                    } else if args.trace {
-                        played.traces.push(outcome);
-                    }
-                }
-            });
+    };
+    simulate_all(seeds, threads, args.bug, args.trace, |outcome| {
+        bar.inc(1);
+        for (what, times) in &outcome.census {
+            *played.census.entry(what).or_default() += times;
         }
+        if !outcome.violations.is_empty() {
+            played.wrong.push(outcome);
+            if !args.keep_going {
+                return ControlFlow::Break(());
+            }
+        } else if args.trace {
+            played.traces.push(outcome);
+        }
+        ControlFlow::Continue(())
     });
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
-    let mut played = played.into_inner().unwrap_or_else(PoisonError::into_inner);
     played.wrong.sort_by_key(|outcome| outcome.seed);
     tell(args, &played, bar.position(), seconds)
 }

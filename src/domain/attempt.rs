@@ -1,18 +1,17 @@
 //! One inner transaction and its life: what is on record of it, and what this process has learned since.
 
-#[cfg(feature = "simulation")]
-use crate::defect::{self, Defect};
-#[cfg(feature = "simulation")]
-/// Ledgers after which an attempt is given up that has no fence.
-const UNFENCED_LEDGERS: u32 = 2;
-
 use super::envelope::Plan;
 use super::fee::{Bid, FeeCap, first_fee_bump, next_fee_bump};
 use super::intent::OnStateError;
 use super::observation::LedgerHeader;
 use super::primitives::{ChainTime, LedgerSeq, Stroops, TxHash};
 use super::reason::Reason;
+#[cfg(feature = "simulation")]
+use crate::defect::{self, Defect};
 
+/// Ledgers after which an attempt is given up that has no fence.
+#[cfg(feature = "simulation")]
+const UNFENCED_LEDGERS: u32 = 2;
 /// Ledgers between the two sights of a missing account: one alone can be a Horizon that rebuilds its state. A Horizon
 /// that lags by less also shows, after them, everything that could land before the first.
 pub const MISSING_LEDGERS: u32 = 10;

@@ -18,6 +18,10 @@ mod rival;
 mod verdict;
 mod world;
 
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use crate::defect::{self, Defect};
 use dice::Census;
 
@@ -64,4 +68,36 @@ pub fn simulate(seed: u64, mistake: Option<Defect>, keep_trace: bool) -> Outcome
         digest,
         trace,
     }
+}
+
+/// Plays the histories of seeds on so many threads, and hands each outcome over; after one that breaks, none is begun.
+///
+/// # Panics
+/// Where `each` does.
+pub fn simulate_all(
+    seeds: Range<u64>,
+    threads: usize,
+    mistake: Option<Defect>,
+    keep_trace: bool,
+    each: impl FnMut(Outcome) -> ControlFlow<()> + Send,
+) {
+    let next = AtomicU64::new(seeds.start);
+    let each = Mutex::new(each);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let outcome = simulate(seed, mistake, keep_trace);
+                    let mut each = each.lock().unwrap_or_else(PoisonError::into_inner);
+                    if each(outcome).is_break() {
+                        next.store(seeds.end, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
 }

@@ -23,7 +23,7 @@ use crate::store::landings::HistoryMark;
 use crate::store::network::Anchor;
 use crate::store::prepare::{NewAttempt, RareWork, Unread};
 use crate::store::settle::{NewSettlement, OwnedIntent};
-use crate::worker::records::{Hold, Records, Right, Taking};
+use crate::worker::records::{Hold, Records, Right, Taking, alike};
 
 /// The records, as one life sees them.
 pub struct Office {
@@ -129,6 +129,17 @@ impl Office {
     }
 }
 
+/// A statement, with what happens on the way there and back.
+async fn over<T>(
+    life: &Life,
+    statement: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    enter(life).await?;
+    let answer = statement.await?;
+    leave(life).await?;
+    Ok(answer)
+}
+
 /// Hands each call on, with what happens on the way there and back.
 macro_rules! over_the_line {
     ($(fn $name:ident(&self $(, $argument:ident: $kind:ty)*) -> $answer:ty;)*) => {
@@ -136,6 +147,14 @@ macro_rules! over_the_line {
         impl Records for Office {
             fn new_id(&self) -> Uuid {
                 self.records.new_id()
+            }
+
+            async fn accept(&self, batch: &[&NewIntent]) -> Result<Vec<Accepted>, StoreError> {
+                over(&self.life, self.records.accept(batch)).await
+            }
+
+            async fn begin_explaining(&self) -> Result<Option<Box<dyn Right>>, StoreError> {
+                over(&self.life, self.records.begin_explaining()).await
             }
 
             async fn claim(
@@ -193,51 +212,10 @@ macro_rules! over_the_line {
             }
 
             $(async fn $name(&self $(, $argument: $kind)*) -> Result<$answer, StoreError> {
-                enter(&self.life).await?;
-                let answer = Records::$name(&self.records $(, $argument)*).await?;
-                leave(&self.life).await?;
-                Ok(answer)
+                over(&self.life, Records::$name(&self.records $(, $argument)*)).await
             })*
         }
     };
 }
 
-over_the_line! {
-    fn accept(&self, batch: &[&NewIntent]) -> Vec<Accepted>;
-    fn begin_explaining(&self) -> Option<Box<dyn Right>>;
-    fn intent(&self, tenant: &str, id: Uuid) -> Option<IntentRow>;
-    fn tie_to_network(&self, passphrase: &str) -> Option<Anchor>;
-    fn note_database(&self) -> bool;
-    fn move_anchor(&self, header: &LedgerHeader) -> ();
-    fn note_explained(&self) -> ();
-    fn history_mark(&self) -> HistoryMark;
-    fn record_landings(&self, landings: &[(Tag, Landed)], cursor: Option<i64>) -> u64;
-    fn count_landings(&self) -> i64;
-    fn quarantine(&self, until: Option<LedgerSeq>) -> ();
-    fn adopt_landing(&self, intent: Uuid, hash: &[u8; 32]) -> ();
-    fn channels(&self) -> Vec<ChannelRow>;
-    fn has_open_channel(&self) -> bool;
-    fn add_channel(&self, account: AccountId, sep5_index: Option<i32>, sequence: Sequence) -> ();
-    fn raise_sequence(&self, account: AccountId, sequence: Sequence) -> ();
-    fn pause_channel(&self, account: AccountId, reason: Option<&str>) -> ();
-    fn begin_lease(&self, worker: Uuid, name: &str, seconds: f64) -> ();
-    fn renew_lease(&self, worker: Uuid, seconds: f64) -> ();
-    fn end_lease(&self, worker: Uuid) -> ();
-    fn take_over(&self, worker: Uuid, limit: i64) -> Vec<Uuid>;
-    fn owned_ids(&self, worker: Uuid) -> Vec<Uuid>;
-    fn owned_intents(&self, worker: Uuid, intents: &[Uuid]) -> Vec<OwnedIntent>;
-    fn open_attempts(&self, intents: &[Uuid]) -> Vec<AttemptRow>;
-    fn fee_bumps(&self, intents: &[Uuid]) -> Vec<BumpRow>;
-    fn canceled_intents(&self, worker: Uuid) -> Vec<Uuid>;
-    fn rare_work(&self, now: ChainTime) -> RareWork;
-    fn expire(&self, now: ChainTime, limit: i64) -> u64;
-    fn resume_parked(&self, limit: i64) -> u64;
-    fn finish_cancellations(&self, limit: i64) -> u64;
-    fn unread(&self, limit: i64) -> Vec<Unread>;
-    fn set_request(&self, id: Uuid, tag: Tag, request: &Request) -> ();
-    fn fail_queued(&self, id: Uuid, reason: &Reason) -> ();
-    fn park_queued(&self, id: Uuid, reason: &Reason) -> ();
-    fn park_unexplained(&self, worker: Uuid, intent: Uuid, reason: &Reason) -> ();
-    fn add_fee_bumps(&self, worker: Uuid, batch: &[NewBump]) -> Vec<Uuid>;
-    fn record_submissions(&self, batch: &[NewSubmission]) -> ();
-}
+alike!(over_the_line);

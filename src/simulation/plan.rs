@@ -126,7 +126,7 @@ impl Plan {
             stormy_ledgers: small(dice, 10, 40),
             surges: dice.chance(0.3),
             second_writer: dice.chance(0.15),
-            clock_jumps: dice.chance(0.2),
+            clock_jumps: dice.chance(0.35),
             restored: dice.chance(0.25),
             reset: dice.chance(0.02),
             rates,

@@ -120,7 +120,7 @@ impl Weather {
             let index = u32::try_from(dice.below(u64::from(plan.channels.max(1)))).unwrap_or(0);
             rival::merge_channel(&world, index);
         }
-        if plan.clock_jumps && dice.strikes("clock of the records jumps", 0.08) {
+        if plan.clock_jumps && dice.strikes("clock of the records jumps", 0.25) {
             let span = u64::try_from(2 * CLOCK_JUMP_SECONDS).unwrap_or(0);
             let offset = i64::try_from(dice.below(span)).unwrap_or(0) - CLOCK_JUMP_SECONDS;
             world.records.set_clock_offset(offset);
@@ -160,10 +160,13 @@ impl Weather {
         for wish in self.wishes.clone() {
             let (world, told) = (Arc::clone(&self.world), self.told.clone());
             let wait = world.dice.between(0, 40);
+            // What was asked for first may come second this time.
+            let swaps = world.dice.chance(0.5);
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_secs(wait)).await;
                 if told.all().contains(&wish.number) {
-                    client::ask(&world, &wish.body).await;
+                    let body = wish.other.as_ref().filter(|_| swaps);
+                    client::ask(&world, body.unwrap_or(&wish.body)).await;
                 }
             });
         }

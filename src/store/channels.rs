@@ -51,19 +51,6 @@ impl Store {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
-    /// Whether there is a channel besides the source account that may be used, now or when it is idle again.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn has_open_channel(&self) -> Result<bool, StoreError> {
-        let (found,): (bool,) = sqlx::query_as(
-            "select exists (select from submitter.channels where kind = 'channel' and state = 'open')",
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(found)
-    }
-
     /// Puts an account on record as a channel, unless it is, or its index is another's (another seed made that one); its
     /// sequence number is as seen on the chain.
     ///

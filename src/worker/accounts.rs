@@ -50,9 +50,7 @@ impl Engine {
         };
         let explained = self.explain(state.sequence).await;
         right.end().await;
-        explained?;
-        self.has_channels = self.store.has_open_channel().await?;
-        Ok(())
+        explained
     }
 
     /// The records are about one source account: what another one did is not explained by them.

@@ -128,8 +128,6 @@ pub struct Engine {
     panicked: bool,
     /// Attempts of ours on record that were not in flight here when that was last compared.
     pub(super) strays: BTreeSet<Uuid>,
-    /// Whether user intents have channels of their own.
-    pub(super) has_channels: bool,
     pub(super) inbox: mpsc::Receiver<Input>,
     pub(super) mailbox: mpsc::Sender<Input>,
     pub(super) posts: Arc<Semaphore>,
@@ -183,7 +181,6 @@ impl Engine {
             moved: false,
             panicked: false,
             strays: BTreeSet::new(),
-            has_channels: false,
             inbox,
             mailbox,
             draining: false,

@@ -43,8 +43,6 @@ pub(super) struct Round {
     pub room: usize,
     /// Attempts in flight, and their operations.
     pub in_flight: InFlight,
-    /// Whether user intents have channels of their own, as far as is known.
-    pub has_channels: bool,
     /// Nothing more is claimed once it says so.
     pub stop: CancellationToken,
     pub engine: mpsc::Sender<Input>,
@@ -89,8 +87,6 @@ impl InFlight {
 /// What a round has found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
-    /// Whether user intents have channels of their own.
-    pub has_channels: bool,
     /// No channel was left idle: until one is, another round finds nothing.
     pub starved: bool,
 }
@@ -105,8 +101,6 @@ impl Round {
     async fn take_up(&mut self) -> Result<Taken, StoreError> {
         let now = self.signing.header.closed_at;
         let rare = self.store.rare_work(now).await?;
-        // Where the last channel is lost or paused, the source account takes its place.
-        self.has_channels = rare.has_channels;
         if rare.expired {
             self.store.expire(now, SWEEP_BATCH).await?;
         }
@@ -125,7 +119,8 @@ impl Round {
         if rare.system {
             self.claim_lane(Lane::System, "source", window).await?;
         }
-        let kind = if self.has_channels {
+        // Where the last channel is lost or paused, the source account takes its place.
+        let kind = if rare.has_channels {
             "channel"
         } else {
             "source"
@@ -136,10 +131,7 @@ impl Round {
             let claim = self.store.claim_presigned(self.worker, now, limit).await?;
             self.attempt(claim).await?;
         }
-        Ok(Taken {
-            has_channels: self.has_channels,
-            starved,
-        })
+        Ok(Taken { starved })
     }
 
     /// Claims what is due of a lane, as far as the window has room; returns whether another round would find nothing before

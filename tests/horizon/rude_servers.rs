@@ -92,22 +92,28 @@ fn no_fact(answer: SubmitAnswer) -> Unknown {
     }
 }
 
+/// The whole answer that names our network.
+fn network() -> Vec<u8> {
+    let body = named("root").body();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), &body].concat()
+}
+
 /// Answers each connection's first request with these bytes, and closes.
 async fn raw_server(root: bool, bytes: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let network = named("root").body();
+    let network = network();
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.expect("a connection");
             let mut request = vec![0; 64 * 1024];
             let read = stream.read(&mut request).await.unwrap_or(0);
             let answer = if root && request[..read].starts_with(b"GET / ") {
-                let head = format!(
-                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-                    network.len()
-                );
-                [head.as_bytes(), &network].concat()
+                network.clone()
             } else {
                 bytes.to_vec()
             };
@@ -266,7 +272,7 @@ async fn an_impossible_sequence_number_is_a_lie() {
 async fn endless_server(head: &'static str, piece: &'static [u8], pause: Duration) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let network = named("root").body();
+    let network = network();
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.expect("a connection");
@@ -275,12 +281,7 @@ async fn endless_server(head: &'static str, piece: &'static [u8], pause: Duratio
                 let mut request = vec![0; 64 * 1024];
                 let read = stream.read(&mut request).await.unwrap_or(0);
                 if request[..read].starts_with(b"GET / ") {
-                    let head = format!(
-                        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-                        network.len()
-                    );
-                    let answer = [head.as_bytes(), &network].concat();
-                    drop(stream.write_all(&answer).await);
+                    drop(stream.write_all(&network).await);
                     return;
                 }
                 drop(stream.write_all(head.as_bytes()).await);

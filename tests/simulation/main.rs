@@ -6,13 +6,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::{ControlFlow, Range};
 use std::thread::available_parallelism;
 
 use stellar_submitter::defect::Defect;
-use stellar_submitter::simulation::{Outcome, simulate};
+use stellar_submitter::simulation::{Outcome, simulate, simulate_all};
 
 /// Histories of every run.
 const SEEDS: Range<u64> = 0..1_000;
@@ -120,26 +118,18 @@ fn play(
     mistake: Option<Defect>,
     stop: impl Fn(&Outcome) -> bool + Sync,
 ) -> Vec<Outcome> {
-    let next = AtomicU64::new(seeds.start);
-    let outcomes = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
-                    let outcome = simulate(seed, mistake, false);
-                    if stop(&outcome) {
-                        next.store(seeds.end, Ordering::Relaxed);
-                    }
-                    outcomes.lock().unwrap().push(outcome);
-                }
-            });
+    let threads = available_parallelism().map_or(1, usize::from);
+    let mut outcomes = Vec::new();
+    simulate_all(seeds, threads, mistake, false, |outcome| {
+        let stops = stop(&outcome);
+        outcomes.push(outcome);
+        if stops {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
     });
-    outcomes.into_inner().unwrap()
+    outcomes
 }
 
 #[test]

@@ -24,8 +24,8 @@ pub struct Link {
 }
 
 impl Link {
-    #[cfg(feature = "simulation")]
     /// A link that is no socket: whoever carries the answers looks whether it was cut.
+    #[cfg(feature = "simulation")]
     #[must_use]
     pub fn new(peer: SocketAddr) -> Self {
         Self {
@@ -34,8 +34,8 @@ impl Link {
         }
     }
 
-    #[cfg(feature = "simulation")]
     /// Whether nothing arrives any more.
+    #[cfg(feature = "simulation")]
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.cut.load(Ordering::Acquire)

@@ -68,30 +68,12 @@ impl State {
         let ordering_key = ordering_key.map(str::to_owned);
         self.data.seq += 1;
         let intent = Intent {
-            id,
-            seq: self.data.seq,
             tenant: tenant.to_owned(),
             workflow_id: workflow_id.to_owned(),
             method,
-            tag: None,
-            lane: Lane::User,
-            source: None,
-            request: None,
             enqueued: Some(Arc::new(body)),
-            presigned: false,
             ordering_key,
-            valid_until: None,
-            status: "queued",
-            due_at: Some(now),
-            owner: None,
-            cancel_requested: false,
-            attempt_count: 0,
-            parked_times: 0,
-            reason: None,
-            transaction: None,
-            created_at: now,
-            updated_at: now,
-            finished_at: None,
+            ..queued(id, self.data.seq, now)
         };
         let mut draft = Draft::default();
         if let Some(known) = self.same_key(&draft, &intent) {
@@ -128,8 +110,6 @@ fn intent(new: &NewIntent, seq: i64, now: OffsetDateTime) -> Result<Intent, Stor
     let form = serde_json::from_str(&new.form)
         .map_err(|error| StoreError::refusal(format!("the form is no JSON: {error}")))?;
     Ok(Intent {
-        id: new.id,
-        seq,
         tenant: new.tenant.clone(),
         workflow_id: request.workflow_id.clone(),
         method: request.method.clone(),
@@ -137,12 +117,32 @@ fn intent(new: &NewIntent, seq: i64, now: OffsetDateTime) -> Result<Intent, Stor
         lane: new.lane,
         source: Some(request.source.to_string()),
         request: Some(Arc::new(form)),
-        enqueued: None,
         presigned: matches!(request.content, Content::Presigned(_)),
         ordering_key: request.ordering_key.clone(),
         valid_until: request.valid_until.map(timestamp),
-        status: "queued",
         due_at: Some(request.not_before.map_or(now, timestamp)),
+        ..queued(new.id, seq, now)
+    })
+}
+
+/// What every intent begins with.
+fn queued(id: Uuid, seq: i64, now: OffsetDateTime) -> Intent {
+    Intent {
+        id,
+        seq,
+        tenant: String::new(),
+        workflow_id: String::new(),
+        method: String::new(),
+        tag: None,
+        lane: Lane::User,
+        source: None,
+        request: None,
+        enqueued: None,
+        presigned: false,
+        ordering_key: None,
+        valid_until: None,
+        status: "queued",
+        due_at: Some(now),
         owner: None,
         cancel_requested: false,
         attempt_count: 0,
@@ -152,5 +152,5 @@ fn intent(new: &NewIntent, seq: i64, now: OffsetDateTime) -> Result<Intent, Stor
         created_at: now,
         updated_at: now,
         finished_at: None,
-    })
+    }
 }

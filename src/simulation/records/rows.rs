@@ -141,10 +141,6 @@ impl Records for MemoryRecords {
         self.act(|state, _| Ok(state.channels()))
     }
 
-    async fn has_open_channel(&self) -> Result<bool, StoreError> {
-        self.act(|state, _| Ok(state.has_open_channel()))
-    }
-
     async fn add_channel(
         &self,
         account: AccountId,

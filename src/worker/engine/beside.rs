@@ -150,7 +150,6 @@ impl Engine {
             worker: self.worker,
             room,
             in_flight,
-            has_channels: self.has_channels,
             stop: self.claims.clone(),
             engine: self.mailbox.clone(),
         };
@@ -188,7 +187,6 @@ impl Engine {
         self.beside.taking_up = false;
         match outcome {
             Ok(taken) => {
-                self.has_channels = taken.has_channels;
                 self.beside.starved = taken.starved;
             }
             Err(StoreError::LeaseLost(_)) => self.lease_lost(worker).await,

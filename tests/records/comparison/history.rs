@@ -626,7 +626,6 @@ impl<'a> History<'a> {
         both!(self, plain, rare_work(now));
         both!(self, plain, history_mark());
         both!(self, plain, count_landings());
-        both!(self, plain, has_open_channel());
         both!(self, told, owned_ids(worker));
         both!(self, told, canceled_intents(worker));
         let told = |rows: Vec<stellar_submitter::store::settle::OwnedIntent>| {
