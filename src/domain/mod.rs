@@ -9,6 +9,7 @@ pub mod event;
 pub mod fee;
 pub mod fields;
 pub mod intent;
+pub mod landed;
 pub mod memo;
 pub mod observation;
 pub mod operation;
