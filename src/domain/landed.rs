@@ -160,6 +160,7 @@ impl Facts {
             fee_account: self.fee.0,
             fee_muxed_id: self.fee.1,
             envelope_xdr: self.bytes,
+            result_xdr: record.result.to_owned(),
         })
     }
 
