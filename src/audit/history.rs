@@ -18,7 +18,7 @@ use crate::domain::observation::{
 };
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::domain::result_code::SequenceEffect;
-use crate::horizon::{Endpoint, Order};
+use crate::horizon::{Endpoint, NetworkError, Order};
 use crate::retry::{RetryLimits, RetrySchedule};
 
 /// Records of a page; each tried where the one before is too many bytes.
@@ -136,6 +136,23 @@ pub struct Listing {
     pub end: End,
 }
 
+/// What a Horizon says of itself, asked again where it asks for time.
+///
+/// # Errors
+/// [`NetworkError`]: no answer, or another network.
+pub async fn status(endpoint: &Endpoint) -> Result<NetworkStatus, NetworkError> {
+    let mut patience = Patience::new(endpoint, "its state");
+    loop {
+        match endpoint.check_network().await {
+            Err(NetworkError::Unknown { endpoint, unknown }) => {
+                let again = patience.after(unknown.clone()).await;
+                again.map_err(|_| NetworkError::Unknown { endpoint, unknown })?;
+            }
+            answer => return answer,
+        }
+    }
+}
+
 /// Checks that a Horizon has the span, and says what it has.
 ///
 /// # Errors
@@ -240,9 +257,7 @@ impl Reading<'_> {
         for _ in 0..MAX_PAGES_BEFORE {
             let page = match self.page(cursor, Order::Descending).await {
                 Ok(page) => page,
-                Err(HistoryError::Silent { unknown, .. })
-                    if unknown.kind == UnknownKind::Gone =>
-                {
+                Err(HistoryError::Silent { unknown, .. }) if unknown.kind == UnknownKind::Gone => {
                     return Ok(None);
                 }
                 Err(error) => return Err(error),
@@ -315,15 +330,14 @@ impl Reading<'_> {
                 unreadable: page.unreadable,
                 reached: reached.min(self.span.last),
             };
-            sink.send(page)
-                .await
-                .map_err(|_| HistoryError::GivenUp)?;
+            sink.send(page).await.map_err(|_| HistoryError::GivenUp)?;
             if followed {
                 read.end = End::Followed;
                 return Ok(read);
             }
             pages_beyond += u32::from(read.beyond);
-            let enough = read.beyond && (self.is_settled(state) || pages_beyond >= MAX_PAGES_BEYOND);
+            let enough =
+                read.beyond && (self.is_settled(state) || pages_beyond >= MAX_PAGES_BEYOND);
             if is_last || enough {
                 return Ok(read);
             }
@@ -355,7 +369,10 @@ impl Reading<'_> {
                 // Nothing of it was shown at all, and it was used within the span, or behind it.
                 *numbers = Numbers::after(self.account, Some(Sequence(account.sequence.0 - 1)));
             }
-            numbers.end(account.sequence, account.sequence_ledger.unwrap_or(state.as_of));
+            numbers.end(
+                account.sequence,
+                account.sequence_ledger.unwrap_or(state.as_of),
+            );
             read.end = End::State;
         }
     }
