@@ -184,7 +184,8 @@ pub async fn covers(endpoint: &Endpoint, span: Span) -> Result<NetworkStatus, Hi
     }
 }
 
-/// Reads what an account took part in within a span, a page at a time, each handed to `sink`.
+/// Reads what an account took part in within a span, a page at a time, each handed to `sink`. `elder` is the oldest ledger
+/// that this Horizon has.
 ///
 /// # Errors
 /// [`HistoryError`] where any part of it got no answer.
@@ -192,6 +193,7 @@ pub async fn read(
     endpoint: &Endpoint,
     account: AccountId,
     span: Span,
+    elder: LedgerSeq,
     sink: mpsc::Sender<Page>,
 ) -> Result<Listing, HistoryError> {
     let reading = Reading {
@@ -201,8 +203,8 @@ pub async fn read(
     };
     // First: what it says is used must then be in the list.
     let state = reading.state().await?;
-    let before = reading.before().await?;
-    let mut numbers = Numbers::after(account, before);
+    let (before, whole_from) = reading.before(elder).await?;
+    let mut numbers = Numbers::after(account, before, whole_from);
     let mut listing = reading.pages(&mut numbers, &state, &sink).await?;
     reading.judge_end(&mut listing, &mut numbers, &state);
     Ok(Listing {
@@ -251,37 +253,44 @@ impl Reading<'_> {
         }
     }
 
-    /// The number of the account's newest own transaction before the span, where history reaches back so far.
-    async fn before(&self) -> Result<Option<Sequence>, HistoryError> {
+    /// The number of the account's newest own transaction before the span, where there is one in history; and the ledger
+    /// from which on all of its own transactions are seen.
+    async fn before(
+        &self,
+        elder: LedgerSeq,
+    ) -> Result<(Option<Sequence>, LedgerSeq), HistoryError> {
+        let unknown = (None, self.span.first);
         let mut cursor = Some(place(self.span.first));
         for _ in 0..MAX_PAGES_BEFORE {
             let page = match self.page(cursor, Order::Descending).await {
                 Ok(page) => page,
-                Err(HistoryError::Silent { unknown, .. }) if unknown.kind == UnknownKind::Gone => {
-                    return Ok(None);
+                Err(HistoryError::Silent { unknown: gone, .. })
+                    if gone.kind == UnknownKind::Gone =>
+                {
+                    return Ok(unknown);
                 }
                 Err(error) => return Err(error),
             };
-            let Some(page) = page else { return Ok(None) };
+            let Some(page) = page else { return Ok(unknown) };
             // A record that could not be read may be newer than any that could.
             if !page.unreadable.is_empty() {
-                return Ok(None);
+                return Ok(unknown);
             }
             let own = page.transactions.iter().find(|landed| {
                 landed.source_account == self.account && landed.ledger < self.span.first
             });
             if let Some(own) = own {
                 // One that failed may have left its number unused: then nothing is known.
-                let mut numbers = Numbers::after(self.account, None);
-                numbers.take(own);
-                return Ok(numbers.current().filter(|current| *current == own.sequence));
+                let consumed =
+                    own.successful || own.outcome.sequence_effect() == SequenceEffect::Consumed;
+                return Ok((consumed.then_some(own.sequence), self.span.first));
             }
             if page.is_last {
-                return Ok(None);
+                return Ok((None, elder));
             }
             cursor = page.last;
         }
-        Ok(None)
+        Ok(unknown)
     }
 
     async fn pages(
@@ -367,7 +376,8 @@ impl Reading<'_> {
                 .is_none_or(|ledger| ledger < self.span.first);
             if numbers.current().is_none() && !before_span {
                 // Nothing of it was shown at all, and it was used within the span, or behind it.
-                *numbers = Numbers::after(self.account, Some(Sequence(account.sequence.0 - 1)));
+                let before = Some(Sequence(account.sequence.0 - 1));
+                *numbers = Numbers::after(self.account, before, self.span.first);
             }
             numbers.end(
                 account.sequence,

@@ -84,7 +84,7 @@ pub async fn verify(
     store: Option<&Store>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, VerifyError> {
-    history::covers(endpoint, question.span).await?;
+    let elder = history::covers(endpoint, question.span).await?.elder;
     let network = NetworkId::of(question.passphrase);
     let mut auditor = Auditor {
         known: question.accounts.clone(),
@@ -107,7 +107,7 @@ pub async fn verify(
         progress(Progress::Accounts(waiting.len()));
         let batch = std::mem::take(&mut waiting);
         let listings = auditor
-            .round(endpoint, question.span, batch, progress)
+            .round(endpoint, question.span, elder, batch, progress)
             .await?;
         for listing in listings {
             let found = !question.accounts.contains(&listing.account);
@@ -146,13 +146,14 @@ impl Auditor<'_> {
         &mut self,
         endpoint: &Endpoint,
         span: Span,
+        elder: LedgerSeq,
         batch: BTreeSet<AccountId>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Vec<Listing>, VerifyError> {
         let (sink, mut pages) = mpsc::channel::<Page>(PAGES_AHEAD);
         let read = async move {
             let lists = stream::iter(batch)
-                .map(|account| history::read(endpoint, account, span, sink.clone()))
+                .map(|account| history::read(endpoint, account, span, elder, sink.clone()))
                 .buffer_unordered(ACCOUNTS_AT_ONCE);
             lists
                 .try_collect::<Vec<_>>()

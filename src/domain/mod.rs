@@ -13,6 +13,7 @@ pub mod observation;
 pub mod operation;
 pub mod primitives;
 pub mod reason;
+pub mod receipt;
 pub mod result_code;
 pub mod seed;
 pub mod tag;
