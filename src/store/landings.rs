@@ -18,6 +18,8 @@ pub struct HistoryMark {
     pub quarantine_until: Option<LedgerSeq>,
     /// Everything of ours on the chain is explained.
     pub explained: bool,
+    /// An operator said that nothing of ours is older.
+    pub since: Option<LedgerSeq>,
 }
 
 impl Store {
@@ -26,18 +28,21 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn history_mark(&self) -> Result<HistoryMark, StoreError> {
-        let (cursor, until, explained): (i64, Option<i64>, bool) = sqlx::query_as(
-            "select history_cursor, quarantine_until, explained from submitter.network",
+        type Row = (i64, Option<i64>, bool, Option<i64>);
+        let (cursor, until, explained, since): Row = sqlx::query_as(
+            "select history_cursor, quarantine_until, explained, history_since from submitter.network",
         )
         .fetch_one(&self.pool)
         .await?;
-        let quarantine_until = until
-            .map(|until| super::ledger("network", until))
-            .transpose()?;
+        let number = |value: Option<i64>| {
+            let number = value.map(|value| super::ledger("network", value));
+            number.transpose()
+        };
         Ok(HistoryMark {
             cursor,
-            quarantine_until,
+            quarantine_until: number(until)?,
             explained,
+            since: number(since)?,
         })
     }
 

@@ -24,6 +24,8 @@ use crate::store::accept::{Accepted, Lane, NewIntent};
 pub const SYSTEM_TENANT: &str = "system";
 /// Between two looks at the channels' lumens.
 const BALANCES_EVERY: Duration = Duration::from_secs(1800);
+/// Until channels are looked at again that an earlier life has used.
+const UNEXPLAINED_AGAIN: Duration = Duration::from_secs(10);
 /// Tries of one batch of new channels, each with a workflow of its own.
 const MAX_ENSURE_TRIES: u32 = 100;
 /// An account's first sequence number is the ledger of its creation times this.
@@ -44,12 +46,15 @@ pub(super) struct Ensure {
     done: bool,
     /// Batches that were asked for: their intent, and the channels it makes.
     pending: Vec<(Uuid, Vec<u32>)>,
+    /// Nothing is tried before.
+    not_before: Option<tokio::time::Instant>,
 }
 
 impl Engine {
     /// Makes the channels that are wanted, by intents of our own: they land exactly once like any other.
     pub(super) async fn ensure_channels(&mut self) -> Result<(), StoreError> {
-        if self.ensure.done {
+        let now = tokio::time::Instant::now();
+        if self.ensure.done || self.ensure.not_before.is_some_and(|at| now < at) {
             return Ok(());
         }
         self.settle_pending().await?;
@@ -82,14 +87,19 @@ impl Engine {
         let snapshots = self.look_at(&accounts).await;
         for ((index, account), snapshot) in indexes.into_iter().zip(accounts).zip(snapshots) {
             // One that exists (an earlier try, another life) needs no making.
-            if let Ok(AccountSnapshot {
-                state: Some(state), ..
-            }) = snapshot
+            if let Ok(snapshot) = snapshot
+                && let Some(state) = &snapshot.state
             {
                 let index = i32::try_from(index).unwrap_or(i32::MAX);
-                self.store
-                    .add_channel(account, Some(index), state.sequence)
-                    .await?;
+                if state.sequence.0 % SEQUENCES_PER_LEDGER == 0 {
+                    self.store
+                        .add_channel(account, Some(index), state.sequence)
+                        .await?;
+                } else {
+                    // What cannot be explained now is not asked for with every tick.
+                    self.ensure.not_before = Some(tokio::time::Instant::now() + UNEXPLAINED_AGAIN);
+                    self.explain_channel(&snapshot, index).await?;
+                }
                 continue;
             }
             asked.push(index);
