@@ -6,6 +6,8 @@
 mod findings;
 pub mod history;
 mod numbers;
+mod patience;
+pub mod receipt;
 mod records;
 pub mod report;
 mod tally;
@@ -14,5 +16,6 @@ mod verify;
 pub use findings::{Finding, Findings};
 pub use history::{HistoryError, Listing, Page, Span};
 pub use numbers::{Gap, Numbers, Start};
+pub use patience::{covers, status};
 pub use report::{Report, Verdict};
 pub use verify::{Progress, Question, VerifyError, verify};

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::findings::{Finding, Findings};
 use super::history::{self, End, HistoryError, Listing, Page, Span};
+use super::patience::covers;
 use super::records::{Found, Records};
 use super::report::{AccountReport, Report};
 use super::tally::{Sighting, Tally};
@@ -84,7 +85,7 @@ pub async fn verify(
     store: Option<&Store>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, VerifyError> {
-    let elder = history::covers(endpoint, question.span).await?.elder;
+    let elder = covers(endpoint, question.span).await?.elder;
     let network = NetworkId::of(question.passphrase);
     let mut auditor = Auditor {
         known: question.accounts.clone(),
@@ -117,7 +118,7 @@ pub async fn verify(
         waiting = std::mem::take(&mut auditor.found);
     }
     // What was reaped while it was read may be missing in what was read.
-    history::covers(endpoint, question.span).await?;
+    covers(endpoint, question.span).await?;
     auditor.tally.compact();
     if auditor.records.is_some() {
         auditor.against_records(question.span, progress).await?;

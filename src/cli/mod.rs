@@ -10,6 +10,7 @@ mod keys;
 mod migrate;
 mod openapi;
 mod output;
+mod receipt;
 mod retention;
 mod run;
 mod sandbox;
@@ -90,6 +91,9 @@ enum Command {
     Doctor,
     /// Proves from the ledger's history alone that each tag has landed at most once, and holds the records against it
     Verify(verify::Verify),
+    /// Receipts: checked without a daemon
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     /// Drops events and submissions of months that are older than is asked for
     Retention(retention::Retention),
     /// Prints the API's OpenAPI document
@@ -155,6 +159,7 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::ApiKeys(api_keys) => api_keys.run(&global).await,
         Command::Retention(retention) => retention.run(&global).await,
         Command::Verify(verify) => verify.run(&global).await,
+        Command::Receipt(receipt) => receipt.run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Openapi => openapi::run(),
         Command::Bench(bench) => bench.run(&global).await,

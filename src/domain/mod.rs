@@ -6,6 +6,7 @@ pub mod continuity;
 pub mod decide;
 pub mod envelope;
 pub mod event;
+pub mod explain;
 pub mod fee;
 pub mod fields;
 pub mod intent;

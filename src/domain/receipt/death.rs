@@ -32,13 +32,12 @@ pub fn implies_death(attempt: &AttemptReceipt, proof: &ProofReceipt) -> (Standin
                 );
             }
             let stated = format!("as of ledger {as_of_ledger} its channel had used {used} only");
-            let (passed, why) =
-                fence_passed(attempt, *as_of_ledger, ledger_closed_at.as_deref());
+            let (passed, why) = fence_passed(attempt, *as_of_ledger, ledger_closed_at.as_deref());
             (passed, format!("{stated}, {why}"))
         }
         ProofReceipt::ForeignTransaction { hash, ledger } => {
-            let own = *hash == attempt.hash
-                || attempt.fee_bumps.iter().any(|bump| bump.hash == *hash);
+            let own =
+                *hash == attempt.hash || attempt.fee_bumps.iter().any(|bump| bump.hash == *hash);
             if own || *ledger == 0 {
                 return (
                     Standing::Wrong,
@@ -67,7 +66,9 @@ pub fn implies_death(attempt: &AttemptReceipt, proof: &ProofReceipt) -> (Standin
             let (passed, why) = fence_passed(attempt, *first_ledger, None);
             (
                 passed,
-                format!("its channel did not exist as of ledgers {first_ledger} and {second_ledger}, {why}"),
+                format!(
+                    "its channel did not exist as of ledgers {first_ledger} and {second_ledger}, {why}"
+                ),
             )
         }
     }
@@ -98,7 +99,9 @@ fn fence_passed(
     let Some(text) = closed_at else {
         return (
             Standing::Unproven,
-            format!("and whether that ledger closed after its last time ({max_time}) only the ledger can tell"),
+            format!(
+                "and whether that ledger closed after its last time ({max_time}) only the ledger can tell"
+            ),
         );
     };
     let closed = OffsetDateTime::parse(text, &Rfc3339)

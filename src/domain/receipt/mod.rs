@@ -5,6 +5,7 @@
 mod canonical;
 mod check;
 mod death;
+mod rebuild;
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use thiserror::Error;
 pub use canonical::{NotCanonical, canonical};
 pub use check::{Checked, Standing, check};
 pub use death::implies_death;
+pub use rebuild::rebuilds;
 
 use super::primitives::{AccountId, TxHash};
 use super::reason::Reason;
