@@ -19,6 +19,8 @@ pub struct Flaws {
     pub root_admits: bool,
     /// The oldest ledger that it says it has.
     pub elder: Option<u64>,
+    /// Whether no transaction is found by its hash.
+    pub hides_alone: bool,
     /// So many requests are answered 429, with a wait of a second.
     pub limits: u32,
 }
@@ -82,6 +84,10 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response {
         flaws.clone()
     };
     let path = request.uri().path().to_owned();
+    if flaws.hides_alone && path.starts_with("/transactions/") {
+        let problem = r#"{"type":"https://stellar.org/horizon-errors/not_found","title":"Resource Missing","status":404}"#;
+        return (StatusCode::NOT_FOUND, problem).into_response();
+    }
     let query = request.uri().path_and_query().unwrap().as_str();
     let truth = shared
         .client

@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use serde_json::{Value, json};
-use stellar_submitter::domain::primitives::AccountId;
 use stellar_submitter::domain::receipt::{
     Checked, Receipt, SignedReceipt, Standing, canonical, check,
 };
@@ -67,7 +66,10 @@ impl Issued {
         client.wait_for(&succeeded, "succeeded", PATIENCE).await;
         client.wait_for(&failed, "failed", PATIENCE).await;
         // Signed, and never to land: its channel's number proves it dead.
-        world.ledger.faults(json!({"seed": 1, "never_land": 1.0})).await;
+        world
+            .ledger
+            .faults(json!({"seed": 1, "never_land": 1.0}))
+            .await;
         let canceled = client.post(&payment("canceled", account("bob"), 3)).await;
         client.wait_for(&canceled, "in_flight", PATIENCE).await;
         client.change(&canceled, "cancel").await;
@@ -111,7 +113,10 @@ async fn a_receipt_is_right_on_its_own_and_by_the_ledger() {
         assert_eq!(standing(&all), Standing::Right, "{all:#?}");
     }
     assert_eq!(issued.canceled["receipt"]["attempts"][0]["outcome"], "dead");
-    assert_eq!(issued.failed["receipt"]["attempts"][0]["outcome"], "landed_failed");
+    assert_eq!(
+        issued.failed["receipt"]["attempts"][0]["outcome"],
+        "landed_failed"
+    );
     let bumps = &issued.bumped["receipt"]["attempts"][0]["fee_bumps"];
     assert_eq!(bumps.as_array().unwrap().len(), 1, "{bumps}");
 
@@ -119,7 +124,10 @@ async fn a_receipt_is_right_on_its_own_and_by_the_ledger() {
     let folder = crate::support::scratch();
     let file = folder.path().join("receipt.json");
     let file = file.to_str().unwrap();
-    let api = [("SUBMITTER_API_URL", issued.daemon.client.api.as_str()), ("SUBMITTER_API_KEY", crate::world::daemon::API_KEY)];
+    let api = [
+        ("SUBMITTER_API_URL", issued.daemon.client.api.as_str()),
+        ("SUBMITTER_API_KEY", crate::world::daemon::API_KEY),
+    ];
     let ran = run(&["intents", "receipt", "succeeded", "--out", file], &api).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let (_, published) = issued.daemon.client.get("/v1/receipts/key").await;
@@ -129,7 +137,15 @@ async fn a_receipt_is_right_on_its_own_and_by_the_ledger() {
     for arguments in [
         vec!["receipt", "check", file],
         vec!["receipt", "check", file, "--public-key", shown],
-        vec!["receipt", "check", file, "--public-key", hexadecimal, "--horizon", horizon],
+        vec![
+            "receipt",
+            "check",
+            file,
+            "--public-key",
+            hexadecimal,
+            "--horizon",
+            horizon,
+        ],
         vec!["receipt", "check", file, "--json"],
     ] {
         let ran = run(&arguments, &[]).await;
@@ -151,30 +167,65 @@ async fn a_receipt_is_right_on_its_own_and_by_the_ledger() {
         let ran = run(&["receipt", "check", file, "--horizon", horizon], &[]).await;
         assert_eq!(ran.code, 0, "{ran:?}");
         let elder = issued.world.ledger.head().await;
-        let liar = Liar::before(horizon, Flaws { elder: Some(elder + 9), hides_alone: true, ..Flaws::default() }).await;
+        let liar = Liar::before(
+            horizon,
+            Flaws {
+                elder: Some(elder + 9),
+                hides_alone: true,
+                ..Flaws::default()
+            },
+        )
+        .await;
         let ran = run(&["receipt", "check", file, "--horizon", &liar.url], &[]).await;
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(ran.err.contains("cannot be told"), "{ran:?}");
     }
-    let liar = Liar::before(horizon, Flaws { hides_alone: true, ..Flaws::default() }).await;
+    let liar = Liar::before(
+        horizon,
+        Flaws {
+            hides_alone: true,
+            ..Flaws::default()
+        },
+    )
+    .await;
     let ran = run(&["receipt", "check", file, "--horizon", &liar.url], &[]).await;
     assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.out.contains("WRONG  attempt 1 on the ledger"), "{ran:?}");
+    assert!(
+        ran.out.contains("WRONG  attempt 1 on the ledger"),
+        "{ran:?}"
+    );
 
     // Another daemon with the same source signs alike.
-    let Issued { world, mut daemon, succeeded, .. } = issued;
+    let Issued {
+        world,
+        mut daemon,
+        succeeded,
+        ..
+    } = issued;
     daemon.terminate();
     let daemon = Daemon::start_ready(&world.setup).await;
     let id = succeeded["receipt"]["intent_id"].as_str().unwrap();
-    let (_, again) = daemon.client.get(&format!("/v1/intents/{id}/receipt")).await;
+    let (_, again) = daemon
+        .client
+        .get(&format!("/v1/intents/{id}/receipt"))
+        .await;
     assert_eq!(again["public_key"], succeeded["public_key"]);
     assert_ne!(again["public_key"], json!(account("source")));
     // What is not final has none.
     world.ledger.set(json!({"stalled": true})).await;
-    let open = daemon.client.post(&payment("open", account("bob"), 9)).await;
-    let (status, problem) = daemon.client.get(&format!("/v1/intents/{open}/receipt")).await;
+    let open = daemon
+        .client
+        .post(&payment("open", account("bob"), 9))
+        .await;
+    let (status, problem) = daemon
+        .client
+        .get(&format!("/v1/intents/{open}/receipt"))
+        .await;
     assert_eq!(status, 409, "{problem}");
-    assert_eq!(problem["type"], "urn:stellar-submitter:problem:intent-not-final");
+    assert_eq!(
+        problem["type"],
+        "urn:stellar-submitter:problem:intent-not-final"
+    );
 
     each_change_is_noticed(&[&succeeded]);
 }
@@ -223,7 +274,9 @@ fn each_change_is_noticed(receipts: &[&Value]) {
             let field = other.pointer_mut(&place).unwrap();
             *field = changed(field);
             let noticed = SignedReceipt::read(other.to_string().as_bytes())
-                .map_or(true, |signed| standing(&check(&signed, None)) == Standing::Wrong);
+                .map_or(true, |signed| {
+                    standing(&check(&signed, None)) == Standing::Wrong
+                });
             assert!(noticed, "{place} was changed, and nobody noticed");
         }
         let mut other = (*original).clone();
@@ -262,9 +315,15 @@ async fn what_a_receipt_says_must_follow_from_what_it_holds() {
         ("attempt 1: transaction", |receipt| {
             receipt.request.as_mut().unwrap()["memo"]["value"] = json!("other");
         }),
-        ("attempt 1: transaction", |receipt| receipt.attempts[0].plan.max_ledger += 1),
-        ("attempt 1: transaction", |receipt| receipt.attempts[0].plan.base_fee = "101".to_owned()),
-        ("attempt 1: transaction", |receipt| receipt.attempts[0].hash.0[0] ^= 1),
+        ("attempt 1: transaction", |receipt| {
+            receipt.attempts[0].plan.max_ledger += 1
+        }),
+        ("attempt 1: transaction", |receipt| {
+            receipt.attempts[0].plan.base_fee = "101".to_owned()
+        }),
+        ("attempt 1: transaction", |receipt| {
+            receipt.attempts[0].hash.0[0] ^= 1
+        }),
         ("attempt 1: transaction", |receipt| {
             // Its signatures, which are not in the hash.
             let standard = base64::engine::general_purpose::STANDARD;
@@ -272,7 +331,9 @@ async fn what_a_receipt_says_must_follow_from_what_it_holds() {
             *bytes.last_mut().unwrap() ^= 1;
             receipt.attempts[0].envelope_xdr = standard.encode(bytes);
         }),
-        ("attempt 1: end", |receipt| receipt.attempts[0].outcome = "dead".to_owned()),
+        ("attempt 1: end", |receipt| {
+            receipt.attempts[0].outcome = "dead".to_owned()
+        }),
         ("attempt 1: end", |receipt| {
             receipt.attempts[0].landed.as_mut().unwrap().ledger += 1000;
         }),
@@ -299,11 +360,12 @@ async fn what_a_receipt_says_must_follow_from_what_it_holds() {
     use stellar_submitter::domain::receipt::ProofReceipt as Proof;
     let plan = signed(&issued.canceled).receipt.attempts[0].plan.clone();
     let sequence: i64 = plan.sequence.parse().unwrap();
-    let fence = |as_of_ledger, channel_sequence: i64, ledger_closed_at: Option<&str>| Proof::Fence {
-        as_of_ledger,
-        channel_sequence: channel_sequence.to_string(),
-        ledger_closed_at: ledger_closed_at.map(str::to_owned),
-    };
+    let fence =
+        |as_of_ledger, channel_sequence: i64, ledger_closed_at: Option<&str>| Proof::Fence {
+            as_of_ledger,
+            channel_sequence: channel_sequence.to_string(),
+            ledger_closed_at: ledger_closed_at.map(str::to_owned),
+        };
     let last = plan.max_ledger - 1;
     let (early, late) = (Some("2001-01-01T00:00:00Z"), Some("2100-01-01T00:00:00Z"));
     for (proof, expected) in [
@@ -313,10 +375,34 @@ async fn what_a_receipt_says_must_follow_from_what_it_holds() {
         (fence(last - 1, sequence - 1, early), Standing::Wrong),
         (fence(last - 1, sequence - 1, late), Standing::Right),
         (fence(last - 1, sequence - 1, None), Standing::Unproven),
-        (Proof::AccountMissing { first_ledger: last, second_ledger: last + 10 }, Standing::Right),
-        (Proof::AccountMissing { first_ledger: last, second_ledger: last + 9 }, Standing::Wrong),
-        (Proof::ForeignTransaction { hash: signed(&issued.failed).receipt.attempts[0].hash, ledger: 9 }, Standing::Right),
-        (Proof::ForeignTransaction { hash: signed(&issued.canceled).receipt.attempts[0].hash, ledger: 9 }, Standing::Wrong),
+        (
+            Proof::AccountMissing {
+                first_ledger: last,
+                second_ledger: last + 10,
+            },
+            Standing::Right,
+        ),
+        (
+            Proof::AccountMissing {
+                first_ledger: last,
+                second_ledger: last + 9,
+            },
+            Standing::Wrong,
+        ),
+        (
+            Proof::ForeignTransaction {
+                hash: signed(&issued.failed).receipt.attempts[0].hash,
+                ledger: 9,
+            },
+            Standing::Right,
+        ),
+        (
+            Proof::ForeignTransaction {
+                hash: signed(&issued.canceled).receipt.attempts[0].hash,
+                ledger: 9,
+            },
+            Standing::Wrong,
+        ),
     ] {
         let all = lie(&issued.canceled, &|receipt| {
             receipt.attempts[0].death_proof = Some(proof.clone());
@@ -330,14 +416,28 @@ async fn what_a_receipt_says_must_follow_from_what_it_holds() {
     let attempt = &mut receipt.attempts[0];
     attempt.outcome = "dead".to_owned();
     attempt.landed = None;
-    attempt.death_proof = Some(fence(attempt.plan.max_ledger, attempt.plan.sequence.parse::<i64>().unwrap() - 1, None));
+    attempt.death_proof = Some(fence(
+        attempt.plan.max_ledger,
+        attempt.plan.sequence.parse::<i64>().unwrap() - 1,
+        None,
+    ));
     let forged = signed_again(receipt, &liar);
     assert_eq!(standing(&check(&forged, None)), Standing::Right);
     let folder = crate::support::scratch();
     let file = folder.path().join("forged.json");
     std::fs::write(&file, serde_json::to_string(&forged).unwrap()).unwrap();
     let horizon = &issued.world.ledger.url;
-    let ran = run(&["receipt", "check", file.to_str().unwrap(), "--horizon", horizon], &[]).await;
+    let ran = run(
+        &[
+            "receipt",
+            "check",
+            file.to_str().unwrap(),
+            "--horizon",
+            horizon,
+        ],
+        &[],
+    )
+    .await;
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.out.contains("it is said to be dead, and"), "{ran:?}");
     // What is no receipt.
@@ -347,5 +447,4 @@ async fn what_a_receipt_says_must_follow_from_what_it_holds() {
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(ran.err.contains("not a receipt"), "{ran:?}");
     }
-    let _ = AccountId([0; 32]);
 }
