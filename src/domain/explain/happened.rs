@@ -70,7 +70,7 @@ fn sentence(event: &EventStory, attempts: &[AttemptStory]) -> String {
                 .find(|one| one.number.to_string() == number)
                 .map_or_else(String::new, |one| {
                     format!(
-                        ", sequence number {} of {}{}",
+                        ", sequence number {} of {}, to land {}",
                         one.sequence,
                         one.channel,
                         until(one)
@@ -205,9 +205,9 @@ fn proof(proof: &Value) -> String {
 /// Until when an attempt can land.
 pub(super) fn until(attempt: &AttemptStory) -> String {
     match (attempt.max_ledger, &attempt.not_after) {
-        (0, None) => String::new(),
-        (0, Some(time)) => format!(", to land no later than {time}"),
-        (ledger, _) => format!(", to land before ledger {ledger}"),
+        (0, None) => "at any time".to_owned(),
+        (0, Some(time)) => format!("no later than {time}"),
+        (ledger, _) => format!("before ledger {ledger}"),
     }
 }
 
