@@ -193,6 +193,11 @@ fn proof(proof: &Value) -> String {
             text("hash"),
             text("ledger")
         ),
+        "skipped" => format!(
+            "as of ledger {} its channel's number is {}, which went over the transaction's own without one, and a number never falls",
+            text("as_of_ledger"),
+            text("channel_sequence")
+        ),
         "account_missing" => format!(
             "its channel did not exist as of ledgers {} and {}, past its last",
             text("first_ledger"),
