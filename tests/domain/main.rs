@@ -11,6 +11,7 @@ mod decisions;
 mod drive;
 mod endings;
 mod evidence;
+mod explanations;
 mod fences;
 mod fixture;
 mod mistakes;

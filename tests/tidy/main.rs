@@ -31,6 +31,8 @@ const MAY_KNOW: &[(&str, &str)] = &[
     // A request cannot reach the chain.
     ("api", "domain store"),
     ("worker", "defect domain clock retry store horizon signer"),
+    // The ledger's history, and the records against it: it sends and changes nothing.
+    ("audit", "domain retry store horizon"),
     // The judge: a mistake shared with the judged would be invisible.
     ("sandbox", ""),
     // The real engine and Horizon client over the judge's ledger; nothing that listens, and no database.
@@ -41,19 +43,19 @@ const MAY_KNOW: &[(&str, &str)] = &[
     // Those that wire the others, each only what lies below it. `dev` runs the daemon and the sandbox.
     (
         "daemon",
-        "domain clock retry config telemetry store horizon signer api worker",
+        "domain clock retry config telemetry store horizon signer api audit worker",
     ),
     (
         "dev",
-        "domain clock retry config telemetry store horizon signer api worker sandbox daemon",
+        "domain clock retry config telemetry store horizon signer api audit worker sandbox daemon",
     ),
     (
         "bench",
-        "domain clock retry config telemetry store horizon signer api worker sandbox daemon dev",
+        "domain clock retry config telemetry store horizon signer api audit worker sandbox daemon dev",
     ),
     (
         "cli",
-        "defect domain clock retry config telemetry store horizon signer api worker sandbox simulation daemon dev bench",
+        "defect domain clock retry config telemetry store horizon signer api audit worker sandbox simulation daemon dev bench",
     ),
     ("main", "cli"),
 ];
