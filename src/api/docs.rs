@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::{PROBLEM_JSON, ProblemBody};
-use super::{Shared, channels, events, health, intents};
+use super::{Shared, channels, events, health, intents, reconciliation};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -58,6 +58,7 @@ pub fn routes() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(intents::change::retry))
         .routes(routes!(events::events))
         .routes(routes!(channels::channels))
+        .routes(routes!(reconciliation::reconciliation))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

@@ -18,6 +18,7 @@ mod prefer;
 mod problem;
 mod purge;
 mod query;
+mod reconciliation;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -16,7 +16,7 @@ use crate::domain::observation::{
     AccountSnapshot, Cursor, Landed, NetworkStatus, TransactionPage, Unknown, UnknownKind,
     Unreadable,
 };
-use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
+use crate::domain::primitives::{AccountId, LedgerSeq, Sequence, TxHash};
 use crate::domain::result_code::SequenceEffect;
 use crate::horizon::{Endpoint, Order};
 use crate::retry::{RetryLimits, RetrySchedule};
@@ -167,6 +167,61 @@ pub async fn covers(endpoint: &Endpoint, span: Span) -> Result<NetworkStatus, Hi
     }
 }
 
+/// An account's state, asked for again where a Horizon asks for time.
+///
+/// # Errors
+/// [`HistoryError`]: no answer.
+pub async fn look(
+    endpoint: &Endpoint,
+    account: AccountId,
+) -> Result<AccountSnapshot, HistoryError> {
+    let mut patience = Patience::new(endpoint, "an account's state");
+    loop {
+        match endpoint.account(account).await {
+            Ok(snapshot) => return Ok(snapshot),
+            Err(unknown) => patience.after(unknown).await?,
+        }
+    }
+}
+
+/// A page of an account's list, asked for again where a Horizon asks for time; `None` where it knows no such account.
+///
+/// # Errors
+/// [`HistoryError`]: no answer.
+pub async fn page(
+    endpoint: &Endpoint,
+    account: AccountId,
+    after: Option<Cursor>,
+    order: Order,
+    limit: u8,
+) -> Result<Option<TransactionPage>, HistoryError> {
+    let mut patience = Patience::new(endpoint, "the account's transactions");
+    loop {
+        let page = endpoint.account_transactions(account, after, order, limit);
+        match page.await {
+            Ok(page) => return Ok(page),
+            Err(unknown) => patience.after(unknown).await?,
+        }
+    }
+}
+
+/// The recorded result of a transaction that was seen, decoded.
+///
+/// # Errors
+/// [`HistoryError`]: no answer, or it is not there.
+pub async fn result_of(
+    endpoint: &Endpoint,
+    hash: TxHash,
+) -> Result<stellar_xdr::TransactionResult, HistoryError> {
+    let mut patience = Patience::new(endpoint, "a transaction's result");
+    loop {
+        match endpoint.transaction_result(hash).await {
+            Ok(result) => return Ok(result),
+            Err(unknown) => patience.after(unknown).await?,
+        }
+    }
+}
+
 /// Reads what an account took part in within a span, a page at a time, each handed to `sink`.
 ///
 /// # Errors
@@ -240,9 +295,7 @@ impl Reading<'_> {
         for _ in 0..MAX_PAGES_BEFORE {
             let page = match self.page(cursor, Order::Descending).await {
                 Ok(page) => page,
-                Err(HistoryError::Silent { unknown, .. })
-                    if unknown.kind == UnknownKind::Gone =>
-                {
+                Err(HistoryError::Silent { unknown, .. }) if unknown.kind == UnknownKind::Gone => {
                     return Ok(None);
                 }
                 Err(error) => return Err(error),
@@ -315,15 +368,14 @@ impl Reading<'_> {
                 unreadable: page.unreadable,
                 reached: reached.min(self.span.last),
             };
-            sink.send(page)
-                .await
-                .map_err(|_| HistoryError::GivenUp)?;
+            sink.send(page).await.map_err(|_| HistoryError::GivenUp)?;
             if followed {
                 read.end = End::Followed;
                 return Ok(read);
             }
             pages_beyond += u32::from(read.beyond);
-            let enough = read.beyond && (self.is_settled(state) || pages_beyond >= MAX_PAGES_BEYOND);
+            let enough =
+                read.beyond && (self.is_settled(state) || pages_beyond >= MAX_PAGES_BEYOND);
             if is_last || enough {
                 return Ok(read);
             }
@@ -355,7 +407,10 @@ impl Reading<'_> {
                 // Nothing of it was shown at all, and it was used within the span, or behind it.
                 *numbers = Numbers::after(self.account, Some(Sequence(account.sequence.0 - 1)));
             }
-            numbers.end(account.sequence, account.sequence_ledger.unwrap_or(state.as_of));
+            numbers.end(
+                account.sequence,
+                account.sequence_ledger.unwrap_or(state.as_of),
+            );
             read.end = End::State;
         }
     }

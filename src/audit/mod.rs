@@ -6,8 +6,10 @@
 mod findings;
 pub mod history;
 mod numbers;
+pub mod reconcile;
 mod records;
 pub mod report;
+pub mod tail;
 mod tally;
 mod verify;
 

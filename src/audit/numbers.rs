@@ -113,8 +113,8 @@ impl Numbers {
                 }
             }
             Some(current) => {
-                let follows = number == current.next()
-                    || (self.unsure && number == current.next().next());
+                let follows =
+                    number == current.next() || (self.unsure && number == current.next().next());
                 let begins_anew = self.merged && number.0 & BELOW_LEDGER == FIRST_OF_LEDGER;
                 let may_skip = number > current && allows_skipping(transaction, current);
                 if !(follows || begins_anew || may_skip) {

@@ -213,12 +213,15 @@ impl<'a> Records<'a> {
                 } else if !is_of(intent, accounts) {
                     self.report.other_accounts += 1;
                 } else {
-                    let at = ledger.map_or_else(String::new, |ledger| format!(" of ledger {ledger}"));
+                    let at =
+                        ledger.map_or_else(String::new, |ledger| format!(" of ledger {ledger}"));
                     let detail = format!(
                         "intent {} succeeded by transaction {hash}{at}, which is not in the history",
                         intent.id
                     );
-                    found.violations.add(about("not_there", detail).transaction(hash));
+                    found
+                        .violations
+                        .add(about("not_there", detail).transaction(hash));
                 }
             }
             "failed" | "expired" | "canceled" if landed.is_empty() => self.report.never_landed += 1,
@@ -230,7 +233,9 @@ impl<'a> Records<'a> {
                         one.beginning(),
                         one.ledger()
                     );
-                    found.violations.add(about("reported_otherwise", detail).ledger(one.ledger()));
+                    found
+                        .violations
+                        .add(about("reported_otherwise", detail).ledger(one.ledger()));
                 }
             }
             _ => self.report.open += 1,

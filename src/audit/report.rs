@@ -131,17 +131,11 @@ impl Report {
 }
 
 /// 64-bit numbers are strings in our JSON.
-pub(super) fn as_text<S: Serializer>(
-    number: &Sequence,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+pub(super) fn as_text<S: Serializer>(number: &Sequence, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(number)
 }
 
-#[expect(
-    clippy::ref_option,
-    reason = "serde hands the field over by reference"
-)]
+#[expect(clippy::ref_option, reason = "serde hands the field over by reference")]
 fn maybe_as_text<S: Serializer>(
     number: &Option<Sequence>,
     serializer: S,

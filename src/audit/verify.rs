@@ -154,7 +154,10 @@ impl Auditor<'_> {
             let lists = stream::iter(batch)
                 .map(|account| history::read(endpoint, account, span, sink.clone()))
                 .buffer_unordered(ACCOUNTS_AT_ONCE);
-            lists.try_collect::<Vec<_>>().await.map_err(VerifyError::from)
+            lists
+                .try_collect::<Vec<_>>()
+                .await
+                .map_err(VerifyError::from)
         };
         let judge = async {
             while let Some(page) = pages.recv().await {
@@ -171,7 +174,9 @@ impl Auditor<'_> {
 
     async fn page(&mut self, page: Page) -> Result<(), VerifyError> {
         for record in page.unreadable {
-            let hash = record.hash.map_or_else(|| "?".to_owned(), |hash| hash.to_string());
+            let hash = record
+                .hash
+                .map_or_else(|| "?".to_owned(), |hash| hash.to_string());
             let detail = format!(
                 "a record in the list of {} cannot be read ({hash}): {}",
                 page.account, record.detail
@@ -189,8 +194,8 @@ impl Auditor<'_> {
             self.note_channel(&judged, &landed);
             self.tally.note(Sighting::of(&landed, judged.tag));
             // In the list of the account that lent its number it will be seen again.
-            let elsewhere =
-                landed.source_account != page.account && self.known.contains(&landed.source_account);
+            let elsewhere = landed.source_account != page.account
+                && self.known.contains(&landed.source_account);
             match judged.tag {
                 None => self.without_tag(&landed),
                 Some(tag) if landed.successful && !elsewhere && self.records.is_some() => {
@@ -211,8 +216,8 @@ impl Auditor<'_> {
     }
 
     fn judge(&self, landed: &Landed) -> Judged {
-        let by_envelope = self.known.contains(&landed.source_account)
-            || self.known.contains(&landed.fee_account);
+        let by_envelope =
+            self.known.contains(&landed.source_account) || self.known.contains(&landed.fee_account);
         // A version 0 envelope is never one of ours, and has no muxed accounts.
         let Ok((inner, bump)) = decode(&landed.envelope_xdr) else {
             return Judged {
@@ -235,7 +240,10 @@ impl Auditor<'_> {
 
     /// A channel that was not given: what it did elsewhere belongs to the proof.
     fn note_channel(&mut self, judged: &Judged, landed: &Landed) {
-        let Some(channel) = judged.channel.filter(|channel| !self.known.contains(channel)) else {
+        let Some(channel) = judged
+            .channel
+            .filter(|channel| !self.known.contains(channel))
+        else {
             return;
         };
         if self.follow {
@@ -247,8 +255,14 @@ impl Auditor<'_> {
             "{channel} lent its sequence numbers (ledger {}) and is not among the accounts: what else it did is not known",
             landed.ledger
         );
-        if self.notes.items.iter().all(|note| !note.detail.starts_with(&channel.to_string())) {
-            self.notes.add(Finding::new("channel_not_read", detail.clone()));
+        if self
+            .notes
+            .items
+            .iter()
+            .all(|note| !note.detail.starts_with(&channel.to_string()))
+        {
+            self.notes
+                .add(Finding::new("channel_not_read", detail.clone()));
             self.unproven.add(Finding::new("channel_not_read", detail));
         }
     }
@@ -267,7 +281,8 @@ impl Auditor<'_> {
             self.violations
                 .add(finding.transaction(hash).ledger(landed.ledger));
         } else {
-            let detail = format!("{what} and failed: somebody else uses the keys of these accounts");
+            let detail =
+                format!("{what} and failed: somebody else uses the keys of these accounts");
             let finding = Finding::new("unknown_failure", detail);
             self.notes
                 .add(finding.transaction(hash).ledger(landed.ledger));
@@ -278,7 +293,8 @@ impl Auditor<'_> {
     fn judge_list(&mut self, listing: &Listing) {
         let account = listing.account;
         if listing.end == End::NoHistory {
-            let detail = format!("this Horizon has no history of {account}: is it the right account?");
+            let detail =
+                format!("this Horizon has no history of {account}: is it the right account?");
             self.unproven.add(Finding::new("no_history", detail));
         }
         for gap in &listing.numbers.gaps {
@@ -334,7 +350,11 @@ impl Auditor<'_> {
             let each: Vec<String> = successes
                 .map(|one| format!("{}… in ledger {}", one.beginning(), one.ledger()))
                 .collect();
-            let detail = format!("tag {tag} has landed {} times: {}", each.len(), each.join(", "));
+            let detail = format!(
+                "tag {tag} has landed {} times: {}",
+                each.len(),
+                each.join(", ")
+            );
             violations.add(Finding::new("landed_twice", detail).tag(tag));
         });
         Report {

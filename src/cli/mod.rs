@@ -10,6 +10,9 @@ mod keys;
 mod migrate;
 mod openapi;
 mod output;
+mod pausing;
+mod reconcile;
+mod recover;
 mod retention;
 mod run;
 mod sandbox;
@@ -90,6 +93,10 @@ enum Command {
     Doctor,
     /// Proves from the ledger's history alone that each tag has landed at most once, and holds the records against it
     Verify(verify::Verify),
+    /// Compares the records with the chain, both ways
+    Reconcile(reconcile::Reconcile),
+    /// Says that the records may lack what was sent: nothing is signed until a daemon has explained the chain
+    Recover(recover::Recover),
     /// Drops events and submissions of months that are older than is asked for
     Retention(retention::Retention),
     /// Prints the API's OpenAPI document
@@ -155,6 +162,8 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::ApiKeys(api_keys) => api_keys.run(&global).await,
         Command::Retention(retention) => retention.run(&global).await,
         Command::Verify(verify) => verify.run(&global).await,
+        Command::Reconcile(reconcile) => reconcile.run(&global).await,
+        Command::Recover(recover) => recover.run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Openapi => openapi::run(),
         Command::Bench(bench) => bench.run(&global).await,

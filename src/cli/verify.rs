@@ -89,10 +89,7 @@ impl Verify {
                 "not proven: {} of what is needed is missing",
                 things(report.unproven.count)
             ),
-            Verdict::Violated => bail!(
-                "violated: {} must not be",
-                things(report.violations.count)
-            ),
+            Verdict::Violated => bail!("violated: {} must not be", things(report.violations.count)),
         }
     }
 
@@ -122,7 +119,8 @@ impl Verify {
         let configured = config.horizon.urls.first();
         let Some(url) = self.horizon.as_ref().or(configured) else {
             return Err(Usage(
-                "--horizon: name a Horizon, or give a configuration that has horizon.urls".to_owned(),
+                "--horizon: name a Horizon, or give a configuration that has horizon.urls"
+                    .to_owned(),
             )
             .into());
         };
@@ -254,7 +252,9 @@ fn show(report: &Report, peak: Option<u64>) -> anyhow::Result<()> {
     output::line(accounts(&report.accounts))?;
     if report.accounts.len() > MAX_SHOWN {
         let more = report.accounts.len() - MAX_SHOWN;
-        output::line(format_args!("and {more} accounts more; --json has them all"))?;
+        output::line(format_args!(
+            "and {more} accounts more; --json has them all"
+        ))?;
     }
     let counts = &report.counts;
     output::line(format_args!(
@@ -278,13 +278,18 @@ fn show(report: &Report, peak: Option<u64>) -> anyhow::Result<()> {
         ))?;
     }
     if let Some(peak) = peak {
-        output::line(format_args!("memory        {} MB at most", peak / 1_000_000))?;
+        output::line(format_args!(
+            "memory        {} MB at most",
+            peak / 1_000_000
+        ))?;
     }
     list("VIOLATED", &report.violations)?;
     list("MISSING", &report.unproven)?;
     list("note", &report.notes)?;
     if report.verdict == Verdict::Proven {
-        let records = report.database.map_or("", |_| ", and the records say the same");
+        let records = report
+            .database
+            .map_or("", |_| ", and the records say the same");
         output::line(format_args!(
             "proven: each tag landed at most once, each success carries one{records}"
         ))?;
@@ -336,7 +341,9 @@ fn list(word: &str, findings: &Findings) -> anyhow::Result<()> {
     }
     let more = findings.count.saturating_sub(MAX_SHOWN as u64);
     if more > 0 {
-        output::line(format_args!("{word:<8}  and {more} more; --json has the first thousand"))?;
+        output::line(format_args!(
+            "{word:<8}  and {more} more; --json has the first thousand"
+        ))?;
     }
     Ok(())
 }

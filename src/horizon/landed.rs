@@ -5,8 +5,9 @@ use stellar_xdr::{
 };
 use thiserror::Error;
 
+use super::answer::Answer;
 use super::wire::Transaction;
-use crate::domain::observation::Landed;
+use crate::domain::observation::{Landed, LookUp, Unknown, UnknownKind};
 use crate::domain::primitives::{
     AccountId, ChainTime, LedgerSeq, NetworkId, Sequence, Stroops, TxHash,
 };
@@ -50,6 +51,23 @@ pub(super) fn outcome(result: &str) -> TransactionOutcome {
         |_| TransactionOutcome::unrecognised(),
         |result| TransactionOutcome::of(&result),
     )
+}
+
+/// The result in the record of the transaction with this hash.
+///
+/// # Errors
+/// [`Unknown`] for everything but a whole 200 of that transaction.
+pub(super) fn result(
+    network: NetworkId,
+    asked: TxHash,
+    answer: &Answer,
+) -> Result<TransactionResult, Unknown> {
+    if let LookUp::Unknown(unknown) = super::observe::look_up(network, asked, answer) {
+        return Err(unknown);
+    }
+    let record: Transaction = answer.json("a transaction")?;
+    TransactionResult::from_xdr_base64(&record.result_xdr, XDR_LIMITS)
+        .map_err(|_| answer.unknown(UnknownKind::Unparsable, "a result that does not decode"))
 }
 
 /// The record as a fact, or why it is none.

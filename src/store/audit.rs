@@ -73,7 +73,9 @@ impl Store {
         let sql = format!(
             "select {COLUMNS} from submitter.intents i where i.id > $1 order by i.id limit $2"
         );
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit);
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(after)
+            .bind(limit);
         Ok(rows.fetch_all(&self.pool).await?)
     }
 

@@ -18,6 +18,8 @@ pub struct HistoryMark {
     pub quarantine_until: Option<LedgerSeq>,
     /// Everything of ours on the chain is explained.
     pub explained: bool,
+    /// Ledgers that an operator wants to be waited for at least; 0 where none did.
+    pub recovery_window: u32,
 }
 
 impl Store {
@@ -26,8 +28,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn history_mark(&self) -> Result<HistoryMark, StoreError> {
-        let (cursor, until, explained): (i64, Option<i64>, bool) = sqlx::query_as(
-            "select history_cursor, quarantine_until, explained from submitter.network",
+        let (cursor, until, explained, window): (i64, Option<i64>, bool, i64) = sqlx::query_as(
+            "select history_cursor, quarantine_until, explained, coalesce(recovery_window, 0) from submitter.network",
         )
         .fetch_one(&self.pool)
         .await?;
@@ -38,6 +40,7 @@ impl Store {
             cursor,
             quarantine_until,
             explained,
+            recovery_window: u32::try_from(window).unwrap_or(u32::MAX),
         })
     }
 

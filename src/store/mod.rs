@@ -16,6 +16,8 @@ pub mod leases;
 pub mod network;
 pub mod partitions;
 pub mod prepare;
+pub mod reconciliations;
+pub mod recovery;
 pub mod settle;
 pub mod waiting;
 

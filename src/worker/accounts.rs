@@ -13,6 +13,7 @@ use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
 use crate::store::StoreError;
+use crate::store::landings::HistoryMark;
 
 /// Times that an account is asked for again where a rate limit says when.
 const MAX_LIMITED_TRIES: u32 = 200;
@@ -25,7 +26,7 @@ const GAP: u32 = 20;
 /// Channels that are looked for at most.
 const MAX_CHANNELS: u32 = 10_000;
 /// Why a channel is paused whose key is not held.
-const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
+pub const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
 /// Ledgers before the head that are read again: another Horizon may lag.
 const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
 /// Ledgers that a Horizon which tells us the newest may be behind: whoever signed before us may have known a newer one.
@@ -74,7 +75,7 @@ impl Engine {
         let mark = self.store.history_mark().await?;
         let known = !self.store.channels().await?.is_empty();
         if mark.quarantine_until.is_none() || !known {
-            self.look_for_earlier_life(source_sequence, head, known, mark.explained)
+            self.look_for_earlier_life(source_sequence, head, known, &mark)
                 .await?;
         }
         self.wait_out_quarantine(head).await?;
@@ -92,11 +93,11 @@ impl Engine {
         source_sequence: Sequence,
         head: LedgerSeq,
         known: bool,
-        explained: bool,
+        mark: &HistoryMark,
     ) -> Result<(), Start> {
-        let window = self.settings.validity_ledgers + 1 + LAG_LEDGERS;
+        let window = (self.settings.validity_ledgers + 1 + LAG_LEDGERS).max(mark.recovery_window);
         let until = head.plus(window);
-        if known && explained {
+        if known && mark.explained {
             let drifted = self.drifted().await.map_err(Start::Wait)?;
             if !drifted.is_empty() {
                 tracing::warn!(

@@ -82,6 +82,7 @@ impl Engine {
         self.status.set_head(Head::of(&header));
         self.fees = self.horizon.any().fee_stats().await.ok();
         self.open_accounts().await?;
+        self.explained_at = header.sequence;
         self.store.move_anchor(&header).await?;
         tokio::spawn(confirm::follow(
             Arc::clone(&self.horizon),
