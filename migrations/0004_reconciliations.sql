@@ -24,7 +24,6 @@ create table submitter.reconciliation_findings (
     primary key (run, n)
 );
 
--- What an operator asked for when he said that the records may lack something: the longest validity, in ledgers, that an
--- envelope of an earlier life could have, and the ledger before which nothing of it lies. Null when that is done.
+-- An operator said that the records may lack something: the longest validity, in ledgers, that an envelope of an earlier life
+-- could have. Null when that is explained.
 alter table submitter.network add column recovery_window bigint check (recovery_window between 1 and 1000000);
-alter table submitter.network add column recovery_since bigint check (recovery_since >= 0);

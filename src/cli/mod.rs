@@ -11,6 +11,7 @@ mod migrate;
 mod openapi;
 mod output;
 mod pausing;
+mod reading;
 mod reconcile;
 mod recover;
 mod retention;

@@ -2,6 +2,7 @@
 
 pub mod asset;
 pub mod attempt;
+pub mod continuity;
 pub mod decide;
 pub mod envelope;
 pub mod event;

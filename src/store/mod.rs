@@ -15,6 +15,7 @@ pub mod landings;
 pub mod leases;
 pub mod network;
 pub mod partitions;
+mod position;
 pub mod prepare;
 pub mod reconciliations;
 pub mod recovery;

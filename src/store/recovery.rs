@@ -49,7 +49,7 @@ struct Row {
     quarantine_until: Option<i64>,
     same_database: bool,
     recovery_window: Option<i64>,
-    recovery_since: Option<i64>,
+    history_since: Option<i64>,
 }
 
 impl Store {
@@ -60,7 +60,7 @@ impl Store {
     pub async fn recovery_state(&self) -> Result<Option<RecoveryState>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
             "select submitter.is_explained() as explained, quarantine_until,
-                    database = submitter.database_identity() as same_database, recovery_window, recovery_since
+                    database = submitter.database_identity() as same_database, recovery_window, history_since
              from submitter.network",
         )
         .fetch_optional(&self.pool)
@@ -74,7 +74,7 @@ impl Store {
                 window: row
                     .recovery_window
                     .and_then(|window| u32::try_from(window).ok()),
-                since: ledger(row.recovery_since).transpose()?,
+                since: ledger(row.history_since).transpose()?,
             })
         })
         .transpose()
@@ -92,7 +92,7 @@ impl Store {
         since: Option<LedgerSeq>,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "update submitter.network set explained = false, quarantine_until = null, recovery_window = $1, recovery_since = $2,
+            "update submitter.network set explained = false, quarantine_until = null, recovery_window = $1, history_since = coalesce($2, history_since),
                updated_at = now()",
         )
         .bind(window.map(i64::from))
@@ -124,7 +124,7 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let network = sqlx::query(
             "update submitter.network set anchor_ledger = null, anchor_hash = null, anchor_closed_at = null, history_cursor = 0,
-               explained = false, quarantine_until = null, recovery_window = null, recovery_since = null, updated_at = now()",
+               explained = false, quarantine_until = null, recovery_window = null, history_since = null, updated_at = now()",
         );
         let done = within(network.execute(&mut *tx)).await?;
         for sql in [

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::super::records::Records;
 use super::Engine;
 use crate::domain::envelope::{decode, tag_of};
 use crate::domain::observation::Landed;
@@ -39,19 +40,35 @@ impl Engine {
         }
     }
 
+    /// Under the right to explain: how far was read is moved by one at a time, and only of the records that it is about.
     async fn read_foreign(&self, landed: Option<&Landed>) -> Result<(), String> {
+        let right = self.store.begin_explaining().await;
+        let right = right.map_err(|error| error.to_string())?;
+        let right = right.ok_or("another daemon reads the history just now")?;
+        let read = self.read_foreign_into(&*right.records(), landed).await;
+        right.end().await;
+        read
+    }
+
+    async fn read_foreign_into(
+        &self,
+        records: &dyn Records,
+        landed: Option<&Landed>,
+    ) -> Result<(), String> {
+        let mark = records.history_mark().await;
+        let reader = self.reader(mark.map_err(|error| error.to_string())?.since);
         // The one that was seen is put on record itself: the history may come from a Horizon that lags.
         let seen: Vec<_> = landed
-            .and_then(|landed| self.tagged(landed.clone()))
+            .and_then(|landed| reader.tagged(landed.clone()))
             .into_iter()
             .collect();
-        self.store
+        records
             .record_landings(&seen, None)
             .await
             .map_err(|error| error.to_string())?;
-        self.read_history().await?;
+        reader.read_new(records).await?;
         match landed.filter(|landed| self.is_second_writer(landed)) {
-            Some(landed) => self.stop_channel(landed).await,
+            Some(landed) => self.stop_channel(records, landed).await,
             None => Ok(()),
         }
     }
@@ -67,7 +84,7 @@ impl Engine {
 
     /// Stops the channel that a second writer uses. Whoever owns the source account may use it by hand: that is said, and
     /// stops it only where the configuration wants that.
-    async fn stop_channel(&self, landed: &Landed) -> Result<(), String> {
+    async fn stop_channel(&self, records: &dyn Records, landed: &Landed) -> Result<(), String> {
         let (channel, hash, ledger) = (landed.source_account, landed.inner_hash, landed.ledger);
         let is_source = channel == self.settings.source;
         let on = if is_source { "source" } else { "channel" };
@@ -76,7 +93,7 @@ impl Engine {
             tracing::error!(%channel, %hash, %ledger, "the source account was used by somebody else; it goes on being used");
             return Ok(());
         }
-        self.store
+        records
             .pause_channel(channel, Some(&why_stopped(landed)))
             .await
             .map_err(|error| error.to_string())?;
