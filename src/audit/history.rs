@@ -6,20 +6,17 @@
 
 use std::time::Duration;
 
-use rand::SeedableRng as _;
-use rand::rngs::StdRng;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
 use super::numbers::Numbers;
+use super::patience::Patience;
 use crate::domain::observation::{
-    AccountSnapshot, Cursor, Landed, NetworkStatus, TransactionPage, Unknown, UnknownKind,
-    Unreadable,
+    AccountSnapshot, Cursor, Landed, TransactionPage, Unknown, UnknownKind, Unreadable,
 };
-use crate::domain::primitives::{AccountId, LedgerSeq, Sequence, TxHash};
+use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::domain::result_code::SequenceEffect;
 use crate::horizon::{Endpoint, Order};
-use crate::retry::{RetryLimits, RetrySchedule};
 
 /// Records of a page; each tried where the one before is too many bytes.
 const PAGE_RECORDS: [u8; 3] = [200, 50, 10];
@@ -33,15 +30,6 @@ const MAX_PAGES: u32 = 1_000_000;
 const STATE_LOOKS: u32 = 8;
 /// Between two of those.
 const STATE_PAUSE: Duration = Duration::from_secs(1);
-/// How long a read that got no answer is tried again.
-const TRIES: RetryLimits = RetryLimits {
-    first: Duration::from_millis(250),
-    longest: Duration::from_secs(10),
-    longest_asked: Duration::from_secs(3600),
-    attempts: 8,
-};
-/// Waits that a rate limit may ask for, one after the other.
-const MAX_RATE_WAITS: u32 = 100;
 
 /// The ledgers that are looked at, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,93 +124,8 @@ pub struct Listing {
     pub end: End,
 }
 
-/// Checks that a Horizon has the span, and says what it has.
-///
-/// # Errors
-/// [`HistoryError`]: reaped, not there yet, or no answer.
-pub async fn covers(endpoint: &Endpoint, span: Span) -> Result<NetworkStatus, HistoryError> {
-    let mut patience = Patience::new(endpoint, "its state");
-    loop {
-        match endpoint.root().await {
-            Ok(status) => {
-                let endpoint = endpoint.name().to_owned();
-                if status.elder > span.first {
-                    return Err(HistoryError::Reaped {
-                        endpoint,
-                        elder: status.elder,
-                        first: span.first,
-                    });
-                }
-                if status.latest < span.last {
-                    return Err(HistoryError::NotYet {
-                        endpoint,
-                        latest: status.latest,
-                        last: span.last,
-                    });
-                }
-                return Ok(status);
-            }
-            Err(unknown) => patience.after(unknown).await?,
-        }
-    }
-}
-
-/// An account's state, asked for again where a Horizon asks for time.
-///
-/// # Errors
-/// [`HistoryError`]: no answer.
-pub async fn look(
-    endpoint: &Endpoint,
-    account: AccountId,
-) -> Result<AccountSnapshot, HistoryError> {
-    let mut patience = Patience::new(endpoint, "an account's state");
-    loop {
-        match endpoint.account(account).await {
-            Ok(snapshot) => return Ok(snapshot),
-            Err(unknown) => patience.after(unknown).await?,
-        }
-    }
-}
-
-/// A page of an account's list, asked for again where a Horizon asks for time; `None` where it knows no such account.
-///
-/// # Errors
-/// [`HistoryError`]: no answer.
-pub async fn page(
-    endpoint: &Endpoint,
-    account: AccountId,
-    after: Option<Cursor>,
-    order: Order,
-    limit: u8,
-) -> Result<Option<TransactionPage>, HistoryError> {
-    let mut patience = Patience::new(endpoint, "the account's transactions");
-    loop {
-        let page = endpoint.account_transactions(account, after, order, limit);
-        match page.await {
-            Ok(page) => return Ok(page),
-            Err(unknown) => patience.after(unknown).await?,
-        }
-    }
-}
-
-/// The recorded result of a transaction that was seen, decoded.
-///
-/// # Errors
-/// [`HistoryError`]: no answer, or it is not there.
-pub async fn result_of(
-    endpoint: &Endpoint,
-    hash: TxHash,
-) -> Result<stellar_xdr::TransactionResult, HistoryError> {
-    let mut patience = Patience::new(endpoint, "a transaction's result");
-    loop {
-        match endpoint.transaction_result(hash).await {
-            Ok(result) => return Ok(result),
-            Err(unknown) => patience.after(unknown).await?,
-        }
-    }
-}
-
-/// Reads what an account took part in within a span, a page at a time, each handed to `sink`.
+/// Reads what an account took part in within a span, a page at a time, each handed to `sink`. `elder` is the oldest ledger
+/// that this Horizon has.
 ///
 /// # Errors
 /// [`HistoryError`] where any part of it got no answer.
@@ -230,6 +133,7 @@ pub async fn read(
     endpoint: &Endpoint,
     account: AccountId,
     span: Span,
+    elder: LedgerSeq,
     sink: mpsc::Sender<Page>,
 ) -> Result<Listing, HistoryError> {
     let reading = Reading {
@@ -239,8 +143,8 @@ pub async fn read(
     };
     // First: what it says is used must then be in the list.
     let state = reading.state().await?;
-    let before = reading.before().await?;
-    let mut numbers = Numbers::after(account, before);
+    let (before, whole_from) = reading.before(elder).await?;
+    let mut numbers = Numbers::after(account, before, whole_from);
     let mut listing = reading.pages(&mut numbers, &state, &sink).await?;
     reading.judge_end(&mut listing, &mut numbers, &state);
     Ok(Listing {
@@ -289,37 +193,44 @@ impl Reading<'_> {
         }
     }
 
-    /// The number of the account's newest own transaction before the span, where history reaches back so far.
-    async fn before(&self) -> Result<Option<Sequence>, HistoryError> {
+    /// The number of the account's newest own transaction before the span, where there is one in history; and the ledger
+    /// from which on all of its own transactions are seen.
+    async fn before(
+        &self,
+        elder: LedgerSeq,
+    ) -> Result<(Option<Sequence>, LedgerSeq), HistoryError> {
+        let unknown = (None, self.span.first);
         let mut cursor = Some(place(self.span.first));
         for _ in 0..MAX_PAGES_BEFORE {
             let page = match self.page(cursor, Order::Descending).await {
                 Ok(page) => page,
-                Err(HistoryError::Silent { unknown, .. }) if unknown.kind == UnknownKind::Gone => {
-                    return Ok(None);
+                Err(HistoryError::Silent { unknown: gone, .. })
+                    if gone.kind == UnknownKind::Gone =>
+                {
+                    return Ok(unknown);
                 }
                 Err(error) => return Err(error),
             };
-            let Some(page) = page else { return Ok(None) };
+            let Some(page) = page else { return Ok(unknown) };
             // A record that could not be read may be newer than any that could.
             if !page.unreadable.is_empty() {
-                return Ok(None);
+                return Ok(unknown);
             }
             let own = page.transactions.iter().find(|landed| {
                 landed.source_account == self.account && landed.ledger < self.span.first
             });
             if let Some(own) = own {
                 // One that failed may have left its number unused: then nothing is known.
-                let mut numbers = Numbers::after(self.account, None);
-                numbers.take(own);
-                return Ok(numbers.current().filter(|current| *current == own.sequence));
+                let consumed =
+                    own.successful || own.outcome.sequence_effect() == SequenceEffect::Consumed;
+                return Ok((consumed.then_some(own.sequence), self.span.first));
             }
             if page.is_last {
-                return Ok(None);
+                return Ok((None, elder));
             }
             cursor = page.last;
         }
-        Ok(None)
+        Ok(unknown)
     }
 
     async fn pages(
@@ -405,7 +316,8 @@ impl Reading<'_> {
                 .is_none_or(|ledger| ledger < self.span.first);
             if numbers.current().is_none() && !before_span {
                 // Nothing of it was shown at all, and it was used within the span, or behind it.
-                *numbers = Numbers::after(self.account, Some(Sequence(account.sequence.0 - 1)));
+                let before = Some(Sequence(account.sequence.0 - 1));
+                *numbers = Numbers::after(self.account, before, self.span.first);
             }
             numbers.end(
                 account.sequence,
@@ -447,55 +359,4 @@ fn place(ledger: LedgerSeq) -> Cursor {
 
 fn ledger_of(cursor: Cursor) -> LedgerSeq {
     LedgerSeq(u32::try_from(cursor.0 >> 32).unwrap_or(u32::MAX))
-}
-
-/// How often and when one question is asked again.
-struct Patience<'a> {
-    endpoint: &'a Endpoint,
-    what: &'static str,
-    schedule: RetrySchedule<StdRng>,
-    rate_waits: u32,
-}
-
-impl<'a> Patience<'a> {
-    fn new(endpoint: &'a Endpoint, what: &'static str) -> Self {
-        Self {
-            endpoint,
-            what,
-            schedule: RetrySchedule::new(TRIES, StdRng::seed_from_u64(rand::random())),
-            rate_waits: 0,
-        }
-    }
-
-    /// Waits until it may be asked again: as long as a rate limit asks for, or a growing while.
-    async fn after(&mut self, unknown: Unknown) -> Result<(), HistoryError> {
-        use UnknownKind as K;
-        let delay = match unknown.kind {
-            K::RateLimited | K::Budget => {
-                self.rate_waits += 1;
-                let ready = self.endpoint.ready_in();
-                let asked = unknown.retry_after.unwrap_or_default().max(ready);
-                (self.rate_waits <= MAX_RATE_WAITS).then_some(asked.max(TRIES.first))
-            }
-            K::Gone | K::BadRequest => None,
-            K::Unreachable
-            | K::Cut
-            | K::Deadline
-            | K::Timeout
-            | K::Unavailable
-            | K::ServerError
-            | K::SubmissionDisabled
-            | K::Unparsable
-            | K::Lying => self.schedule.next_delay(unknown.retry_after),
-        };
-        let Some(delay) = delay else {
-            return Err(HistoryError::Silent {
-                endpoint: self.endpoint.name().to_owned(),
-                what: self.what,
-                unknown,
-            });
-        };
-        tokio::time::sleep(delay).await;
-        Ok(())
-    }
 }

@@ -6,6 +6,8 @@
 mod findings;
 pub mod history;
 mod numbers;
+mod patience;
+pub mod receipt;
 pub mod reconcile;
 mod records;
 pub mod report;
@@ -16,5 +18,6 @@ mod verify;
 pub use findings::{Finding, Findings};
 pub use history::{HistoryError, Listing, Page, Span};
 pub use numbers::{Gap, Numbers, Start};
+pub use patience::{covers, status};
 pub use report::{Report, Verdict};
 pub use verify::{Progress, Question, VerifyError, verify};

@@ -44,6 +44,8 @@ pub enum Start {
 #[derive(Clone, Debug)]
 pub struct Numbers {
     account: AccountId,
+    /// From this ledger on all of its transactions are seen, or should be.
+    whole_from: LedgerSeq,
     /// The newest number that is known to be used.
     current: Option<Sequence>,
     /// Whether the one after it may be used, too: a failure of which the code does not tell.
@@ -61,11 +63,16 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// Of an account whose newest number before is this, where it is known.
+    /// Of an account whose newest number before is this, where it is known; from `whole_from` on, everything of its is seen.
     #[must_use]
-    pub const fn after(account: AccountId, before: Option<Sequence>) -> Self {
+    pub const fn after(
+        account: AccountId,
+        before: Option<Sequence>,
+        whole_from: LedgerSeq,
+    ) -> Self {
         Self {
             account,
+            whole_from,
             current: before,
             unsure: false,
             merged: false,
@@ -108,8 +115,14 @@ impl Numbers {
         let number = landed.sequence;
         match self.current {
             None => {
-                if number.0 & BELOW_LEDGER == FIRST_OF_LEDGER {
+                // The ledger that made the account stands in its numbers, unless they were bumped.
+                let made_in = number.0 >> 32;
+                let seen = i64::from(self.whole_from.0)..=i64::from(landed.ledger.0);
+                let first = made_in << 32 | FIRST_OF_LEDGER;
+                if number.0 == first {
                     self.start = Start::Beginning;
+                } else if seen.contains(&made_in) {
+                    self.gap(Sequence(first), Sequence(number.0 - 1), landed.ledger);
                 }
             }
             Some(current) => {

@@ -2,8 +2,9 @@
 
 use thiserror::Error;
 
-use super::history::{self, HistoryError};
+use super::history::HistoryError;
 use super::numbers::Numbers;
+use super::patience::{look, page};
 use super::reconcile::compare::touch;
 use crate::domain::observation::{Cursor, Landed};
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
@@ -76,7 +77,7 @@ pub async fn read(
     account: AccountId,
     known: Sequence,
 ) -> Result<Tail, TailError> {
-    let snapshot = history::look(endpoint, account).await?;
+    let snapshot = look(endpoint, account).await?;
     let as_of = snapshot.as_of;
     let Some(state) = snapshot.state else {
         return Err(TailError::Missing { account, as_of });
@@ -91,9 +92,8 @@ pub async fn read(
     }
     let mut cursor: Option<Cursor> = None;
     'pages: for _ in 0..MAX_PAGES {
-        let page =
-            history::page(endpoint, account, cursor, Order::Descending, PAGE_RECORDS).await?;
-        let Some(page) = page else { break };
+        let shown = page(endpoint, account, cursor, Order::Descending, PAGE_RECORDS).await?;
+        let Some(page) = shown else { break };
         for landed in page.transactions {
             if landed.source_account != account {
                 continue;
@@ -109,7 +109,7 @@ pub async fn read(
         cursor = page.last;
     }
     tail.transactions.reverse();
-    let mut numbers = Numbers::after(account, Some(known));
+    let mut numbers = Numbers::after(account, Some(known), LedgerSeq(0));
     for landed in &tail.transactions {
         numbers.take(landed);
     }

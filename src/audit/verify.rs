@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::findings::{Finding, Findings};
 use super::history::{self, End, HistoryError, Listing, Page, Span};
+use super::patience::covers;
 use super::records::{Found, Records};
 use super::report::{AccountReport, Report};
 use super::tally::{Sighting, Tally};
@@ -84,7 +85,7 @@ pub async fn verify(
     store: Option<&Store>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, VerifyError> {
-    history::covers(endpoint, question.span).await?;
+    let elder = covers(endpoint, question.span).await?.elder;
     let network = NetworkId::of(question.passphrase);
     let mut auditor = Auditor {
         known: question.accounts.clone(),
@@ -107,7 +108,7 @@ pub async fn verify(
         progress(Progress::Accounts(waiting.len()));
         let batch = std::mem::take(&mut waiting);
         let listings = auditor
-            .round(endpoint, question.span, batch, progress)
+            .round(endpoint, question.span, elder, batch, progress)
             .await?;
         for listing in listings {
             let found = !question.accounts.contains(&listing.account);
@@ -117,7 +118,7 @@ pub async fn verify(
         waiting = std::mem::take(&mut auditor.found);
     }
     // What was reaped while it was read may be missing in what was read.
-    history::covers(endpoint, question.span).await?;
+    covers(endpoint, question.span).await?;
     auditor.tally.compact();
     if auditor.records.is_some() {
         auditor.against_records(question.span, progress).await?;
@@ -146,13 +147,14 @@ impl Auditor<'_> {
         &mut self,
         endpoint: &Endpoint,
         span: Span,
+        elder: LedgerSeq,
         batch: BTreeSet<AccountId>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Vec<Listing>, VerifyError> {
         let (sink, mut pages) = mpsc::channel::<Page>(PAGES_AHEAD);
         let read = async move {
             let lists = stream::iter(batch)
-                .map(|account| history::read(endpoint, account, span, sink.clone()))
+                .map(|account| history::read(endpoint, account, span, elder, sink.clone()))
                 .buffer_unordered(ACCOUNTS_AT_ONCE);
             lists
                 .try_collect::<Vec<_>>()

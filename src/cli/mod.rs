@@ -12,6 +12,7 @@ mod openapi;
 mod output;
 mod pausing;
 mod reading;
+mod receipt;
 mod reconcile;
 mod recover;
 mod retention;
@@ -98,6 +99,9 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     /// Says that the records may lack what was sent: nothing is signed until a daemon has explained the chain
     Recover(recover::Recover),
+    /// Receipts: checked without a daemon
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     /// Drops events and submissions of months that are older than is asked for
     Retention(retention::Retention),
     /// Prints the API's OpenAPI document
@@ -165,6 +169,7 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Verify(verify) => verify.run(&global).await,
         Command::Reconcile(reconcile) => reconcile.run(&global).await,
         Command::Recover(recover) => recover.run(&global).await,
+        Command::Receipt(receipt) => receipt.run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Openapi => openapi::run(),
         Command::Bench(bench) => bench.run(&global).await,

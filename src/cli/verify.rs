@@ -9,6 +9,7 @@ use url::Url;
 
 use super::Global;
 use super::output::{self, Usage};
+use crate::audit;
 use crate::audit::report::{AccountReport, Report};
 use crate::audit::{Finding, Findings, Progress, Question, Span, Verdict, verify};
 use crate::config::{Config, Required};
@@ -137,12 +138,12 @@ impl Verify {
             None => said_by(&Horizon::new(&options(""))?).await?,
         };
         let horizon = Horizon::new(&options(&passphrase))?;
-        horizon.any().check_network().await?;
+        audit::status(horizon.any()).await?;
         Ok((horizon, passphrase))
     }
 
     async fn span(&self, endpoint: &Endpoint) -> anyhow::Result<Span> {
-        let status = endpoint.check_network().await?;
+        let status = audit::status(endpoint).await?;
         let span = Span {
             first: self.from_ledger.map_or(status.elder, LedgerSeq),
             last: self.to_ledger.map_or(status.latest, LedgerSeq),
@@ -170,7 +171,7 @@ impl Verify {
 
 /// The passphrase that a Horizon says its network has.
 async fn said_by(horizon: &Horizon) -> anyhow::Result<String> {
-    match horizon.any().check_network().await {
+    match audit::status(horizon.any()).await {
         Ok(status) => Ok(status.passphrase),
         Err(NetworkError::Other { answered, .. }) => {
             eprintln!("the network is {answered:?}, by Horizon's word; --passphrase checks it");

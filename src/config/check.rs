@@ -71,6 +71,7 @@ impl Checks {
             engine: self.engine(&settings.engine),
             api: self.api(settings.api),
             reconcile: self.reconcile(&settings.reconcile),
+            receipts_key: self.receipts(settings.receipts),
             retention: self.retention(&settings.retention),
             log: self.log(settings.log),
             horizon,
@@ -310,6 +311,12 @@ impl Checks {
             interval: (seconds > 0).then(|| Duration::from_secs(seconds)),
             keep_runs: self.number("reconcile.keep_runs", given.keep_runs, 1..=100_000),
         }
+    }
+
+    fn receipts(&mut self, given: settings::Receipts) -> Option<SecretKey> {
+        let key = "receipts.signing_secret";
+        let secret = self.secret(key, given.signing_secret, &given.signing_secret_file)?;
+        self.good(key, SecretKey::parse(secret.expose_secret()))
     }
 
     fn retention(&mut self, given: &settings::Retention) -> RetentionConfig {

@@ -15,6 +15,7 @@ pub struct Settings {
     pub engine: Engine,
     pub api: Api,
     pub reconcile: Reconcile,
+    pub receipts: Receipts,
     pub retention: Retention,
     pub log: Log,
 }
@@ -97,6 +98,13 @@ pub struct Api {
     pub idempotency_ttl_hours: i64,
     pub max_body_bytes: i64,
     pub max_bulk_body_bytes: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipts {
+    pub signing_secret: SecretString,
+    pub signing_secret_file: String,
 }
 
 #[derive(Deserialize)]

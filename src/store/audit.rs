@@ -79,6 +79,30 @@ impl Store {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
+    /// Whether everything of ours on the chain is explained by the records.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_explained(&self) -> Result<bool, StoreError> {
+        let (explained,): (bool,) = sqlx::query_as("select submitter.is_explained()")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(explained)
+    }
+
+    /// The envelope of a landing that was found on the chain and no attempt explains, by its inner hash.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn landing_envelope(&self, hash: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        let row: Option<(Vec<u8>,)> =
+            sqlx::query_as("select envelope from submitter.landings where hash = $1")
+                .bind(hash.to_vec())
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(row.map(|(envelope,)| envelope))
+    }
+
     /// Which of these hashes are on record as landed without an attempt that explains them.
     ///
     /// # Errors

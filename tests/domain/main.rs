@@ -10,6 +10,7 @@ mod decisions;
 mod drive;
 mod endings;
 mod evidence;
+mod explanations;
 mod fences;
 mod fixture;
 mod mistakes;

@@ -208,6 +208,7 @@ pub fn dead() -> AttemptEnd {
     AttemptEnd::Dead(DeathProof::Fence {
         as_of: LedgerSeq(1_030),
         sequence: Sequence(10),
+        closed_at: None,
     })
 }
 

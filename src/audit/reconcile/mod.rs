@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use self::balance::{Balances, held};
 use self::run::{ChannelLook, Run};
 use super::history::{self, HistoryError, Listing, Page, Span};
+use super::patience::{covers, look};
 use crate::domain::observation::AccountSnapshot;
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId};
 use crate::horizon::Endpoint;
@@ -121,12 +122,12 @@ async fn reconcile(
     run.channels(looks).await?;
     if first <= last {
         progress(Progress::Accounts(run.to_read().len()));
-        let listings = read(endpoint, &mut run, progress).await?;
+        let listings = read(endpoint, &mut run, elder, progress).await?;
         for listing in &listings {
             run.end_of(listing).await?;
         }
         // What was reaped while it was read may be missing in what was read.
-        history::covers(endpoint, span).await?;
+        covers(endpoint, span).await?;
     }
     run.finish(endpoint.name(), mark.watermark).await
 }
@@ -137,12 +138,12 @@ async fn steady(
     question: &Question<'_>,
 ) -> Result<(LedgerSeq, Vec<AccountSnapshot>), ReconcileError> {
     for _ in 0..STEADY_LOOKS {
-        let source = history::look(endpoint, question.source).await?;
+        let source = look(endpoint, question.source).await?;
         let as_of = source.as_of;
         if question.fee_account == question.source {
             return Ok((as_of, vec![source]));
         }
-        let fee = history::look(endpoint, question.fee_account).await?;
+        let fee = look(endpoint, question.fee_account).await?;
         if fee.as_of == as_of {
             return Ok((as_of, vec![source, fee]));
         }
@@ -159,7 +160,7 @@ async fn reached(endpoint: &Endpoint, last: LedgerSeq) -> Result<LedgerSeq, Hist
     };
     let mut looks = 0;
     loop {
-        match history::covers(endpoint, span).await {
+        match covers(endpoint, span).await {
             Ok(status) => return Ok(status.elder),
             Err(HistoryError::NotYet { .. }) if looks < STEADY_LOOKS => {
                 looks += 1;
@@ -219,7 +220,7 @@ async fn look_at_channels(
     let mut looks: Vec<ChannelLook> = stream::iter(asked)
         .map(|row| async move {
             let account = row.account_id()?;
-            let snapshot = history::look(endpoint, account).await?;
+            let snapshot = look(endpoint, account).await?;
             Ok::<_, ReconcileError>(ChannelLook {
                 account,
                 snapshot,
@@ -230,11 +231,11 @@ async fn look_at_channels(
         .try_collect()
         .await?;
     let marks = store.channel_marks().await?;
-    for look in &mut looks {
-        let name = look.account.to_string();
-        look.mark = marks.iter().find(|mark| mark.account == name).cloned();
+    for seen in &mut looks {
+        let name = seen.account.to_string();
+        seen.mark = marks.iter().find(|mark| mark.account == name).cloned();
     }
-    looks.sort_by_key(|look| look.account);
+    looks.sort_by_key(|seen| seen.account);
     Ok(looks)
 }
 
@@ -242,6 +243,7 @@ async fn look_at_channels(
 async fn read(
     endpoint: &Endpoint,
     run: &mut Run<'_>,
+    elder: LedgerSeq,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Vec<Listing>, ReconcileError> {
     let (sink, mut pages) = mpsc::channel::<Page>(PAGES_AHEAD);
@@ -249,7 +251,7 @@ async fn read(
     let lists = async move {
         stream::iter(accounts)
             .map(|account| {
-                let list = history::read(endpoint, account, span, sink.clone());
+                let list = history::read(endpoint, account, span, elder, sink.clone());
                 async move {
                     let list = list.await;
                     progress(Progress::Read);

@@ -8,7 +8,8 @@ use super::balance::Balances;
 use super::compare::{self, Judgement, Touch};
 use super::report::{Report, Status};
 use super::{Question, ReconcileError};
-use crate::audit::history::{self, Page, Span};
+use crate::audit::history::{Page, Span};
+use crate::audit::patience::result_of;
 use crate::audit::{Finding, Findings, Listing};
 use crate::domain::observation::{AccountSnapshot, Landed};
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, Sequence};
@@ -259,7 +260,7 @@ impl<'a> Run<'a> {
         };
         for landed in transactions {
             let result = if balances.needs_result(landed) {
-                Some(history::result_of(endpoint, landed.inner_hash).await?)
+                Some(result_of(endpoint, landed.inner_hash).await?)
             } else {
                 None
             };
