@@ -67,6 +67,7 @@ async fn settle_one(store: &dyn Records, new: &NewSettlement, recorded: &mut Rec
         }
         Err(error) => {
             tracing::error!(intent = %new.intent_id, %error, "a settlement could not be put on record; it is kept");
+            metrics::counter!("submitter_settlements_refused_total").increment(1);
             recorded.kept.push(attempt(new));
         }
     }

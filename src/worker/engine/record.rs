@@ -49,6 +49,7 @@ impl Engine {
         if short && let Some(flight) = self.flights.get(&intent) {
             let plan = flight.snapshot.attempt.plan;
             tracing::warn!(%intent, channel = %plan.channel, "the account that pays the fee is short of lumens");
+            metrics::counter!("submitter_fee_account_short_total").increment(1);
             if flight.snapshot.attempt.bumps.is_empty() {
                 self.short.push((plan.channel, plan.sequence));
             }
