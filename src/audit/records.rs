@@ -1,6 +1,6 @@
 //! The ledger against the records, both ways.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -168,7 +168,7 @@ impl<'a> Records<'a> {
         &mut self,
         tally: &Tally,
         span: Span,
-        accounts: &std::collections::BTreeSet<AccountId>,
+        accounts: &BTreeSet<AccountId>,
         mut found: Found<'_>,
         mut progress: impl FnMut(u64),
     ) -> Result<(), StoreError> {
@@ -191,7 +191,7 @@ impl<'a> Records<'a> {
         intent: &AuditedIntent,
         tally: &Tally,
         span: Span,
-        accounts: &std::collections::BTreeSet<AccountId>,
+        accounts: &BTreeSet<AccountId>,
         found: &mut Found<'_>,
     ) {
         let tag = key(intent).tag(self.network);
@@ -355,13 +355,17 @@ fn ledger_of(transaction: &Value) -> Option<LedgerSeq> {
     u32::try_from(number).ok().map(LedgerSeq)
 }
 
-/// Whether an intent's transaction is in a list that was read: it moves funds of, or was sent by, one of the accounts.
-fn is_of(intent: &AuditedIntent, accounts: &std::collections::BTreeSet<AccountId>) -> bool {
+/// Whether an intent's transaction is in a list that was read: it moves funds of, or was sent by, one of the accounts. One that
+/// was given signed moves its own account's funds.
+fn is_of(intent: &AuditedIntent, accounts: &BTreeSet<AccountId>) -> bool {
+    let given = |request: &Value| !request["transaction_xdr"].is_null();
+    let is_presigned = intent.request.as_ref().is_some_and(given);
+    let source = intent.source.as_deref().filter(|_| !is_presigned);
     let channel = intent
         .transaction
         .as_ref()
         .and_then(|transaction| transaction["channel"].as_str());
-    [intent.source.as_deref(), channel]
+    [source, channel]
         .into_iter()
         .flatten()
         .filter_map(|account| account.parse::<AccountId>().ok())

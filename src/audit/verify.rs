@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use stellar_xdr as xdr;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -232,11 +231,12 @@ impl Auditor<'_> {
             let source = operation.source_account.as_ref();
             source.is_some_and(|source| self.known.contains(&AccountId::of_muxed(source)))
         });
-        let is_muxed = matches!(inner.tx.source_account, xdr::MuxedAccount::MuxedEd25519(_));
+        let tag = tag_of(&inner.tx, bump.as_ref());
         Judged {
-            tag: tag_of(&inner.tx, bump.as_ref()),
+            tag,
             ours: by_envelope || moves,
-            channel: (moves && is_muxed && landed.successful).then_some(landed.source_account),
+            // Whoever else carries a tag moves its own funds: a transaction that was given signed.
+            channel: (moves && tag.is_some() && landed.successful).then_some(landed.source_account),
         }
     }
 

@@ -4,7 +4,7 @@ mod code;
 mod happened;
 mod standing;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use code::{CODES, CodeMeaning, Remedy, meaning_of};
@@ -130,7 +130,7 @@ pub struct Story {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Happening {
     /// When, RFC 3339.
     pub at: String,
@@ -139,7 +139,7 @@ pub struct Happening {
 }
 
 /// What a reason's code means.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReasonExplained {
     /// The code.
     pub code: String,
@@ -152,7 +152,7 @@ pub struct ReasonExplained {
 }
 
 /// An intent, explained.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// Its id.
     pub id: String,
@@ -217,7 +217,7 @@ impl Explanation {
             "What happened".to_owned(),
         ];
         let happened = self.happened.iter();
-        lines.extend(happened.map(|one| format!("  {}  {}", one.at, one.text)));
+        lines.extend(happened.map(|one| format!("  {}  {}", seconds(&one.at), one.text)));
         let mut part = |head: &str, text: &str| {
             lines.push(String::new());
             lines.push(head.to_owned());
@@ -237,5 +237,13 @@ impl Explanation {
         part("What comes next", &self.next);
         lines.push(String::new());
         lines.join("\n")
+    }
+}
+
+/// A time to the second.
+fn seconds(at: &str) -> String {
+    match at.split_once('.') {
+        Some((whole, _)) => format!("{whole}Z"),
+        None => at.to_owned(),
     }
 }
