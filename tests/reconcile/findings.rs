@@ -25,7 +25,11 @@ fn number(value: &Value) -> u64 {
 async fn a_run_without_findings_is_clean_and_the_next_goes_on_behind_it() {
     let (world, daemon) = quiet(2).await;
     let (status, before) = daemon.client.get("/v1/reconciliation").await;
-    assert_eq!((status, &before["status"]), (200, &json!("never")), "{before}");
+    assert_eq!(
+        (status, &before["status"]),
+        (200, &json!("never")),
+        "{before}"
+    );
     post(&daemon, 1..=6).await;
     world.ledger.pass(2).await;
 
@@ -36,7 +40,11 @@ async fn a_run_without_findings_is_clean_and_the_next_goes_on_behind_it() {
     let watermark = number(&first["watermark"]);
     assert_eq!(first["to_ledger"], watermark);
     let balance = &first["balances"][0];
-    assert_eq!(balance["start"], Value::Null, "nothing to compare it with yet: {balance}");
+    assert_eq!(
+        balance["start"],
+        Value::Null,
+        "nothing to compare it with yet: {balance}"
+    );
 
     post(&daemon, 7..=9).await;
     // Somebody pays to us: no finding, and accounted for.
@@ -48,7 +56,10 @@ async fn a_run_without_findings_is_clean_and_the_next_goes_on_behind_it() {
     let (status, second, log) = run(&world.setup, &["reconcile"]);
     assert_eq!((status, &second["status"]), (0, &json!("clean")), "{log}");
     assert_eq!(second["from_ledger"], watermark + 1);
-    assert_eq!((&second["matched"], &second["of_others"]), (&json!(3), &json!(1)));
+    assert_eq!(
+        (&second["matched"], &second["of_others"]),
+        (&json!(3), &json!(1))
+    );
     let balance = &second["balances"][0];
     assert_eq!(balance["from_ledger"], watermark, "{balance}");
     assert_eq!(balance["unexplained"], "0", "{balance}");
@@ -60,15 +71,26 @@ async fn a_run_without_findings_is_clean_and_the_next_goes_on_behind_it() {
     let (status, full, log) = run(&world.setup, &["reconcile", "--full"]);
     assert_eq!((status, &full["status"]), (0, &json!("clean")), "{log}");
     let balance = &full["balances"][0];
-    assert_eq!((&balance["start"], &balance["unexplained"]), (&json!("0"), &json!("0")));
+    assert_eq!(
+        (&balance["start"], &balance["unexplained"]),
+        (&json!("0"), &json!("0"))
+    );
     assert_eq!(full["matched"], 10, "{full}");
 
     let (_, last) = daemon.client.get("/v1/reconciliation").await;
     assert_eq!(last["status"], "clean");
-    for name in ["from_ledger", "watermark", "matched", "unclaimed", "balances"] {
+    for name in [
+        "from_ledger",
+        "watermark",
+        "matched",
+        "unclaimed",
+        "balances",
+    ] {
         assert_eq!(last[name], full[name], "{name}");
     }
-    let mut process = world.setup.spawn(&["reconcile", "--from-ledger", "2", "--full"]);
+    let mut process = world
+        .setup
+        .spawn(&["reconcile", "--from-ledger", "2", "--full"]);
     assert_eq!(process.wait(PATIENCE).code(), Some(2), "one of the two");
 }
 
@@ -90,7 +112,9 @@ async fn a_daemon_compares_from_time_to_time_and_says_what_it_finds() {
     })
     .await;
     let items = said["findings"]["items"].as_array().unwrap();
-    let found = items.iter().find(|item| item["kind"] == "foreign_channel_use");
+    let found = items
+        .iter()
+        .find(|item| item["kind"] == "foreign_channel_use");
     let found = found.unwrap_or_else(|| panic!("{said}"));
     assert_eq!(found["transaction"], hash);
     assert_eq!(found["account"], channel(0).account().to_string());
@@ -131,23 +155,52 @@ async fn every_kind_of_finding_is_found_and_named() {
     post(&daemon, 1..=9).await;
     daemon.terminate();
     let tampering = [
-        ("work-1", "update submitter.attempts set hash = sha256(hash) where intent_id = v;"),
-        ("work-2", "update submitter.intents set request = jsonb_set(request, '{operations,0,amount}', '\"9.0000000\"') where id = v;"),
-        ("work-3", "update submitter.attempts set state = 'landed_failed' where intent_id = v;"),
-        ("work-4", "update submitter.attempts set state = 'dead', landed = null, death_proof = '{}' where intent_id = v;"),
-        ("work-5", "update submitter.intents set status = 'failed', reason = '{}' where id = v;"),
-        ("work-6", "delete from submitter.attempts where intent_id = v; update submitter.intents set status = 'queued', transaction = null, finished_at = null, due_at = now() where id = v;"),
-        ("work-7", "delete from submitter.attempts where intent_id = v; delete from submitter.intents where id = v;"),
-        ("work-8", "update submitter.intents set transaction = jsonb_set(transaction, '{hash}', to_jsonb(repeat('ab', 32))) where id = v;"),
-        ("work-9", "update submitter.attempts set state = 'submitted', landed = null, ended_at = null where intent_id = v;"),
+        (
+            "work-1",
+            "update submitter.attempts set hash = sha256(hash) where intent_id = v;",
+        ),
+        (
+            "work-2",
+            "update submitter.intents set request = jsonb_set(request, '{operations,0,amount}', '\"9.0000000\"') where id = v;",
+        ),
+        (
+            "work-3",
+            "update submitter.attempts set state = 'landed_failed' where intent_id = v;",
+        ),
+        (
+            "work-4",
+            "update submitter.attempts set state = 'dead', landed = null, death_proof = '{}' where intent_id = v;",
+        ),
+        (
+            "work-5",
+            "update submitter.intents set status = 'failed', reason = '{}' where id = v;",
+        ),
+        (
+            "work-6",
+            "delete from submitter.attempts where intent_id = v; update submitter.intents set status = 'queued', transaction = null, finished_at = null, due_at = now() where id = v;",
+        ),
+        (
+            "work-7",
+            "delete from submitter.attempts where intent_id = v; delete from submitter.intents where id = v;",
+        ),
+        (
+            "work-8",
+            "update submitter.intents set transaction = jsonb_set(transaction, '{hash}', to_jsonb(repeat('ab', 32))) where id = v;",
+        ),
+        (
+            "work-9",
+            "update submitter.attempts set state = 'submitted', landed = null, ended_at = null where intent_id = v;",
+        ),
     ];
     let mut hashes = Vec::new();
     for (workflow, statements) in tampering {
-        let (hash,): (String,) = sqlx::query_as("select transaction ->> 'hash' from submitter.intents where workflow_id = $1")
-            .bind(workflow)
-            .fetch_one(&world.database.pool)
-            .await
-            .unwrap();
+        let (hash,): (String,) = sqlx::query_as(
+            "select transaction ->> 'hash' from submitter.intents where workflow_id = $1",
+        )
+        .bind(workflow)
+        .fetch_one(&world.database.pool)
+        .await
+        .unwrap();
         hashes.push(hash);
         tamper(&world, workflow, statements).await;
     }
@@ -160,7 +213,9 @@ async fn every_kind_of_finding_is_found_and_named() {
     let gone = channel(2);
     let sequence = world.ledger.sequence(gone.account()).await + 1;
     let merge = Hand {
-        operations: vec![operation(stellar_xdr::OperationBody::AccountMerge(account("bob").plain()))],
+        operations: vec![operation(stellar_xdr::OperationBody::AccountMerge(
+            account("bob").plain(),
+        ))],
         ..Hand::payment(channel(2), sequence, account("bob"), 1)
     };
     assert_eq!(world.ledger.submit(&merge.envelope()).await.0, 200);
@@ -170,13 +225,22 @@ async fn every_kind_of_finding_is_found_and_named() {
     let csv = folder.path().join("findings.csv");
     let args = ["reconcile", "--csv", csv.to_str().unwrap()];
     let (status, report, log) = run(&world.setup, &args);
-    assert_eq!((status, &report["status"]), (1, &json!("findings")), "{log}");
+    assert_eq!(
+        (status, &report["status"]),
+        (1, &json!("findings")),
+        "{log}"
+    );
     let items = report["findings"]["items"].as_array().unwrap();
     for kind in KINDS {
-        assert!(items.iter().any(|item| item["kind"] == kind), "no {kind}: {report:#}");
+        assert!(
+            items.iter().any(|item| item["kind"] == kind),
+            "no {kind}: {report:#}"
+        );
     }
     let names = |kind: &str, hash: &str| {
-        let found = items.iter().any(|item| item["kind"] == kind && item["transaction"] == hash);
+        let found = items
+            .iter()
+            .any(|item| item["kind"] == kind && item["transaction"] == hash);
         assert!(found, "{kind} of {hash}: {report:#}");
     };
     for (kind, work) in [
@@ -197,7 +261,10 @@ async fn every_kind_of_finding_is_found_and_named() {
     assert_eq!(report["unexplained"], 3, "{report:#}");
     assert_eq!(report["unclaimed"], 1);
     let text = std::fs::read_to_string(&csv).unwrap();
-    assert!(text.starts_with("kind,ledger,transaction,tag,intent,account,detail"), "{text}");
+    assert!(
+        text.starts_with("kind,ledger,transaction,tag,intent,account,detail"),
+        "{text}"
+    );
     assert_eq!(text.lines().count(), 1 + items.len());
     let (count,): (i64,) = sqlx::query_as("select count(*) from submitter.reconciliation_findings")
         .fetch_one(&world.database.pool)
@@ -205,9 +272,17 @@ async fn every_kind_of_finding_is_found_and_named() {
         .unwrap();
     assert_eq!(usize::try_from(count).unwrap(), items.len());
     // The table says it, too, for people.
-    let mut process = world.setup.spawn(&["reconcile", "--from-ledger", &report["from_ledger"].to_string()]);
+    let mut process = world.setup.spawn(&[
+        "reconcile",
+        "--from-ledger",
+        &report["from_ledger"].to_string(),
+    ]);
     assert_eq!(process.wait(PATIENCE).code(), Some(1));
-    assert!(process.log().contains("foreign_channel_use"), "{}", process.log());
+    assert!(
+        process.log().contains("foreign_channel_use"),
+        "{}",
+        process.log()
+    );
 
     // What was unclaimed is kept: whoever posts it is not paid again. And what is behind is not found twice.
     let (status, after, log) = run(&world.setup, &["reconcile"]);
@@ -225,7 +300,11 @@ async fn what_cannot_be_seen_is_said() {
     post(&daemon, 1..=10).await;
     world.ledger.pass(2).await;
     let (status, report, log) = run(&world.setup, &["reconcile"]);
-    assert_eq!((status, &report["status"]), (1, &json!("incomplete")), "{log}");
+    assert_eq!(
+        (status, &report["status"]),
+        (1, &json!("incomplete")),
+        "{log}"
+    );
     let reasons = report["incomplete"].to_string();
     assert!(reasons.contains("are gone from"), "{reasons}");
     assert!(number(&report["from_ledger"]) > number(&first["watermark"]) + 1);

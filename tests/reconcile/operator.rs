@@ -21,21 +21,36 @@ async fn post(daemon: &Daemon, number: u32) -> String {
 async fn lands_on(daemon: &Daemon, number: u32) -> String {
     let id = post(daemon, number).await;
     let intent = daemon.client.wait_for(&id, "succeeded", PATIENCE).await;
-    intent["transaction"]["channel"].as_str().unwrap().to_owned()
+    intent["transaction"]["channel"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// Somebody takes the number of an attempt that the network forgot; returns the hash and the intent.
-async fn take_the_number_of(world: &World, daemon: &Daemon, of: &str, number: u32) -> (String, String) {
+async fn take_the_number_of(
+    world: &World,
+    daemon: &Daemon,
+    of: &str,
+    number: u32,
+) -> (String, String) {
     world.ledger.faults(json!({"never_land": 1.0})).await;
     let id = post(daemon, number).await;
     daemon.client.wait_for(&id, "in_flight", PATIENCE).await;
     eventually("its attempt is signed", PATIENCE, async || {
         let attempts = daemon.client.attempts(&id).await;
-        attempts.iter().any(|attempt| attempt["channel"] == of).then_some(())
+        attempts
+            .iter()
+            .any(|attempt| attempt["channel"] == of)
+            .then_some(())
     })
     .await;
     world.ledger.faults(json!({})).await;
-    let owner = if of == account("source").to_string() { key("source") } else { channel(0) };
+    let owner = if of == account("source").to_string() {
+        key("source")
+    } else {
+        channel(0)
+    };
     (by_hand(world, owner).await, id)
 }
 
@@ -48,12 +63,19 @@ async fn a_second_writer_stops_its_channel_alone_and_an_operator_resumes_it() {
 
     // Survived: the intent lands, once, by another account.
     let intent = daemon.client.wait_for(&id, "succeeded", PATIENCE).await;
-    assert_eq!(intent["transaction"]["channel"], account("source").to_string(), "{intent}");
+    assert_eq!(
+        intent["transaction"]["channel"],
+        account("source").to_string(),
+        "{intent}"
+    );
     // Named, and stopped.
     let row = channel_of(&daemon, 0).await;
     assert_eq!(row["state"], "paused", "{row}");
     let reason = row["reason"].as_str().unwrap();
-    assert!(reason.starts_with("second_writer") && reason.contains(&hash), "{reason}");
+    assert!(
+        reason.starts_with("second_writer") && reason.contains(&hash),
+        "{reason}"
+    );
     let foreign = r#"submitter_foreign_transactions_total{on="channel"}"#;
     assert_eq!(metric(&daemon, foreign).await, Some(1.0));
     let paused = r#"submitter_channels{kind="channel",state="paused"}"#;
@@ -61,17 +83,28 @@ async fn a_second_writer_stops_its_channel_alone_and_an_operator_resumes_it() {
         (metric(&daemon, paused).await == Some(1.0)).then_some(())
     })
     .await;
-    assert!(daemon.process.log().contains("a second writer uses a channel: it is paused"));
+    assert!(
+        daemon
+            .process
+            .log()
+            .contains("a second writer uses a channel: it is paused")
+    );
     let (status, _, log) = run(&world.setup, &["doctor"]);
     assert_eq!(status, 1);
     assert!(log.contains(&hash), "doctor names it: {log}");
-    assert_eq!(daemon.client.readiness().await.0, 200, "everything else goes on");
+    assert_eq!(
+        daemon.client.readiness().await.0,
+        200,
+        "everything else goes on"
+    );
     assert_eq!(lands_on(&daemon, 3).await, account("source").to_string());
     let (status, report, log) = run(&world.setup, &["reconcile"]);
     assert_eq!(status, 1, "{log}");
     let items = report["findings"]["items"].as_array().unwrap();
     assert!(
-        items.iter().any(|item| item["kind"] == "foreign_channel_use" && item["transaction"] == hash),
+        items
+            .iter()
+            .any(|item| item["kind"] == "foreign_channel_use" && item["transaction"] == hash),
         "{report:#}"
     );
 
@@ -85,7 +118,11 @@ async fn a_second_writer_stops_its_channel_alone_and_an_operator_resumes_it() {
     assert_eq!(lands_on(&daemon, 4).await, name);
     let (status, report, log) = run(&world.setup, &["reconcile"]);
     // The transaction that was made meanwhile, and nothing else.
-    assert_eq!((status, &report["by_kind"]), (1, &json!({"foreign_channel_use": 1})), "{log}");
+    assert_eq!(
+        (status, &report["by_kind"]),
+        (1, &json!({"foreign_channel_use": 1})),
+        "{log}"
+    );
     let (status, _, log) = run(&world.setup, &["reconcile"]);
     assert_eq!(status, 0, "{log}");
     let all = [(id, payment("work-2", account("bob"), 2))];
@@ -96,7 +133,13 @@ async fn a_second_writer_stops_its_channel_alone_and_an_operator_resumes_it() {
 async fn an_operator_pauses_a_channel_and_resumes_it() {
     let (world, daemon) = quiet(1).await;
     let name = channel(0).account().to_string();
-    let pause = ["channels", "pause", &name, "--reason", "its key is being moved"];
+    let pause = [
+        "channels",
+        "pause",
+        &name,
+        "--reason",
+        "its key is being moved",
+    ];
     let (status, answer, log) = run(&world.setup, &pause);
     assert_eq!((status, &answer["state"]), (0, &json!("paused")), "{log}");
     let row = channel_of(&daemon, 0).await;
@@ -110,7 +153,16 @@ async fn an_operator_pauses_a_channel_and_resumes_it() {
     let (status, _, log) = run(&world.setup, &["channels", "resume", &stranger]);
     assert_eq!(status, 1);
     assert!(log.contains("no channel on record"), "{log}");
-    let (status, _, log) = run(&world.setup, &["channels", "pause", &name, "--reason", "sequence_unexplained"]);
+    let (status, _, log) = run(
+        &world.setup,
+        &[
+            "channels",
+            "pause",
+            &name,
+            "--reason",
+            "sequence_unexplained",
+        ],
+    );
     assert_eq!(status, 2, "{log}");
     // What the daemon stopped by itself, and resumes by itself, is nobody's to say.
     sqlx::query("update submitter.channels set state = 'paused', reason = 'sequence_unexplained' where account = $1")
@@ -129,13 +181,20 @@ async fn the_source_goes_on_where_its_owner_uses_it_by_hand_unless_that_is_not_w
     let source = account("source").to_string();
     let (_, id) = take_the_number_of(&world, &daemon, &source, 1).await;
     daemon.client.wait_for(&id, "succeeded", PATIENCE).await;
-    assert!(daemon.process.log().contains("the source account was used by somebody else"));
+    assert!(
+        daemon
+            .process
+            .log()
+            .contains("the source account was used by somebody else")
+    );
     let foreign = r#"submitter_foreign_transactions_total{on="source"}"#;
     assert_eq!(metric(&daemon, foreign).await, Some(1.0));
     assert_eq!(lands_on(&daemon, 2).await, source);
 
     daemon.terminate();
-    world.setup.set("ACCOUNTS__PAUSE_SOURCE_ON_FOREIGN_USE", "true");
+    world
+        .setup
+        .set("ACCOUNTS__PAUSE_SOURCE_ON_FOREIGN_USE", "true");
     let daemon = Daemon::start_ready(&world.setup).await;
     let (hash, id) = take_the_number_of(&world, &daemon, &source, 3).await;
     let reason = eventually("the source stops", PATIENCE, async || {
@@ -145,7 +204,11 @@ async fn the_source_goes_on_where_its_owner_uses_it_by_hand_unless_that_is_not_w
     .await;
     assert!(reason.contains(&hash), "{reason}");
     world.ledger.pass(8).await;
-    assert_eq!(daemon.client.intent(&id).await["status"], "queued", "nothing is signed");
+    assert_eq!(
+        daemon.client.intent(&id).await["status"],
+        "queued",
+        "nothing is signed"
+    );
     let (status, _, log) = run(&world.setup, &["channels", "resume", &source]);
     assert_eq!(status, 0, "{log}");
     daemon.client.wait_for(&id, "succeeded", PATIENCE).await;

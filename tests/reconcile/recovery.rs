@@ -18,26 +18,41 @@ async fn what_an_operator_recovers_is_explained_before_anything_is_signed() {
 
     let (status, _, log) = run(&world.setup, &["recover"]);
     assert_eq!(status, 2);
-    assert!(log.contains("Say --yes"), "it only says what it would do: {log}");
+    assert!(
+        log.contains("Say --yes"),
+        "it only says what it would do: {log}"
+    );
     world.ledger.pass(1).await;
     assert!(daemon.process.ended().is_none());
 
     let recover = ["recover", "--window", "40", "--since", "2", "--yes"];
     let (status, answer, log) = run(&world.setup, &recover);
-    assert_eq!((status, &answer["window_ledgers"]), (0, &json!(40)), "{log}");
+    assert_eq!(
+        (status, &answer["window_ledgers"]),
+        (0, &json!(40)),
+        "{log}"
+    );
     assert_eq!(answer["running_daemons"], 1);
     let ended = daemon.process.wait(Duration::from_secs(20));
-    assert_eq!(ended.code(), Some(1), "so that whoever runs it starts it again");
+    assert_eq!(
+        ended.code(),
+        Some(1),
+        "so that whoever runs it starts it again"
+    );
     let (status, _, log) = run(&world.setup, &["doctor"]);
     assert_eq!(status, 1);
-    assert!(log.contains("not everything on the chain is explained"), "{log}");
+    assert!(
+        log.contains("not everything on the chain is explained"),
+        "{log}"
+    );
 
     let mut daemon = Daemon::start(&world.setup).await;
     let after = payment("after", account("bob"), 2);
     let after_id = daemon.client.post(&after).await;
     let said = eventually("it says what it waits for", PATIENCE, async || {
         let said = daemon.client.check("engine").await;
-        said.contains("nothing is signed before ledger").then_some(said)
+        said.contains("nothing is signed before ledger")
+            .then_some(said)
     })
     .await;
     assert_eq!(daemon.client.readiness().await.0, 503, "{said}");
@@ -46,7 +61,10 @@ async fn what_an_operator_recovers_is_explained_before_anything_is_signed() {
         (until > 0.0).then_some(until)
     })
     .await;
-    assert_eq!(metric(&daemon, "submitter_records_explained").await, Some(0.0));
+    assert_eq!(
+        metric(&daemon, "submitter_records_explained").await,
+        Some(0.0)
+    );
     let head = world.ledger.head().await as f64;
     assert!(until > head, "until {until}, now {head}");
     let (status, _, log) = run(&world.setup, &["doctor"]);
@@ -55,7 +73,10 @@ async fn what_an_operator_recovers_is_explained_before_anything_is_signed() {
 
     daemon.wait_until_ready().await;
     assert!(world.ledger.head().await as f64 >= until);
-    daemon.client.wait_for(&after_id, "succeeded", PATIENCE).await;
+    daemon
+        .client
+        .wait_for(&after_id, "succeeded", PATIENCE)
+        .await;
     let (status, _, log) = run(&world.setup, &["doctor"]);
     assert_eq!(status, 0, "{log}");
     let posted = [(id, body), (after_id, after)];
