@@ -16,8 +16,9 @@ use super::problem::{Problem, ProblemBody};
 use super::query::Query;
 
 /// The last comparison.
-#[derive(Debug, Default, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = Reconciliation)]
+#[serde(default)]
 pub struct ReconciliationBody {
     /// `never` before the first; `clean`: records and chain agree; `findings`: they do not; `incomplete`: nothing was
     /// found, but not everything could be seen.
@@ -28,14 +29,6 @@ pub struct ReconciliationBody {
     /// When it ended.
     #[schema(format = DateTime)]
     finished_at: Option<String>,
-    #[serde(flatten)]
-    report: Reported,
-}
-
-/// What the report has.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
-struct Reported {
     /// The first ledger that was compared.
     from_ledger: Option<u32>,
     /// The last one.
@@ -145,15 +138,9 @@ pub async fn reconciliation(
             ..ReconciliationBody::default()
         }));
     };
-    let status = run.report["status"]
-        .as_str()
-        .unwrap_or("incomplete")
-        .to_owned();
-    Ok(Json(ReconciliationBody {
-        status,
-        started_at: Some(utc(run.started_at)),
-        finished_at: Some(utc(run.finished_at)),
-        // A report of another version has what it has.
-        report: serde_json::from_value(run.report).unwrap_or_default(),
-    }))
+    // A report of another version has what it has.
+    let mut body: ReconciliationBody = serde_json::from_value(run.report).unwrap_or_default();
+    body.started_at = Some(utc(run.started_at));
+    body.finished_at = Some(utc(run.finished_at));
+    Ok(Json(body))
 }
