@@ -133,8 +133,8 @@ fn every_error_in_the_log_is_on_a_page() {
         for (at, _) in text.match_indices("tracing::error!(") {
             let call = &text[at..at + text[at..].find(';').unwrap()];
             // The message is the last text in the call.
-            let mut texts = call.split('"').skip(1).step_by(2);
-            let Some(message) = texts.next_back() else {
+            let texts = call.split('"').skip(1).step_by(2);
+            let Some(message) = texts.last() else {
                 continue;
             };
             // Up to where it differs from case to case.

@@ -1,5 +1,6 @@
 //! A second writer stops the smallest thing, says why, is survived; and an operator allows it again.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::world::{Daemon, PATIENCE, World, account, eventually, key, payment};
@@ -45,13 +46,17 @@ async fn take_the_number_of(
             .then_some(())
     })
     .await;
+    // It must not send the same bytes again before somebody takes the number.
+    daemon.process.signal_now(Signal::STOP);
     world.ledger.faults(json!({})).await;
     let owner = if of == account("source").to_string() {
         key("source")
     } else {
         channel(0)
     };
-    (by_hand(world, owner).await, id)
+    let hash = by_hand(world, owner).await;
+    daemon.process.signal_now(Signal::CONT);
+    (hash, id)
 }
 
 #[tokio::test]

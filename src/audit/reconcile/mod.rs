@@ -112,8 +112,9 @@ async fn reconcile(
         let account = snapshot.account;
         let end = (last, snapshot.state.as_ref().map(held).unwrap_or_default());
         let start = mark.balances.get(&account.to_string()).cloned();
+        // Only where everything since then is read.
         let start = start
-            .filter(|_| question.begin != Begin::Full)
+            .filter(|(ledger, _)| question.begin != Begin::Full && first.0 <= ledger + 1)
             .map(|(ledger, held)| (LedgerSeq(ledger), held));
         run.balances
             .insert(account, Balances::new(account, start, end));
