@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub use error::{ConfigError, ConfigErrors};
 pub use sections::{
     AccountsConfig, ApiConfig, Config, DatabaseConfig, EngineConfig, FeePayer, FeesConfig,
-    HorizonConfig, LogConfig, RpcConfig, SubmitMode,
+    HorizonConfig, LogConfig, ReconcileConfig, RpcConfig, SubmitMode,
 };
 
 /// What holds where nothing else is said.

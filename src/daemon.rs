@@ -1,6 +1,7 @@
 //! Wires the rooms together, runs their tasks, and drains them when told to stop.
 
 mod readiness;
+mod reconciling;
 mod tasks;
 mod wiring;
 
@@ -24,6 +25,7 @@ use crate::horizon::{Horizon, NetworkError};
 use crate::store::Store;
 use crate::worker::{self, Engine, Status};
 use readiness::Readiness;
+use reconciling::Reconciler;
 use tasks::{gauges, listen, partitions, purge, until};
 
 pub use wiring::{connect, engine_settings, horizon, keyring};
@@ -81,6 +83,7 @@ impl Daemon {
         let receipt_key = config.receipt_key()?;
         let horizon = horizon(config)?;
         let settings = engine_settings(config, fee_account)?;
+        let source = settings.source;
         let listener = TcpListener::bind(config.api.listen)
             .await
             .with_context(|| {
@@ -157,7 +160,23 @@ impl Daemon {
                 config.retention.events_days,
                 stopped.clone(),
             )),
-            tokio::spawn(gauges(store.clone(), options.metrics.clone(), stopped)),
+            tokio::spawn(gauges(
+                store.clone(),
+                options.metrics.clone(),
+                stopped.clone(),
+            )),
+            tokio::spawn(
+                Reconciler {
+                    store: store.clone(),
+                    horizon,
+                    status: status.clone(),
+                    passphrase,
+                    source,
+                    fee_account,
+                    config: config.reconcile,
+                }
+                .run(stopped),
+            ),
         ];
         tracing::info!(api = %api_address, "the daemon runs");
         Ok(Self {

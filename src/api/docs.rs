@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::{PROBLEM_JSON, ProblemBody};
-use super::{Shared, channels, events, health, intents, receipts};
+use super::{Shared, channels, events, health, intents, receipts, reconciliation};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -61,6 +61,7 @@ pub fn routes() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(receipts::key))
         .routes(routes!(events::events))
         .routes(routes!(channels::channels))
+        .routes(routes!(reconciliation::reconciliation))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

@@ -19,6 +19,7 @@ mod problem;
 mod purge;
 mod query;
 mod receipts;
+mod reconciliation;
 mod unclaimed;
 
 use std::num::NonZeroU32;

@@ -29,6 +29,9 @@ pub struct Finding {
     /// The intent that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<String>,
+    /// The account that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
 }
 
 impl Finding {
@@ -42,6 +45,7 @@ impl Finding {
             transaction: None,
             ledger: None,
             intent: None,
+            account: None,
         }
     }
 
@@ -63,6 +67,13 @@ impl Finding {
     #[must_use]
     pub const fn ledger(mut self, ledger: LedgerSeq) -> Self {
         self.ledger = Some(ledger.0);
+        self
+    }
+
+    /// About an account.
+    #[must_use]
+    pub fn account(mut self, account: impl ToString) -> Self {
+        self.account = Some(account.to_string());
         self
     }
 

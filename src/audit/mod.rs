@@ -8,8 +8,10 @@ pub mod history;
 mod numbers;
 mod patience;
 pub mod receipt;
+pub mod reconcile;
 mod records;
 pub mod report;
+pub mod tail;
 mod tally;
 mod verify;
 

@@ -6,8 +6,11 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::history::{HistoryError, Span};
-use crate::domain::observation::{NetworkStatus, Unknown, UnknownKind};
-use crate::horizon::{Endpoint, NetworkError};
+use crate::domain::observation::{
+    AccountSnapshot, Cursor, NetworkStatus, TransactionPage, Unknown, UnknownKind,
+};
+use crate::domain::primitives::{AccountId, TxHash};
+use crate::horizon::{Endpoint, NetworkError, Order};
 use crate::retry::{RetryLimits, RetrySchedule};
 
 /// How long a read that got no answer is tried again.
@@ -63,6 +66,61 @@ pub async fn covers(endpoint: &Endpoint, span: Span) -> Result<NetworkStatus, Hi
                 }
                 return Ok(status);
             }
+            Err(unknown) => patience.after(unknown).await?,
+        }
+    }
+}
+
+/// An account's state, asked for again where a Horizon asks for time.
+///
+/// # Errors
+/// [`HistoryError`]: no answer.
+pub async fn look(
+    endpoint: &Endpoint,
+    account: AccountId,
+) -> Result<AccountSnapshot, HistoryError> {
+    let mut patience = Patience::new(endpoint, "an account's state");
+    loop {
+        match endpoint.account(account).await {
+            Ok(snapshot) => return Ok(snapshot),
+            Err(unknown) => patience.after(unknown).await?,
+        }
+    }
+}
+
+/// A page of an account's list, asked for again where a Horizon asks for time; `None` where it knows no such account.
+///
+/// # Errors
+/// [`HistoryError`]: no answer.
+pub async fn page(
+    endpoint: &Endpoint,
+    account: AccountId,
+    after: Option<Cursor>,
+    order: Order,
+    limit: u8,
+) -> Result<Option<TransactionPage>, HistoryError> {
+    let mut patience = Patience::new(endpoint, "the account's transactions");
+    loop {
+        let page = endpoint.account_transactions(account, after, order, limit);
+        match page.await {
+            Ok(page) => return Ok(page),
+            Err(unknown) => patience.after(unknown).await?,
+        }
+    }
+}
+
+/// The recorded result of a transaction that was seen, decoded.
+///
+/// # Errors
+/// [`HistoryError`]: no answer, or it is not there.
+pub async fn result_of(
+    endpoint: &Endpoint,
+    hash: TxHash,
+) -> Result<stellar_xdr::TransactionResult, HistoryError> {
+    let mut patience = Patience::new(endpoint, "a transaction's result");
+    loop {
+        match endpoint.transaction_result(hash).await {
+            Ok(result) => return Ok(result),
             Err(unknown) => patience.after(unknown).await?,
         }
     }

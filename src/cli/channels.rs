@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::Global;
 use super::output::{self, Usage};
+use super::pausing::{Pause, Resume};
 use crate::config::{Config, Required};
 use crate::daemon::{connect, engine_settings, horizon, keyring};
 use crate::store::Store;
@@ -30,6 +31,10 @@ pub enum Channels {
     List,
     /// Compares each channel on record with the chain
     Verify,
+    /// Stops the use of a channel; what is in flight on it ends first
+    Pause(Pause),
+    /// Allows a paused channel again, once everything that it did meanwhile is explained
+    Resume(Resume),
 }
 
 /// Between two looks.
@@ -44,6 +49,8 @@ impl Channels {
             }
             Self::List => list(global).await,
             Self::Verify => verify(global).await,
+            Self::Pause(pause) => pause.run(global).await,
+            Self::Resume(resume) => resume.run(global).await,
         }
     }
 }

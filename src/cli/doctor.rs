@@ -6,9 +6,12 @@ use super::{Global, output};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Required};
 use crate::daemon::{connect, horizon, keyring};
+use crate::store::Store;
 
 /// Seconds that our clock and the chain's may differ before it is said.
 const CLOCK_SECONDS: i64 = 30;
+/// Channels that are named.
+const MAX_SHOWN: usize = 5;
 
 #[derive(Debug, Serialize)]
 struct Finding {
@@ -25,6 +28,7 @@ pub async fn run(global: &Global) -> anyhow::Result<()> {
         Ok("every key is known and valid".to_owned()),
     )];
     findings.push(finding("database", database(&config).await));
+    findings.extend(records(&config).await);
     findings.extend(chain(&config).await?);
     let wrong = findings.iter().filter(|finding| !finding.ok).count();
     if global.json {
@@ -68,6 +72,73 @@ async fn database(config: &Config) -> Result<String, String> {
         .await
         .map_err(|error| error.to_string())?;
     Ok("reached, and its schema is up to date".to_owned())
+}
+
+/// Whether the records explain the chain, whether every channel may be used, and whether they agree with the chain.
+async fn records(config: &Config) -> Vec<Finding> {
+    // That it is not reached is said already.
+    let Ok(store) = connect(config).await else {
+        return Vec::new();
+    };
+    let explained = match store.recovery_state().await {
+        Ok(None) => Ok("no daemon has used them yet".to_owned()),
+        Ok(Some(state)) => match state.why_waiting() {
+            None => Ok("they explain everything of ours on the chain".to_owned()),
+            Some(why) => Err(why),
+        },
+        Err(error) => Err(error.to_string()),
+    };
+    let last = store.last_reconciliation().await;
+    vec![
+        finding("records", explained),
+        finding("channels", channels(&store).await),
+        finding(
+            "reconciliation",
+            match last {
+                Ok(None) => Ok("records and chain were not compared yet".to_owned()),
+                Ok(Some(run)) => {
+                    let status = run.report["status"].as_str().unwrap_or("unknown");
+                    let watermark = run.watermark.unwrap_or(0);
+                    let said = format!(
+                        "{status}, {} findings, done up to ledger {watermark}, {:.0} minutes ago",
+                        run.findings,
+                        run.age_seconds / 60.0
+                    );
+                    if status == "clean" {
+                        Ok(said)
+                    } else {
+                        Err(said)
+                    }
+                }
+                Err(error) => Err(error.to_string()),
+            },
+        ),
+    ]
+}
+
+/// Every channel that is not open, and why.
+async fn channels(store: &Store) -> Result<String, String> {
+    let rows = store.channels().await.map_err(|error| error.to_string())?;
+    let stopped: Vec<String> = rows
+        .iter()
+        .filter(|row| row.state != "open")
+        .map(|row| {
+            let reason = row.reason.as_deref().unwrap_or("");
+            format!("{} is {} ({reason})", row.account, row.state)
+        })
+        .collect();
+    match stopped.as_slice() {
+        [] => Ok(format!("{} are open, the source among them", rows.len())),
+        stopped => {
+            let shown = stopped.iter().take(MAX_SHOWN).cloned().collect::<Vec<_>>();
+            Err(format!(
+                "{} of {}: {}",
+                stopped.len(),
+                rows.len(),
+                shown.join("; ")
+            ))
+        }
+    }
 }
 
 async fn chain(config: &Config) -> anyhow::Result<Vec<Finding>> {

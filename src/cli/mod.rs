@@ -10,8 +10,11 @@ mod keys;
 mod migrate;
 mod openapi;
 mod output;
+mod pausing;
 mod reading;
 mod receipt;
+mod reconcile;
+mod recover;
 mod retention;
 mod run;
 mod sandbox;
@@ -92,6 +95,10 @@ enum Command {
     Doctor,
     /// Proves from the ledger's history alone that each tag has landed at most once, and holds the records against it
     Verify(verify::Verify),
+    /// Compares the records with the chain, both ways
+    Reconcile(reconcile::Reconcile),
+    /// Says that the records may lack what was sent: nothing is signed until a daemon has explained the chain
+    Recover(recover::Recover),
     /// Receipts: checked without a daemon
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
@@ -160,6 +167,8 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::ApiKeys(api_keys) => api_keys.run(&global).await,
         Command::Retention(retention) => retention.run(&global).await,
         Command::Verify(verify) => verify.run(&global).await,
+        Command::Reconcile(reconcile) => reconcile.run(&global).await,
+        Command::Recover(recover) => recover.run(&global).await,
         Command::Receipt(receipt) => receipt.run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Openapi => openapi::run(),

@@ -12,7 +12,7 @@ use super::error::ConfigErrors;
 use super::rules::Checks;
 use super::sections::{
     AccountsConfig, ApiConfig, Config, DatabaseConfig, EngineConfig, FeePayer, FeesConfig,
-    HorizonConfig, LogConfig, RetentionConfig, RpcConfig, SubmitMode,
+    HorizonConfig, LogConfig, ReconcileConfig, RetentionConfig, RpcConfig, SubmitMode,
 };
 use super::settings::{self, Settings};
 use crate::domain::fee::Percentile;
@@ -33,6 +33,10 @@ const MIN_API_KEY_CHARACTERS: usize = 16;
 const MAX_API_KEY_CHARACTERS: usize = 255;
 /// The longest time in days that can be asked for: a hundred years.
 const MAX_DAYS: i64 = 36_500;
+/// Between two comparisons of records and chain, in seconds: a week at most.
+const MAX_INTERVAL_SECONDS: i64 = 604_800;
+/// A run takes longer than that where there are many channels.
+const MIN_INTERVAL_SECONDS: u64 = 5;
 const SECONDS_AN_HOUR: u64 = 3600;
 
 /// The configuration, or everything that is wrong with it.
@@ -66,6 +70,7 @@ impl Checks {
             fees: self.fees(settings.fees),
             engine: self.engine(&settings.engine),
             api: self.api(settings.api),
+            reconcile: self.reconcile(&settings.reconcile),
             receipts_key: self.receipts(settings.receipts),
             retention: self.retention(&settings.retention),
             log: self.log(settings.log),
@@ -197,6 +202,7 @@ impl Checks {
             channels,
             channel_starting_balance: starting.unwrap_or_default(),
             channel_top_up_below: below.unwrap_or_default(),
+            pause_source_on_foreign_use: given.pause_source_on_foreign_use,
             fee,
         }
     }
@@ -289,6 +295,21 @@ impl Checks {
                 key,
                 format!("may have at most {MAX_API_KEY_CHARACTERS} characters"),
             );
+        }
+    }
+
+    fn reconcile(&mut self, given: &settings::Reconcile) -> ReconcileConfig {
+        let key = "reconcile.interval_seconds";
+        let seconds: u64 = self.number(key, given.interval_seconds, 0..=MAX_INTERVAL_SECONDS);
+        if (1..MIN_INTERVAL_SECONDS).contains(&seconds) {
+            self.fail(
+                key,
+                format!("must be 0 (never) or at least {MIN_INTERVAL_SECONDS}"),
+            );
+        }
+        ReconcileConfig {
+            interval: (seconds > 0).then(|| Duration::from_secs(seconds)),
+            keep_runs: self.number("reconcile.keep_runs", given.keep_runs, 1..=100_000),
         }
     }
 

@@ -35,6 +35,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// The REST API.
     pub api: ApiConfig,
+    /// The comparison of records and chain.
+    pub reconcile: ReconcileConfig,
     /// The key that signs receipts, where given; else it is derived from the source's.
     pub receipts_key: Option<SecretKey>,
     /// What is forgotten.
@@ -153,6 +155,8 @@ pub struct AccountsConfig {
     pub channel_starting_balance: Stroops,
     /// Below this a channel is filled up to its starting balance, which is more.
     pub channel_top_up_below: Stroops,
+    /// Whether the source stops, too, where somebody else uses its sequence numbers.
+    pub pause_source_on_foreign_use: bool,
     /// The account that pays for fee bumps; `None`: the source.
     pub fee: Option<SecretKey>,
 }
@@ -211,6 +215,15 @@ pub struct ApiConfig {
     pub max_body_bytes: usize,
     /// The largest body of a bulk, in bytes.
     pub max_bulk_body_bytes: usize,
+}
+
+/// `[reconcile]`.
+#[derive(Clone, Copy, Debug)]
+pub struct ReconcileConfig {
+    /// Between two comparisons; `None`: the daemon makes none.
+    pub interval: Option<Duration>,
+    /// How many reports are kept.
+    pub keep_runs: u32,
 }
 
 /// `[retention]`.

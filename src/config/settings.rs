@@ -14,6 +14,7 @@ pub struct Settings {
     pub fees: Fees,
     pub engine: Engine,
     pub api: Api,
+    pub reconcile: Reconcile,
     pub receipts: Receipts,
     pub retention: Retention,
     pub log: Log,
@@ -62,6 +63,7 @@ pub struct Accounts {
     pub channels: i64,
     pub channel_starting_balance: String,
     pub channel_top_up_below: String,
+    pub pause_source_on_foreign_use: bool,
     pub fee_secret: SecretString,
     pub fee_secret_file: String,
 }
@@ -109,6 +111,13 @@ pub struct Receipts {
 #[serde(deny_unknown_fields)]
 pub struct Retention {
     pub events_days: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconcile {
+    pub interval_seconds: i64,
+    pub keep_runs: i64,
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Interval;
 
 use crate::api;
+use crate::audit::reconcile::KINDS;
 use crate::store::{Store, StoreError};
 use crate::worker::Waker;
 
@@ -25,13 +26,13 @@ pub(super) async fn until(mut stopped: watch::Receiver<bool>) {
 }
 
 /// Comes at once, and then again and again until it is told to stop: never in the middle of what is done in between.
-struct Ticks {
+pub(super) struct Ticks {
     interval: Interval,
     stopped: watch::Receiver<bool>,
 }
 
 impl Ticks {
-    fn every(period: Duration, stopped: watch::Receiver<bool>) -> Self {
+    pub(super) fn every(period: Duration, stopped: watch::Receiver<bool>) -> Self {
         Self {
             interval: tokio::time::interval(period),
             stopped,
@@ -39,7 +40,7 @@ impl Ticks {
     }
 
     /// Waits for the next; `false` once there is none.
-    async fn next(&mut self) -> bool {
+    pub(super) async fn next(&mut self) -> bool {
         tokio::select! {
             _ = self.interval.tick() => true,
             () = until(self.stopped.clone()) => false,
@@ -132,10 +133,37 @@ pub(super) async fn gauges(
         if let Some(metrics) = &metrics {
             metrics.run_upkeep();
         }
-        if let Ok(counts) = store.open_counts().await {
-            for (status, count) in counts {
-                metrics::gauge!("submitter_open_intents", "status" => status).set(count as f64);
-            }
+        let counted = count(&store).await;
+        if let Err(error) = &counted {
+            tracing::debug!(%error, "the gauges could not be brought up to date");
         }
+        metrics::gauge!("submitter_database_up").set(f64::from(u8::from(counted.is_ok())));
     }
+}
+
+async fn count(store: &Store) -> Result<(), StoreError> {
+    for (status, count) in store.open_counts().await? {
+        metrics::gauge!("submitter_open_intents", "status" => status).set(count as f64);
+    }
+    for (kind, state, count) in store.channel_counts().await? {
+        metrics::gauge!("submitter_channels", "kind" => kind, "state" => state).set(count as f64);
+    }
+    if let Some(state) = store.recovery_state().await? {
+        metrics::gauge!("submitter_records_explained").set(f64::from(u8::from(state.explained)));
+        let until = state.quarantine_until.map_or(0, |ledger| ledger.0);
+        metrics::gauge!("submitter_quarantine_until_ledger").set(f64::from(until));
+    }
+    let Some(last) = store.last_reconciliation().await? else {
+        return Ok(());
+    };
+    metrics::gauge!("submitter_reconciliation_age_seconds").set(last.age_seconds);
+    metrics::gauge!("submitter_reconciliation_complete").set(f64::from(u8::from(last.complete)));
+    if let Some(watermark) = last.watermark {
+        metrics::gauge!("submitter_reconciliation_watermark_ledger").set(watermark as f64);
+    }
+    for kind in KINDS {
+        let found = last.report["by_kind"][kind].as_u64().unwrap_or(0);
+        metrics::gauge!("submitter_reconciliation_findings", "kind" => kind).set(found as f64);
+    }
+    Ok(())
 }

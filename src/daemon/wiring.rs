@@ -108,6 +108,7 @@ pub fn engine_settings(
         channels: config.accounts.channels,
         channel_starting_balance: config.accounts.channel_starting_balance,
         channel_top_up_below: config.accounts.channel_top_up_below,
+        pause_source: config.accounts.pause_source_on_foreign_use,
     })
 }
 

@@ -50,6 +50,12 @@ pub fn outcome(result: &str) -> TransactionOutcome {
     )
 }
 
+/// A result in base64; `None` where it does not decode.
+#[must_use]
+pub fn result(text: &str) -> Option<TransactionResult> {
+    TransactionResult::from_xdr_base64(text, XDR_LIMITS).ok()
+}
+
 /// What is said of a recorded transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {

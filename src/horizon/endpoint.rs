@@ -265,6 +265,20 @@ impl Endpoint {
         }
     }
 
+    /// The recorded result of a transaction, by inner or outer hash.
+    ///
+    /// # Errors
+    /// [`Unknown`] where nothing is known, or it is not there.
+    pub async fn transaction_result(
+        &self,
+        hash: TxHash,
+    ) -> Result<stellar_xdr::TransactionResult, Unknown> {
+        let path = ["transactions", &hash.to_string()];
+        let answer = self.read("transaction", &path, &[]).await?;
+        self.transport
+            .judged(super::record::result(self.network, hash, &answer))
+    }
+
     /// `POST /transactions` of an envelope (XDR): waits for a ledger, up to Horizon's 30 s.
     pub async fn submit(&self, envelope: &[u8]) -> SubmitAnswer {
         let posted = STANDARD.encode(envelope);

@@ -1,9 +1,29 @@
 //! A record of Horizon's, believed only as far as its own envelope bears it out.
 
+use stellar_xdr::TransactionResult;
+
 use super::wire::Transaction;
-use crate::domain::landed::{Facts, LandedError, Record};
-use crate::domain::observation::Landed;
-use crate::domain::primitives::{LedgerSeq, NetworkId};
+use crate::domain::landed::{self, Facts, LandedError, Record};
+use crate::domain::observation::{Landed, LookUp, Unknown, UnknownKind};
+use crate::domain::primitives::{LedgerSeq, NetworkId, TxHash};
+use crate::http::Answer;
+
+/// The result in the record of the transaction with this hash.
+///
+/// # Errors
+/// [`Unknown`] for everything but a whole 200 of that transaction.
+pub(super) fn result(
+    network: NetworkId,
+    asked: TxHash,
+    answer: &Answer,
+) -> Result<TransactionResult, Unknown> {
+    if let LookUp::Unknown(unknown) = super::observe::look_up(network, asked, answer) {
+        return Err(unknown);
+    }
+    let record: Transaction = answer.json("a transaction")?;
+    landed::result(&record.result_xdr)
+        .ok_or_else(|| answer.unknown(UnknownKind::Unparsable, "a result that does not decode"))
+}
 
 /// The record as a fact, or why it is none.
 pub fn landed(network: NetworkId, record: &Transaction) -> Result<Landed, LandedError> {

@@ -245,6 +245,7 @@ impl World {
             channels: self.plan.channels,
             channel_starting_balance: lumens(3),
             channel_top_up_below: lumens(2),
+            pause_source: false,
         }
     }
 }

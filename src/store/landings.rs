@@ -25,6 +25,8 @@ pub struct HistoryMark {
     pub quarantine_until: Option<LedgerSeq>,
     /// Everything of ours on the chain is explained.
     pub explained: bool,
+    /// Ledgers that an operator wants to be waited for at least; 0 where none did.
+    pub recovery_window: u32,
     /// An operator said that nothing of ours is older.
     pub since: Option<LedgerSeq>,
 }
@@ -72,9 +74,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn history_mark(&self) -> Result<HistoryMark, StoreError> {
-        type Row = (i64, Option<i64>, bool, Option<i64>);
-        let (cursor, until, explained, since): Row = sqlx::query_as(
-            "select history_cursor, quarantine_until, explained, history_since from submitter.network",
+        type Row = (i64, Option<i64>, bool, Option<i64>, i64);
+        let (cursor, until, explained, since, window): Row = sqlx::query_as(
+            "select history_cursor, quarantine_until, explained, history_since, coalesce(recovery_window, 0) from submitter.network",
         )
         .fetch_one(&self.pool)
         .await?;
@@ -86,6 +88,7 @@ impl Store {
             cursor,
             quarantine_until: number(until)?,
             explained,
+            recovery_window: u32::try_from(window).unwrap_or(u32::MAX),
             since: number(since)?,
         })
     }

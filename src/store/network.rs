@@ -119,7 +119,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn note_explained(&self) -> Result<(), StoreError> {
         sqlx::query(
-            "update submitter.network set explained = true, updated_at = now() where not explained",
+            "update submitter.network set explained = true, recovery_window = null, updated_at = now() where not explained",
         )
         .execute(&self.pool)
         .await?;

@@ -28,7 +28,7 @@ const GAP: u32 = 20;
 /// Channels that are looked for at most.
 const MAX_CHANNELS: u32 = 10_000;
 /// Why a channel is paused whose key is not held.
-const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
+pub const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
 /// Why a channel is paused that has gone while an earlier life was waited for.
 const GONE: &str = "the account does not exist any more";
 /// Ledgers before the head that are read again: another Horizon may lag.
@@ -47,6 +47,8 @@ struct Before {
     explained: bool,
     /// What is older need not be read.
     since: Option<LedgerSeq>,
+    /// Ledgers that an operator said must be waited for at least.
+    recovery_window: u32,
 }
 
 /// A channel of an earlier life.
@@ -121,6 +123,7 @@ impl Engine {
                 moved,
                 explained: mark.explained,
                 since: mark.since,
+                recovery_window: mark.recovery_window,
             };
             self.look_for_earlier_life(records, &snapshot, head, before)
                 .await?;
@@ -143,7 +146,7 @@ impl Engine {
         before: Before,
     ) -> Result<(), Start> {
         let known = before.known;
-        let window = self.settings.validity_ledgers + 1 + LAG_LEDGERS;
+        let window = (self.settings.validity_ledgers + 1 + LAG_LEDGERS).max(before.recovery_window);
         let until = head.plus(window);
         if known && before.explained {
             let drifted = self.drifted(records).await.map_err(Start::Wait)?;

@@ -85,6 +85,7 @@ impl Engine {
             .filter_map(|index| Some((*index, self.keys.channel(*index)?)));
         let (indexes, accounts): (Vec<u32>, Vec<AccountId>) = known.unzip();
         let snapshots = self.look_at(&accounts).await;
+        let all_seen = snapshots.iter().all(Result::is_ok);
         for ((index, account), snapshot) in indexes.into_iter().zip(accounts).zip(snapshots) {
             // One that exists (an earlier try, another life) needs no making.
             if let Ok(snapshot) = snapshot
@@ -120,7 +121,9 @@ impl Engine {
             let workflow = format!("channels/{digest}/{number}");
             let request = self.own_request(workflow, "create_account", operations.clone());
             let row = self.accept_own(request).await?;
-            if matches!(row.1.as_str(), "failed" | "expired" | "canceled") {
+            // One that succeeded, and whose channels are not there, was of a chain that is gone.
+            let gone = row.1 == "succeeded" && all_seen;
+            if gone || matches!(row.1.as_str(), "failed" | "expired" | "canceled") {
                 continue;
             }
             self.ensure.pending.push((row.0, asked));

@@ -2,6 +2,7 @@
 
 mod act;
 mod beside;
+pub(super) mod foreign;
 mod record;
 pub(super) mod start;
 
@@ -30,7 +31,7 @@ use super::submit::Answered;
 use crate::domain::attempt::Head;
 use crate::domain::intent::Accounts;
 use crate::domain::observation::{FeeStats, LedgerHeader, LookUp, Unknown};
-use crate::domain::primitives::{AccountId, NetworkId, Sequence, Stroops};
+use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, Sequence, Stroops};
 use crate::domain::transition::Pace;
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
@@ -112,6 +113,8 @@ pub struct Engine {
     pub(super) flights: BTreeMap<Uuid, Box<Flight>>,
     pub(super) watched: Watched,
     pub(super) head: Option<LedgerHeader>,
+    /// The newest ledger when everything of an earlier life was explained.
+    pub(super) explained_at: LedgerSeq,
     pub(super) fees: Option<FeeStats>,
     pub(super) submissions: Vec<NewSubmission>,
     /// Intents whose settlement is still to be put on record.
@@ -172,6 +175,7 @@ impl Engine {
             flights: BTreeMap::new(),
             watched: Watched::default(),
             head: None,
+            explained_at: LedgerSeq(0),
             fees: None,
             submissions: Vec::new(),
             settled: Vec::new(),

@@ -379,6 +379,7 @@ fn name_foreign(landed: &Landed) {
     if !tagged {
         let (channel, hash, ledger) = (landed.source_account, landed.inner_hash, landed.ledger);
         tracing::error!(%channel, foreign = %hash, %ledger, "a second writer uses a channel: a foreign transaction took a sequence number");
+        metrics::counter!("submitter_foreign_transactions_total", "on" => "channel").increment(1);
     }
 }
 

@@ -23,6 +23,7 @@ mod status;
 mod submit;
 
 pub use channels::{EnsureReport, SYSTEM_TENANT, ensure_report};
+pub use engine::foreign::{SECOND_WRITER, resumes_by_itself};
 pub use engine::{Engine, EngineError, Waker};
 pub use settings::{FeePayer, Settings, SubmitMode};
 pub use status::{Phase, Status};

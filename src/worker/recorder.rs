@@ -51,6 +51,9 @@ pub(super) async fn settle(
             }
         }
         Err(error) => {
+            if matches!(error, StoreError::Refused(_)) {
+                refused(&error);
+            }
             tracing::warn!(%error, settlements = batch.len(), "settlements could not be put on record; they are kept");
             recorded.kept = batch.iter().map(attempt).collect();
         }
@@ -66,10 +69,17 @@ async fn settle_one(store: &dyn Records, new: &NewSettlement, recorded: &mut Rec
             recorded.ended.push(attempt(new));
         }
         Err(error) => {
-            tracing::error!(intent = %new.intent_id, %error, "a settlement could not be put on record; it is kept");
+            tracing::warn!(intent = %new.intent_id, "its settlement is not on record");
+            refused(&error);
             recorded.kept.push(attempt(new));
         }
     }
+}
+
+/// The database will not have it: a person must look why.
+fn refused(error: &StoreError) {
+    tracing::error!(%error, "a settlement could not be put on record; it is kept");
+    metrics::counter!("submitter_settlements_refused_total").increment(1);
 }
 
 const fn attempt(new: &NewSettlement) -> (Uuid, u32) {

@@ -68,6 +68,8 @@ pub struct Settings {
     pub channel_starting_balance: Stroops,
     /// A channel with less than this to spend is topped up.
     pub channel_top_up_below: Stroops,
+    /// Whether the source stops, too, where somebody else uses its sequence numbers.
+    pub pause_source: bool,
 }
 
 /// Seconds that a ledger may take at most, for the time bound beside the ledger bound.

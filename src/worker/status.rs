@@ -159,6 +159,9 @@ impl Status {
             Phase::Draining => tracing::info!("the engine drains"),
             Phase::Halted(why) => tracing::error!(reason = %why, "the engine has halted"),
         }
+        let is = |halted: bool| f64::from(u8::from(halted));
+        metrics::gauge!("submitter_engine_running").set(is(phase == Phase::Running));
+        metrics::gauge!("submitter_engine_halted").set(is(matches!(phase, Phase::Halted(_))));
         self.write(|inner| inner.phase = phase);
     }
 

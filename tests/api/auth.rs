@@ -22,6 +22,7 @@ async fn without_a_key_nothing_but_the_public_pages_is_answered() {
         "/v1/intents",
         "/v1/events",
         "/v1/channels",
+        "/v1/reconciliation",
         "/metrics",
         "/v1/intents/x",
     ] {
@@ -99,6 +100,7 @@ async fn each_scope_allows_its_own_and_the_missing_one_is_named() {
             "intents:write",
         ),
         (Method::GET, "/v1/channels".to_owned(), "admin"),
+        (Method::GET, "/v1/reconciliation".to_owned(), "admin"),
         (Method::GET, "/metrics".to_owned(), "admin"),
     ];
     for (method, path, needed) in calls {

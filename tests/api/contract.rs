@@ -85,6 +85,15 @@ impl Contract {
     }
 }
 
+/// A comparison with a finding, as it is on record.
+const RECONCILIATION: &str = r#"insert into submitter.reconciliations (started_at, watermark, complete, findings, balances, report)
+    values (now(), 9, false, 1, '{}', '{"status": "findings", "horizon": "h", "from_ledger": 3, "to_ledger": 9, "watermark": 9,
+      "complete": false, "incomplete": ["a page was skipped"], "accounts": 2, "idle_channels": 0, "transactions": 2, "matched": 1,
+      "pending": 0, "unclaimed": 0, "unexplained": 1, "of_others": 0, "by_kind": {"channel_drift": 1},
+      "findings": {"count": 1, "items": [{"kind": "channel_drift", "detail": "ahead", "ledger": 9, "account": "G"}]},
+      "balances": [{"account": "G", "asset": "native", "from_ledger": null, "start": null, "to_ledger": 9, "end": "7",
+        "change": null, "unexplained": null, "inexact": 0}]}')"#;
+
 #[tokio::test]
 async fn every_operation_answers_as_it_is_described() {
     let server = Server::start().await;
@@ -217,6 +226,7 @@ async fn every_operation_answers_as_it_is_described() {
         "/v1/intents",
         "/v1/events",
         "/v1/channels",
+        "/v1/reconciliation",
         "/v1/receipts/key",
         "/healthz",
         "/readyz",
@@ -227,6 +237,10 @@ async fn every_operation_answers_as_it_is_described() {
     for path in pages {
         contract.check("GET", path, &server.get(path).await);
     }
+    server.sql(RECONCILIATION.to_owned()).await;
+    let answer = server.get("/v1/reconciliation").await;
+    contract.check("GET", "/v1/reconciliation", &answer);
+    assert_eq!(answer.json()["findings"]["count"], 1);
     for (id, what) in [
         (parked, "retry"),
         (queued, "cancel"),
@@ -253,7 +267,7 @@ async fn every_operation_answers_as_it_is_described() {
             contract.document["paths"][path][method.to_lowercase()]["security"].is_array()
         })
         .collect();
-    assert_eq!(keyed.len(), 14);
+    assert_eq!(keyed.len(), 15);
     for (method, path) in &keyed {
         let url = format!(
             "{}{}",

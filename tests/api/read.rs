@@ -229,6 +229,7 @@ async fn bad_parameters_are_named() {
         cases.push((format!("/v1/events?{query}"), name));
     }
     cases.push(("/v1/channels?limit=1".to_owned(), "limit"));
+    cases.push(("/v1/reconciliation?limit=1".to_owned(), "limit"));
     let posting = server.request(Method::POST, "/v1/intents?dry_run=true");
     let posting = posting
         .header("idempotency-key", "k")

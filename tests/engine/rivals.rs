@@ -80,7 +80,9 @@ async fn a_second_writer_during_an_outage_is_survived() {
     for _ in 0..3 {
         intrude(&world, 0).await;
     }
-    let daemon = Daemon::start_ready(&world.setup).await;
+    // The channel that others use may have stopped by then.
+    let mut daemon = Daemon::start(&world.setup).await;
+    daemon.wait_until_ready().await;
     finish(&world, &daemon, &posted).await;
 }
 

@@ -89,6 +89,7 @@ impl State {
             cursor: network.cursor,
             quarantine_until: network.quarantine_until.map(ledger),
             explained: network.explained,
+            recovery_window: 0,
             since: None,
         })
     }

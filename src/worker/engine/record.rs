@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::super::reconcile::Gathered;
 use super::super::recorder::{self, Recorded};
-use super::super::records::Records;
 use super::super::submit::{Answered, answer_json};
 use super::{Engine, Input};
 use crate::domain::observation::{Landed, LookUp, SubmitAnswer, Unknown};
@@ -50,6 +49,7 @@ impl Engine {
         if short && let Some(flight) = self.flights.get(&intent) {
             let plan = flight.snapshot.attempt.plan;
             tracing::warn!(%intent, channel = %plan.channel, "the account that pays the fee is short of lumens");
+            metrics::counter!("submitter_fee_account_short_total").increment(1);
             if flight.snapshot.attempt.bumps.is_empty() {
                 self.short.push((plan.channel, plan.sequence));
             }
@@ -111,6 +111,7 @@ impl Engine {
         self.explain_foreign(intent, foreign).await;
         let Some(reason) = unexplained else { return };
         tracing::error!(%intent, detail = %reason.detail, "a used sequence number is unexplained: intent and channel stop");
+        metrics::counter!("submitter_unexplained_sequences_total").increment(1);
         if let Err(error) = self
             .store
             .park_unexplained(self.worker, intent, &reason)
@@ -118,61 +119,6 @@ impl Engine {
         {
             tracing::warn!(%intent, %error, "an intent could not be parked");
         }
-    }
-
-    /// A foreign transaction on a channel may be ours of an earlier life: what landed is read before anything is built
-    /// again for this intent. Where that fails, the proof is gathered again.
-    async fn explain_foreign(&mut self, intent: Uuid, landed: Option<Box<Landed>>) {
-        let Some(flight) = self.flights.get_mut(&intent) else {
-            return;
-        };
-        let foreign = flight.settled.as_ref().is_some_and(|settled| {
-            matches!(
-                settled.settlement.attempt,
-                AttemptEnd::Dead(DeathProof::Foreign { .. })
-            )
-        });
-        if !foreign {
-            return;
-        }
-        if let Err(error) = self.read_foreign(landed).await {
-            tracing::warn!(%intent, %error, "the history could not be read; the proof is gathered again");
-            let next = self.head_now().map(|head| head.ledger.plus(1));
-            if let (Some(flight), Some(next)) = (self.flights.get_mut(&intent), next) {
-                flight.settled = None;
-                flight.snapshot.progress.idle_until = next;
-                self.settled.retain(|(settled, _)| *settled != intent);
-            }
-        }
-    }
-
-    /// Under the right to explain: how far was read is moved by one at a time, and only of the records that it is about.
-    async fn read_foreign(&self, landed: Option<Box<Landed>>) -> Result<(), String> {
-        let right = self.store.begin_explaining().await;
-        let right = right.map_err(|error| error.to_string())?;
-        let right = right.ok_or("another daemon reads the history just now")?;
-        let read = self.read_foreign_into(&*right.records(), landed).await;
-        right.end().await;
-        read
-    }
-
-    async fn read_foreign_into(
-        &self,
-        records: &dyn Records,
-        landed: Option<Box<Landed>>,
-    ) -> Result<(), String> {
-        let mark = records.history_mark().await;
-        let reader = self.reader(mark.map_err(|error| error.to_string())?.since);
-        // The one that was seen is put on record itself: the history may come from a Horizon that lags.
-        let seen: Vec<_> = landed
-            .and_then(|landed| reader.tagged(*landed))
-            .into_iter()
-            .collect();
-        records
-            .record_landings(&seen, None)
-            .await
-            .map_err(|error| error.to_string())?;
-        reader.read_new(records).await
     }
 
     /// Takes one observation in. Returns the reason where the sequence number stays unexplained.
@@ -209,6 +155,7 @@ impl Engine {
             Ok(Transition::Unexplained(reason)) => Some(reason),
             Err(impossible) => {
                 tracing::error!(%intent, workflow_id = %flight.key.workflow_id, error = %impossible, "an observation that cannot be; nothing is concluded from it");
+                metrics::counter!("submitter_impossible_observations_total").increment(1);
                 flight.snapshot.progress.idle_until = head.ledger.plus(1);
                 None
             }
@@ -286,7 +233,7 @@ fn note(workflow_id: &str, intent: Uuid, settlement: &Settlement) {
         (AttemptEnd::Dead(DeathProof::Foreign { hash, ledger }), end)
             if !matches!(end, IntentEnd::Succeeded) =>
         {
-            tracing::error!(%workflow_id, %intent, foreign = %hash, %ledger, "a second writer uses a channel: a foreign transaction took the sequence number");
+            tracing::warn!(%workflow_id, %intent, foreign = %hash, %ledger, "a foreign transaction took the sequence number of an attempt, which is dead");
         }
         (_, IntentEnd::Parked { reason, .. } | IntentEnd::Failed(reason)) => {
             tracing::warn!(%workflow_id, %intent, code = %reason.code, detail = %reason.detail, "the intent did not succeed");

@@ -78,6 +78,7 @@ impl Engine {
             .head
             .expect("explaining the chain begins with its newest ledger");
         self.fees = self.horizon.any().fee_stats().await.ok();
+        self.explained_at = header.sequence;
         self.store.move_anchor(&header).await?;
         tokio::spawn(confirm::follow(
             Arc::clone(&self.horizon),
