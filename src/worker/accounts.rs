@@ -30,6 +30,8 @@ const GAP: u32 = 20;
 const MAX_CHANNELS: u32 = 10_000;
 /// Why a channel is paused whose key is not held.
 const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
+/// Why a channel is paused that has gone while an earlier life was waited for.
+const GONE: &str = "the account does not exist any more";
 /// Ledgers before the head that are read again: another Horizon may lag.
 const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
 /// Ledgers that a Horizon which tells us the newest may be behind: whoever signed before us may have known a newer one.
@@ -311,14 +313,20 @@ impl Engine {
                 ));
             }
             let known = Some(Sequence(row.sequence)).filter(|known| known.0 > 0);
-            let Some(state) = &snapshot.state else {
-                continue;
-            };
             reader.read_down(records, &snapshot, known).await?;
-            records
-                .raise_sequence(snapshot.account, state.sequence)
-                .await
-                .map_err(|error| error.to_string())?;
+            let done = match &snapshot.state {
+                Some(state) => {
+                    records
+                        .raise_sequence(snapshot.account, state.sequence)
+                        .await
+                }
+                // It was there when it was found, and has gone since.
+                None if known.is_none() => {
+                    records.pause_channel(snapshot.account, Some(GONE)).await
+                }
+                None => Ok(()),
+            };
+            done.map_err(|error| error.to_string())?;
         }
         Ok(())
     }

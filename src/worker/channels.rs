@@ -9,11 +9,11 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::engine::{Engine, Input};
+use super::history::Reader;
 use super::records::Records;
 use crate::domain::asset::{Asset, Destination};
 use crate::domain::intent::{Content, OnStateError, Request};
 use crate::domain::memo::Memo;
-use crate::domain::observation::AccountSnapshot;
 use crate::domain::operation::{MAX_OPERATIONS, Operation};
 use crate::domain::primitives::{AccountId, Sequence, Stroops};
 use crate::horizon::Horizon;
@@ -22,8 +22,8 @@ use crate::store::accept::{Accepted, Lane, NewIntent};
 
 /// The tenant of our own intents. Users' tenants come from API keys and never have this name.
 pub const SYSTEM_TENANT: &str = "system";
-/// Between two looks at the channels' lumens.
-const BALANCES_EVERY: Duration = Duration::from_secs(1800);
+/// Between two looks at the channels.
+const LOOK_EVERY: Duration = Duration::from_secs(1800);
 /// Until channels are looked at again that an earlier life has used.
 const UNEXPLAINED_AGAIN: Duration = Duration::from_secs(10);
 /// Tries of one batch of new channels, each with a workflow of its own.
@@ -233,14 +233,16 @@ impl Engine {
     }
 }
 
-/// Looks at the channels' lumens from time to time, and tells the engine which are short, until the engine is gone.
-pub(super) async fn watch_balances(
+/// Looks at the channels from time to time, until the engine is gone: tells it which are short of lumens, and explains
+/// sequence numbers that the chain has and the records have not.
+pub(super) async fn watch(
     store: Arc<dyn Records>,
     horizon: Arc<Horizon>,
+    reader: Reader,
     below: Stroops,
     engine: mpsc::Sender<Input>,
 ) {
-    let mut ticks = tokio::time::interval(BALANCES_EVERY);
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
             biased;
@@ -250,10 +252,11 @@ pub(super) async fn watch_balances(
         let rows = match store.channels().await {
             Ok(rows) => rows,
             Err(error) => {
-                tracing::warn!(%error, "the channels' balances could not be looked at");
+                tracing::warn!(%error, "the channels could not be looked at");
                 continue;
             }
         };
+        let mut seen = Vec::with_capacity(rows.len());
         for row in rows
             .iter()
             .filter(|row| row.kind == "channel" && row.state == "open")
@@ -261,12 +264,13 @@ pub(super) async fn watch_balances(
             let Ok(account) = row.account_id() else {
                 continue;
             };
-            let Ok(AccountSnapshot {
-                state: Some(state), ..
-            }) = horizon.any().account(account).await
-            else {
+            let Ok(snapshot) = horizon.any().account(account).await else {
                 continue;
             };
+            let Some(state) = snapshot.state.clone() else {
+                continue;
+            };
+            seen.push(snapshot);
             if state.native_balance < below
                 && engine
                     .send(Input::Short(account, state.sequence))
@@ -275,6 +279,9 @@ pub(super) async fn watch_balances(
             {
                 return;
             }
+        }
+        if let Err(why) = reader.explain_drift(&*store, seen).await {
+            tracing::warn!(%why, "channels are ahead of the records, and it is not explained yet");
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::domain::observation::{
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::domain::tag::Tag;
 use crate::horizon::{Endpoint, Horizon, Order};
+use crate::store::StoreError;
 
 /// Records of a page.
 const PAGE_RECORDS: u8 = 200;
@@ -105,7 +106,8 @@ impl Reader {
         self.check_reach(LedgerSeq(u32::try_from(after >> 32).unwrap_or(0)))
             .await?;
         let mut cursor = (after > 0).then_some(Cursor(after));
-        let mut reading = Reading::of(account);
+        let newest = self.status.head().map_or(LedgerSeq(0), |head| head.ledger);
+        let mut reading = Reading::of(account, newest);
         loop {
             let page = self.page(account, cursor, Order::Ascending).await?;
             let Some(page) = page else { return Ok(()) };
@@ -163,7 +165,7 @@ impl Reader {
             return Ok(());
         }
         let whole = known.is_none() && account == self.source;
-        let mut reading = Reading::of(account);
+        let mut reading = Reading::of(account, self.oldest(known, snapshot.state.as_ref()));
         let mut cursor = None;
         for _ in 0..MAX_PAGES {
             let page = self.page(account, cursor, Order::Descending).await?;
@@ -181,7 +183,11 @@ impl Reader {
                 if ended {
                     break;
                 }
-                own.push(continuity.take(landed).map_err(|gap| self.in_gap(&gap))?);
+                let is_own = continuity.take(landed).map_err(|gap| in_gap(&gap))?;
+                if is_own && account != self.source {
+                    name_foreign(landed);
+                }
+                own.push(is_own);
             }
             ended |= reached(&continuity);
             let is_last = page.is_last;
@@ -208,6 +214,68 @@ impl Reader {
         Err(format!(
             "the history of {account} goes on beyond {MAX_PAGES} pages"
         ))
+    }
+
+    /// The ledger down to which a history is read: an account's first sequence number, or the one that is known, tells roughly
+    /// when.
+    fn oldest(&self, known: Option<Sequence>, state: Option<&AccountState>) -> LedgerSeq {
+        let sequence = known.or_else(|| state.map(|state| state.sequence));
+        let began = sequence.map_or(0, |sequence| sequence.0 >> 32);
+        let began = LedgerSeq(u32::try_from(began).unwrap_or(0));
+        self.since.unwrap_or(began).max(began)
+    }
+
+    /// Explains what channels have used and the records have not, as they were seen. The records are read only now: what another
+    /// daemon did meanwhile was on record before it was on the chain.
+    pub(super) async fn explain_drift(
+        &self,
+        store: &dyn Records,
+        seen: Vec<AccountSnapshot>,
+    ) -> Result<(), String> {
+        let failed = |error: StoreError| error.to_string();
+        let rows = store.channels().await.map_err(failed)?;
+        let mut drifted = Vec::new();
+        for snapshot in seen {
+            let account = snapshot.account.to_string();
+            let row = rows.iter().find(|row| row.account == account);
+            let sequence = snapshot.state.as_ref().map(|state| state.sequence);
+            // One that is in use is explained by its attempt.
+            if let (Some(row), Some(sequence)) = (row, sequence)
+                && row.busy_with.is_none()
+                && sequence.0 > row.sequence
+            {
+                drifted.push((snapshot, Sequence(row.sequence), sequence));
+            }
+        }
+        if drifted.is_empty() {
+            return Ok(());
+        }
+        let Some(right) = store.begin_explaining().await.map_err(failed)? else {
+            return Ok(());
+        };
+        let records = right.records();
+        let explained = self.explain_all(&*records, &drifted).await;
+        right.end().await;
+        explained
+    }
+
+    async fn explain_all(
+        &self,
+        records: &dyn Records,
+        drifted: &[(AccountSnapshot, Sequence, Sequence)],
+    ) -> Result<(), String> {
+        let mark = records.history_mark().await;
+        let reader = Self {
+            since: mark.map_err(|error| error.to_string())?.since,
+            ..self.clone()
+        };
+        for (snapshot, known, sequence) in drifted {
+            tracing::error!(channel = %snapshot.account, on_record = %known, on_chain = %sequence, "somebody else uses a channel: what used it is read");
+            reader.read_down(records, snapshot, Some(*known)).await?;
+            let raised = records.raise_sequence(snapshot.account, *sequence).await;
+            raised.map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     /// The page must show the newest transaction of the account as it was seen: a Horizon that lags shows an older one.
@@ -251,12 +319,6 @@ impl Reader {
              `stellar-submitter recover --since {elder}`",
             endpoint.name()
         ))
-    }
-
-    fn in_gap(&self, gap: &Gap) -> String {
-        format!(
-            "{gap}: another Horizon may show them, or this one later; nothing is signed until then"
-        )
     }
 
     async fn page(
@@ -306,6 +368,21 @@ impl Reader {
             bump.is_some_and(|bump| AccountId::of_muxed(&bump.fee_source) == self.fee_account);
         let ours = moves_funds || sponsored;
         ours.then_some((tag, landed))
+    }
+}
+
+fn in_gap(gap: &Gap) -> String {
+    format!("{gap}: another Horizon may show them, or this one later; nothing is signed until then")
+}
+
+/// A transaction that a channel's key has signed and that carries no tag is not ours.
+fn name_foreign(landed: &Landed) {
+    let tagged = decode(&landed.envelope_xdr)
+        .ok()
+        .is_some_and(|(inner, bump)| tag_of(&inner.tx, bump.as_ref()).is_some());
+    if !tagged {
+        let (channel, hash, ledger) = (landed.source_account, landed.inner_hash, landed.ledger);
+        tracing::error!(%channel, foreign = %hash, %ledger, "a second writer uses a channel: a foreign transaction took a sequence number");
     }
 }
 

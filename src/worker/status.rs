@@ -31,17 +31,20 @@ pub struct Reading {
     pub transactions: u64,
     /// The ledger of the first and of the last that was.
     pub ledgers: Option<(LedgerSeq, LedgerSeq)>,
+    /// The ledger with which it is all read.
+    pub to: LedgerSeq,
     /// Those of ours that were not on record.
     pub unknown: u64,
 }
 
 impl Reading {
     /// Nothing yet.
-    pub(super) const fn of(account: AccountId) -> Self {
+    pub(super) const fn of(account: AccountId, to: LedgerSeq) -> Self {
         Self {
             account,
             transactions: 0,
             ledgers: None,
+            to,
             unknown: 0,
         }
     }
@@ -56,8 +59,19 @@ impl Reading {
         }
         if self.transactions / LOG_EVERY > before {
             let at = self.ledgers.map_or(0, |(_, at)| at.0);
-            tracing::info!(account = %self.account, read = self.transactions, ledger = at, unknown = self.unknown, "the account's history is read");
+            tracing::info!(account = %self.account, read = self.transactions, ledger = at, to = self.to.0, unknown = self.unknown, "the account's history is read");
         }
+    }
+
+    /// Ledgers that are behind it, and all that there are.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        let Some((first, at)) = self.ledgers else {
+            return (0, 1);
+        };
+        let all = first.0.abs_diff(self.to.0).max(1);
+        let done = first.0.abs_diff(at.0).min(all);
+        (u64::from(done), u64::from(all))
     }
 }
 

@@ -54,9 +54,10 @@ impl Engine {
             }
         }
         self.begin_again().await;
-        tokio::spawn(channels::watch_balances(
+        tokio::spawn(channels::watch(
             Arc::clone(&self.store),
             Arc::clone(&self.horizon),
+            self.reader(None),
             self.settings.channel_top_up_below,
             self.mailbox.clone(),
         ));
