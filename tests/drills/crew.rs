@@ -97,11 +97,6 @@ impl Crew {
         self.logs().iter().any(|log| log.contains(words))
     }
 
-    /// How many have ended by themselves or were killed.
-    pub fn ended(&self) -> usize {
-        self.shared().past.len()
-    }
-
     /// Writes what they have said into a folder.
     pub fn save_logs(&self, folder: &Path) {
         for (number, log) in self.logs().iter().enumerate() {

@@ -99,7 +99,7 @@ impl Verdict {
                 .push(format!("{workflow} landed {places:?}: {said}"));
         }
         if let [landed] = landed
-            && (said["transaction"]["hash"] != inner_hash(landed)
+            && (said["transaction"]["hash"] != *inner_hash(landed)
                 || said["transaction"]["ledger"] != landed["ledger"]
                 || said["transaction"]["sequence"] != landed["sequence"]
                 || said["transaction"]["channel"] != landed["source_account"]
