@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::api;
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config};
 use crate::domain::primitives::NetworkId;
 use crate::horizon::{Horizon, NetworkError};
@@ -78,6 +78,7 @@ impl Daemon {
     pub async fn start(config: &Config, options: Options) -> anyhow::Result<Self> {
         let passphrase = config.network_passphrase()?.to_owned();
         let (keys, accounts, fee_account) = keyring(config)?;
+        let receipt_key = config.receipt_key()?;
         let horizon = horizon(config)?;
         let settings = engine_settings(config, fee_account)?;
         let listener = TcpListener::bind(config.api.listen)
@@ -135,6 +136,12 @@ impl Daemon {
             render_metrics: match options.metrics.clone() {
                 Some(handle) => Arc::new(move || handle.render()),
                 None => Arc::new(String::new),
+            },
+            receipts: api::Receipts {
+                network: passphrase.clone(),
+                public_key: receipt_key.account(),
+                sign: Arc::new(move |digest| receipt_key.sign_digest(digest)),
+                now: Arc::new(|| SystemClock.now()),
             },
             wake: {
                 let waker = waker.clone();

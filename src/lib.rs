@@ -15,6 +15,7 @@
 //!   it knows it, so no mistake is shared with the judged.
 //! - `simulation` plays whole histories of the engine on one thread, and `defect` holds the mistakes by which it shows that
 //!   it notices them; both are there only with the feature `simulation`, which no release has.
+//! - [`audit`] reads the ledger's history, and judges what is said about it: it knows domain, store, horizon and retry.
 //! - [`clock`], [`retry`] and [`telemetry`] know nobody; [`config`] parses into the types of the rooms that use them.
 //! - [`daemon`] wires the rooms and runs their tasks, [`dev`] adds an embedded PostgreSQL and the demo, [`bench`]
 //!   measures, [`cli`] has one file a command. Nobody imports them.
@@ -22,6 +23,7 @@
 //! `tests/tidy` fails on any other arrow. `ARCHITECTURE.md` says where each invariant stands, and the limits.
 
 pub mod api;
+pub mod audit;
 pub mod bench;
 pub mod cli;
 pub mod clock;
@@ -32,6 +34,7 @@ pub mod defect;
 pub mod dev;
 pub mod domain;
 pub mod horizon;
+pub mod http;
 pub mod retry;
 pub mod sandbox;
 pub mod signer;

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::problem::{PROBLEM_JSON, ProblemBody};
-use super::{Shared, channels, events, health, intents};
+use super::{Shared, channels, events, health, intents, receipts};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -54,8 +54,11 @@ pub fn routes() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(intents::one::one))
         .routes(routes!(intents::attempts::attempts))
         .routes(routes!(intents::timeline::timeline))
+        .routes(routes!(intents::receipt::receipt))
+        .routes(routes!(intents::explain::explanation))
         .routes(routes!(intents::change::cancel))
         .routes(routes!(intents::change::retry))
+        .routes(routes!(receipts::key))
         .routes(routes!(events::events))
         .routes(routes!(channels::channels))
         .routes(routes!(health::healthz))

@@ -18,6 +18,7 @@ mod prefer;
 mod problem;
 mod purge;
 mod query;
+mod receipts;
 mod unclaimed;
 
 use std::num::NonZeroU32;
@@ -48,6 +49,7 @@ pub use body::{JsonError, unambiguous};
 pub use intents::rows::{Media as BulkMedia, bulk_rows};
 pub use prefer::MAX_WAIT;
 pub use purge::purge_expired_keys;
+pub use receipts::Receipts;
 
 /// How long open requests may take to end once the server drains.
 const DRAIN_LIMIT: Duration = Duration::from_secs(20);
@@ -120,6 +122,8 @@ pub struct App {
     pub probe: Arc<dyn Probe>,
     /// Renders the metrics in Prometheus' text format.
     pub render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Signs receipts.
+    pub receipts: Receipts,
     /// Wakes this process's own engine; others hear of new work through the database.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
@@ -132,6 +136,7 @@ struct Shared {
     settings: Settings,
     probe: Arc<dyn Probe>,
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    receipts: Receipts,
     keys: KeyCache,
     acceptor: Acceptor,
     announcer: Arc<Announcer>,
@@ -173,6 +178,7 @@ fn build(app: App, draining: CancellationToken) -> Router {
         settings: app.settings,
         probe: app.probe,
         render_metrics: app.render_metrics,
+        receipts: app.receipts,
     };
     router
         .merge(docs::page())

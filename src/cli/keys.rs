@@ -52,6 +52,7 @@ fn show(global: &Global, channels: u32) -> anyhow::Result<()> {
         .fee
         .as_ref()
         .map_or(source, SecretKey::account);
+    let receipts = config.receipt_key()?.account();
     let mut found = Vec::new();
     for index in 0..channels {
         let seed = config.accounts.channel_seed.as_ref().ok_or_else(|| {
@@ -61,11 +62,12 @@ fn show(global: &Global, channels: u32) -> anyhow::Result<()> {
     }
     if global.json {
         return output::json(
-            &serde_json::json!({"source": source, "fee_account": fee, "channels": found}),
+            &serde_json::json!({"source": source, "fee_account": fee, "receipts": receipts, "channels": found}),
         );
     }
     output::line(format_args!("source       {source}"))?;
     output::line(format_args!("fee account  {fee}"))?;
+    output::line(format_args!("receipts     {receipts}"))?;
     for (index, account) in found.iter().enumerate() {
         output::line(format_args!("channel {index:<4} {account}"))?;
     }

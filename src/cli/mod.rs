@@ -11,11 +11,13 @@ mod migrate;
 mod openapi;
 mod output;
 mod reading;
+mod receipt;
 mod retention;
 mod run;
 mod sandbox;
 #[cfg(feature = "simulation")]
 mod simulate;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -88,6 +90,11 @@ enum Command {
     ApiKeys(api_keys::ApiKeys),
     /// Checks configuration, database, Horizon, accounts and clock; brings the schema up to date
     Doctor,
+    /// Proves from the ledger's history alone that each tag has landed at most once, and holds the records against it
+    Verify(verify::Verify),
+    /// Receipts: checked without a daemon
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     /// Drops events and submissions of months that are older than is asked for
     Retention(retention::Retention),
     /// Prints the API's OpenAPI document
@@ -152,6 +159,8 @@ async fn command(cli: Cli) -> anyhow::Result<()> {
         Command::Keys(keys) => keys.run(&global),
         Command::ApiKeys(api_keys) => api_keys.run(&global).await,
         Command::Retention(retention) => retention.run(&global).await,
+        Command::Verify(verify) => verify.run(&global).await,
+        Command::Receipt(receipt) => receipt.run(&global).await,
         Command::Doctor => doctor::run(&global).await,
         Command::Openapi => openapi::run(),
         Command::Bench(bench) => bench.run(&global).await,

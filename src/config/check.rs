@@ -66,6 +66,7 @@ impl Checks {
             fees: self.fees(settings.fees),
             engine: self.engine(&settings.engine),
             api: self.api(settings.api),
+            receipts_key: self.receipts(settings.receipts),
             retention: self.retention(&settings.retention),
             log: self.log(settings.log),
             horizon,
@@ -289,6 +290,12 @@ impl Checks {
                 format!("may have at most {MAX_API_KEY_CHARACTERS} characters"),
             );
         }
+    }
+
+    fn receipts(&mut self, given: settings::Receipts) -> Option<SecretKey> {
+        let key = "receipts.signing_secret";
+        let secret = self.secret(key, given.signing_secret, &given.signing_secret_file)?;
+        self.good(key, SecretKey::parse(secret.expose_secret()))
     }
 
     fn retention(&mut self, given: &settings::Retention) -> RetentionConfig {

@@ -13,6 +13,9 @@ use crate::horizon::{Deadlines, HorizonOptions};
 use crate::signer::{ChannelSeed, SecretKey};
 use crate::telemetry::LogFormat;
 
+/// What the key that signs receipts is derived with. Another label would be another key.
+const RECEIPT_KEY_LABEL: &str = "stellar-submitter/receipt-key/v1";
+
 /// Everything.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -32,6 +35,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// The REST API.
     pub api: ApiConfig,
+    /// The key that signs receipts, where given; else it is derived from the source's.
+    pub receipts_key: Option<SecretKey>,
     /// What is forgotten.
     pub retention: RetentionConfig,
     /// Log lines.
@@ -75,6 +80,17 @@ impl Config {
     /// Names the key where it is not given.
     pub fn source_secret(&self) -> Result<&SecretKey, ConfigError> {
         required("accounts.source_secret", self.accounts.source.as_ref())
+    }
+
+    /// The key that signs receipts: the one that is given, or one that every daemon with the same source derives.
+    ///
+    /// # Errors
+    /// Names the key where neither is given.
+    pub fn receipt_key(&self) -> Result<SecretKey, ConfigError> {
+        match &self.receipts_key {
+            Some(key) => Ok(key.clone()),
+            None => Ok(self.source_secret()?.derive(RECEIPT_KEY_LABEL)),
+        }
     }
 }
 

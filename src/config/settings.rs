@@ -14,6 +14,7 @@ pub struct Settings {
     pub fees: Fees,
     pub engine: Engine,
     pub api: Api,
+    pub receipts: Receipts,
     pub retention: Retention,
     pub log: Log,
 }
@@ -95,6 +96,13 @@ pub struct Api {
     pub idempotency_ttl_hours: i64,
     pub max_body_bytes: i64,
     pub max_bulk_body_bytes: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipts {
+    pub signing_secret: SecretString,
+    pub signing_secret_file: String,
 }
 
 #[derive(Deserialize)]

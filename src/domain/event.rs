@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::intent::rfc3339;
 use super::observation::Landed;
 use super::transition::{AttemptEnd, DeathProof, IntentEnd, Settlement};
 
@@ -50,8 +51,12 @@ pub fn landed_json(landed: &Landed) -> Value {
 #[must_use]
 pub fn proof_json(proof: &DeathProof) -> Value {
     match proof {
-        DeathProof::Fence { as_of, sequence } => {
-            json!({"kind": "fence", "as_of_ledger": as_of, "channel_sequence": sequence.to_string()})
+        DeathProof::Fence {
+            as_of,
+            sequence,
+            closed_at,
+        } => {
+            json!({"kind": "fence", "as_of_ledger": as_of, "channel_sequence": sequence.to_string(), "ledger_closed_at": closed_at.map(rfc3339)})
         }
         DeathProof::Foreign { hash, ledger } => {
             json!({"kind": "foreign_transaction", "hash": hash, "ledger": ledger})

@@ -10,7 +10,7 @@ pub use evidence::{Evidence, SequenceUse};
 
 use super::attempt::{Attempt, Head, Snapshot};
 use super::observation::{Landed, LookUp, SubmitAnswer};
-use super::primitives::{AccountId, LedgerSeq, Sequence, TxHash};
+use super::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, TxHash};
 use super::reason::Reason;
 
 /// How many ledgers pass at least between two looks of each kind.
@@ -42,6 +42,8 @@ pub enum DeathProof {
         as_of: LedgerSeq,
         /// The channel's sequence number in it.
         sequence: Sequence,
+        /// When that ledger, or one before it, closed, as far as is known: past the time bound it proves as much.
+        closed_at: Option<ChainTime>,
     },
     /// A foreign transaction has used the sequence number.
     Foreign {
@@ -271,6 +273,7 @@ fn mistaken(snapshot: &Snapshot, observed: &Observed, head: Head) -> Option<Tran
     let proof = DeathProof::Fence {
         as_of: head.ledger,
         sequence: Sequence(snapshot.attempt.plan.sequence.0 - 1),
+        closed_at: None,
     };
     gives_up.then(|| ending::dead(snapshot, proof, None, head))
 }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{Signer as _, SigningKey};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::SecretString;
+use sha2::Sha256;
 use stellar_strkey::{Strkey, Unredacted, ed25519};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -66,6 +68,22 @@ impl SecretKey {
     pub fn written(&self) -> SecretString {
         let key = ed25519::PrivateKey(*self.0);
         SecretString::from(Unredacted(&key).to_string().as_str())
+    }
+
+    /// Another key, out of this one and a label, by HMAC-SHA-256: whoever has this key can make it again, and nobody can go
+    /// back from it.
+    #[must_use]
+    pub fn derive(&self, label: &str) -> Self {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&*self.0).expect("HMAC takes a key of any length");
+        mac.update(label.as_bytes());
+        Self::from_bytes(mac.finalize().into_bytes().into())
+    }
+
+    /// The signature of a digest, for what is no transaction.
+    #[must_use]
+    pub fn sign_digest(&self, digest: &[u8; 32]) -> [u8; 64] {
+        self.signing_key().sign(digest).to_bytes()
     }
 
     /// The key, ready to sign: about 30 µs, so keep it.

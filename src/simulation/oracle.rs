@@ -47,6 +47,9 @@ struct State {
     /// Inner hashes of what landed.
     landed: BTreeSet<[u8; 32]>,
     read: u32,
+    /// The records were lost before anything had landed, and nobody could know of what was sent. What is sent then uses the
+    /// same number: of two transactions with one number one can land.
+    all_was_lost: bool,
     violations: Vec<String>,
 }
 
@@ -64,6 +67,7 @@ impl Oracle {
             successes: BTreeMap::new(),
             landed: BTreeSet::new(),
             read: 1,
+            all_was_lost: false,
             violations: Vec::new(),
         })))
     }
@@ -87,6 +91,12 @@ impl Oracle {
         if !state.landed.contains(&seen.hash) {
             state.alive.insert(seen.hash, seen);
         }
+    }
+
+    /// All records were lost, and nothing of a workflow's is in any ledger.
+    pub fn all_is_lost(&self) {
+        let mut state = self.state();
+        state.all_was_lost = state.successes.is_empty();
     }
 
     /// A ledger has closed.
@@ -178,15 +188,17 @@ impl State {
 
     /// No two transactions that can still land pay the same workflow, or use the same number of the same account.
     fn compare_living(&mut self) {
-        let mut payers: BTreeMap<u64, [u8; 32]> = BTreeMap::new();
-        let mut numbers: BTreeMap<([u8; 32], i64), [u8; 32]> = BTreeMap::new();
+        let mut payers: BTreeMap<u64, ([u8; 32], i64)> = BTreeMap::new();
+        let mut numbers: BTreeSet<([u8; 32], i64)> = BTreeSet::new();
         let mut found = Vec::new();
-        for (hash, seen) in &self.alive {
+        for seen in self.alive.values() {
             let ours = seen.amounts.iter().find_map(|a| self.workflows.get(a));
             let Some(workflow) = ours.copied() else {
                 continue;
             };
-            if payers.insert(workflow, *hash).is_some() {
+            let number = (seen.account, seen.sequence);
+            let other = payers.insert(workflow, number);
+            if other.is_some_and(|other| !self.all_was_lost || other != number) {
                 found.push(format!(
                     "two transactions that may still land pay workflow {workflow}"
                 ));
@@ -200,10 +212,7 @@ impl State {
                     "workflow {workflow} was paid, and another transaction that pays it may still land"
                 ));
             }
-            if numbers
-                .insert((seen.account, seen.sequence), *hash)
-                .is_some()
-            {
+            if !numbers.insert(number) && !self.all_was_lost {
                 found.push(format!(
                     "two transactions of workflows use sequence number {} of one account",
                     seen.sequence

@@ -143,6 +143,10 @@ impl Weather {
             dice.count("records restored");
             dice.note(format_args!("the records are restored"));
             world.records.restore(copy);
+            if world.records.is_empty() {
+                dice.count("records lost");
+                world.oracle.all_is_lost();
+            }
             self.ask_for_all_again();
         }
         if self.reset_at == Some(number) {

@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod api_keys;
 pub mod attempts;
+pub mod audit;
 mod bounded;
 pub mod channels;
 pub mod events;

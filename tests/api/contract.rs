@@ -193,16 +193,17 @@ async fn every_operation_answers_as_it_is_described() {
     server
         .sql(format!(
             "update submitter.intents set status = 'succeeded', finished_at = now(), due_at = null, transaction =
-             '{{\"hash\": \"ab\", \"fee_bump_hash\": \"cd\", \"ledger\": 7, \"closed_at\": \"2026-11-22T12:00:00Z\",
-               \"successful\": true, \"fee_charged\": \"100\", \"channel\": \"G\", \"sequence\": \"7\"}}' where id = '{succeeded}';
-             insert into submitter.channels (account, kind, sequence) values ('{}', 'source', 7)",
+             '{{\"hash\": \"{0}\", \"fee_bump_hash\": \"{0}\", \"ledger\": 7, \"closed_at\": \"2026-11-22T12:00:00Z\",
+               \"successful\": true, \"fee_charged\": \"100\", \"channel\": \"{1}\", \"sequence\": \"7\"}}' where id = '{succeeded}';
+             insert into submitter.channels (account, kind, sequence) values ('{1}', 'source', 7)",
+            "cd".repeat(32),
             account(1)
         ))
         .await;
     for id in [succeeded, failed, parked, flying, queued] {
         let answer = server.get(&format!("/v1/intents/{id}")).await;
         contract.check("GET", "/v1/intents/{id}", &answer);
-        for part in ["attempts", "events"] {
+        for part in ["attempts", "events", "explain", "receipt"] {
             let answer = server.get(&format!("/v1/intents/{id}/{part}")).await;
             contract.check("GET", &format!("/v1/intents/{{id}}/{part}"), &answer);
         }
@@ -216,6 +217,7 @@ async fn every_operation_answers_as_it_is_described() {
         "/v1/intents",
         "/v1/events",
         "/v1/channels",
+        "/v1/receipts/key",
         "/healthz",
         "/readyz",
         "/metrics",
@@ -251,7 +253,7 @@ async fn every_operation_answers_as_it_is_described() {
             contract.document["paths"][path][method.to_lowercase()]["security"].is_array()
         })
         .collect();
-    assert_eq!(keyed.len(), 11);
+    assert_eq!(keyed.len(), 14);
     for (method, path) in &keyed {
         let url = format!(
             "{}{}",

@@ -96,6 +96,7 @@ fn an_unused_number_behind_the_fence_is_death() {
     let expected = AttemptEnd::Dead(DeathProof::Fence {
         as_of: LedgerSeq(MAX_LEDGER - 1),
         sequence: Sequence(SEQUENCE - 1),
+        closed_at: Some(head.closed_at),
     });
     assert_eq!(settlement.attempt, expected);
     assert_eq!(settlement.intent, IntentEnd::Requeued);

@@ -21,13 +21,18 @@ const MAY_KNOW: &[(&str, &str)] = &[
     // Values are parsed into the types of the rooms that use them, so that what is wrong is told at once and with its key.
     ("config", "domain horizon signer telemetry"),
     ("telemetry", ""),
+    // One request and its whole answer, whoever is asked.
+    ("http", "domain"),
     // The edges know the domain, never each other.
     ("store", "domain"),
-    ("horizon", "domain"),
+    ("horizon", "domain http"),
+    ("rpc", "domain http"),
     ("signer", "domain"),
     // A request cannot reach the chain.
     ("api", "domain store"),
     ("worker", "defect domain clock retry store horizon signer"),
+    // The ledger's history, and the records against it: it sends and changes nothing.
+    ("audit", "domain retry store horizon"),
     // The judge: a mistake shared with the judged would be invisible.
     ("sandbox", ""),
     // The real engine and Horizon client over the judge's ledger; nothing that listens, and no database.
@@ -38,19 +43,19 @@ const MAY_KNOW: &[(&str, &str)] = &[
     // Those that wire the others, each only what lies below it. `dev` runs the daemon and the sandbox.
     (
         "daemon",
-        "domain clock retry config telemetry store horizon signer api worker",
+        "domain clock retry config telemetry store horizon signer api audit worker",
     ),
     (
         "dev",
-        "domain clock retry config telemetry store horizon signer api worker sandbox daemon",
+        "domain clock retry config telemetry store horizon signer api audit worker sandbox daemon",
     ),
     (
         "bench",
-        "domain clock retry config telemetry store horizon signer api worker sandbox daemon dev",
+        "domain clock retry config telemetry store horizon signer api audit worker sandbox daemon dev",
     ),
     (
         "cli",
-        "defect domain clock retry config telemetry store horizon signer api worker sandbox simulation daemon dev bench",
+        "defect domain clock retry config telemetry store horizon signer api audit worker sandbox simulation daemon dev bench",
     ),
     ("main", "cli"),
 ];

@@ -10,7 +10,7 @@ use super::{CHANNEL_SEED, Ledger, PATIENCE, eventually, key, ledger};
 use crate::support::Process;
 
 /// The key that clients use.
-const API_KEY: &str = "test-key-of-all-scopes";
+pub const API_KEY: &str = "test-key-of-all-scopes";
 /// How long the process may take to listen.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long a drain may take.

@@ -208,6 +208,32 @@ impl Problem {
         problem
     }
 
+    pub(in crate::api) fn intent_not_final(intent_id: Uuid, status: &str) -> Self {
+        let mut problem = Self::new(
+            StatusCode::CONFLICT,
+            "intent-not-final",
+            "The intent is not final yet",
+            format!(
+                "the intent is {status}: there is a receipt once it is succeeded, failed, expired or canceled"
+            ),
+        );
+        problem.0.body.intent_id = Some(intent_id);
+        problem
+    }
+
+    pub(in crate::api) fn receipt_too_large(intent_id: Uuid, attempts: usize) -> Self {
+        let mut problem = Self::new(
+            StatusCode::CONFLICT,
+            "receipt-too-large",
+            "The receipt would be too large",
+            format!(
+                "more than {attempts} transactions were signed for the intent: read them from its attempts"
+            ),
+        );
+        problem.0.body.intent_id = Some(intent_id);
+        problem
+    }
+
     pub(in crate::api) fn intent_not_parked(intent_id: Uuid, status: &str) -> Self {
         let mut problem = Self::new(
             StatusCode::CONFLICT,

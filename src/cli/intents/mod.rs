@@ -3,11 +3,13 @@
 mod api;
 mod change;
 mod connection;
+mod explain;
 pub mod file;
 mod get;
 mod intent;
 mod list;
 mod problem;
+mod receipt;
 mod stdout;
 mod submit;
 mod timeline;
@@ -49,6 +51,10 @@ enum Command {
     Attempts(timeline::Attempts),
     /// Lists what became of one
     Events(timeline::Events),
+    /// Says in plain words what happened to one, what it waits for, what makes it safe, and what comes next
+    Explain(explain::Explain),
+    /// Fetches the signed receipt of one that is final; `receipt check` verifies it
+    Receipt(receipt::Receipt),
 }
 
 impl Intents {
@@ -65,6 +71,8 @@ impl Intents {
             Command::Retry(retry) => retry.run(&at, json).await,
             Command::Attempts(attempts) => attempts.run(&at, json).await,
             Command::Events(events) => events.run(&at, json).await,
+            Command::Explain(explain) => explain.run(&at, json).await,
+            Command::Receipt(receipt) => receipt.run(&at).await,
         };
         match outcome {
             // Whoever read the output has seen enough, as `head` does.

@@ -99,7 +99,11 @@ pub(super) fn absorb(
         return Ok(unexplained(snapshot, as_of, head));
     }
     if snapshot.attempt.fence_passed(as_of, head) {
-        let proof = DeathProof::Fence { as_of, sequence };
+        let proof = DeathProof::Fence {
+            as_of,
+            sequence,
+            closed_at: (head.ledger <= as_of).then_some(head.closed_at),
+        };
         return Ok(dead(snapshot, proof, Some(sequence), head));
     }
     // Alive. It is not sent again on this word: the hash is looked up first.

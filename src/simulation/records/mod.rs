@@ -144,6 +144,12 @@ impl MemoryRecords {
         self.0.released.notify_waiters();
     }
 
+    /// Whether the daemons have written nothing yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.act(|state, _| state.data.network.is_none())
+    }
+
     /// The database was restarted: connections are cut, open claims are undone, the right to explain has ended.
     pub fn restart(&self) {
         self.act(|state, _| state.cut());
