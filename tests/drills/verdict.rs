@@ -198,10 +198,15 @@ fn inner_hash(transaction: &Value) -> &Value {
 
 /// Where a transaction stands.
 fn place(transaction: &Value) -> String {
-    let of = |name: &str| &transaction[name];
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    let of = |name: &str| text(&transaction[name]);
     format!(
         "{} in ledger {} (channel {}, sequence {})",
-        inner_hash(transaction),
+        text(inner_hash(transaction)),
         of("ledger"),
         of("source_account"),
         of("sequence")
