@@ -9,6 +9,7 @@ mod codes;
 mod decisions;
 mod drive;
 mod endings;
+mod envelopes;
 mod evidence;
 mod fences;
 mod fixture;
