@@ -1,5 +1,6 @@
 //! Puts new intents on record in batches: many requests at once share one commit, and each gets its own answer.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::announcer::Announcer;
 use super::problem::Problem;
+use super::unclaimed;
+use crate::domain::primitives::NetworkId;
 use crate::store::accept::{Accepted, NewIntent};
 use crate::store::{Store, StoreError};
 
@@ -46,11 +49,12 @@ pub struct Acceptor {
 
 impl Acceptor {
     /// Starts the writers. They end when the acceptor is dropped.
-    pub fn start(store: &Store, announcer: &Arc<Announcer>) -> Self {
+    pub fn start(store: &Store, network: NetworkId, announcer: &Arc<Announcer>) -> Self {
         let (queue, receiver) = mpsc::channel(QUEUE);
         let receiver = Arc::new(Mutex::new(Queue { receiver, last: 0 }));
         let writer = Writer {
             store: store.clone(),
+            network,
             announcer: Arc::clone(announcer),
         };
         for _ in 0..WRITERS {
@@ -112,6 +116,8 @@ impl Queue {
 #[derive(Clone)]
 struct Writer {
     store: Store,
+    /// The network that landings are of.
+    network: NetworkId,
     announcer: Arc<Announcer>,
 }
 
@@ -141,7 +147,17 @@ impl Writer {
     }
 
     async fn accept(&self, intents: &[Arc<NewIntent>]) -> Vec<Outcome> {
-        let outcomes = self.write(intents).await;
+        let outcomes = match unclaimed::claim(&self.store, self.network, intents).await {
+            Ok(refused) if refused.is_empty() => self.write(intents).await,
+            Ok(refused) => self.write_others(intents, refused).await,
+            Err(error) => {
+                let mut problem = Problem::from(error);
+                if let Some(cause) = problem.take_cause() {
+                    tracing::error!(%cause, "what has landed could not be looked for");
+                }
+                intents.iter().map(|_| Err(problem.clone())).collect()
+            }
+        };
         if outcomes
             .iter()
             .any(|outcome| matches!(outcome, Ok(Accepted::New(_))))
@@ -149,6 +165,23 @@ impl Writer {
             self.announcer.announce();
         }
         outcomes
+    }
+
+    /// All but those that are refused at these places.
+    async fn write_others(
+        &self,
+        intents: &[Arc<NewIntent>],
+        mut refused: BTreeMap<usize, Problem>,
+    ) -> Vec<Outcome> {
+        let places = intents.iter().enumerate();
+        let others = places.filter(|(place, _)| !refused.contains_key(place));
+        let others: Vec<_> = others.map(|(_, intent)| Arc::clone(intent)).collect();
+        let mut written = self.write(&others).await.into_iter();
+        let outcomes = (0..intents.len()).map(|place| match refused.remove(&place) {
+            Some(problem) => Err(problem),
+            None => written.next().unwrap_or_else(|| Err(Problem::internal())),
+        });
+        outcomes.collect()
     }
 
     async fn write(&self, intents: &[Arc<NewIntent>]) -> Vec<Outcome> {

@@ -18,6 +18,7 @@ mod prefer;
 mod problem;
 mod purge;
 mod query;
+mod unclaimed;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -158,7 +159,7 @@ fn build(app: App, draining: CancellationToken) -> Router {
     let (router, description) = docs::routes();
     let announcer = Arc::new(Announcer::start(&app.store, app.wake));
     let shared = Shared {
-        acceptor: Acceptor::start(&app.store, &announcer),
+        acceptor: Acceptor::start(&app.store, app.network, &announcer),
         announcer,
         bulks: Arc::new(Semaphore::new(intents::bulk::AT_ONCE)),
         posts: PostLimit::new(app.settings.max_posts_per_second),

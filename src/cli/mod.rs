@@ -10,6 +10,7 @@ mod keys;
 mod migrate;
 mod openapi;
 mod output;
+mod reading;
 mod retention;
 mod run;
 mod sandbox;

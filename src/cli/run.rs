@@ -3,7 +3,7 @@
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::Global;
+use super::{Global, reading};
 use crate::config::Required;
 use crate::daemon::{Daemon, Options};
 use crate::telemetry;
@@ -37,7 +37,10 @@ impl Run {
             daemon = Daemon::start(&config, options) => daemon?,
             () = &mut told => return Ok(()),
         };
-        daemon.run_until(told).await
+        let reading = tokio::spawn(reading::show(daemon.status.clone()));
+        let ended = daemon.run_until(told).await;
+        reading.abort();
+        ended
     }
 }
 

@@ -56,6 +56,9 @@ pub fn proof_json(proof: &DeathProof) -> Value {
         DeathProof::Foreign { hash, ledger } => {
             json!({"kind": "foreign_transaction", "hash": hash, "ledger": ledger})
         }
+        DeathProof::Skipped { as_of, sequence } => {
+            json!({"kind": "skipped", "as_of_ledger": as_of, "channel_sequence": sequence.to_string()})
+        }
         DeathProof::AccountMissing { first, second } => {
             json!({"kind": "account_missing", "first_ledger": first, "second_ledger": second})
         }

@@ -2,12 +2,14 @@
 
 pub mod asset;
 pub mod attempt;
+pub mod continuity;
 pub mod decide;
 pub mod envelope;
 pub mod event;
 pub mod fee;
 pub mod fields;
 pub mod intent;
+pub mod landed;
 pub mod memo;
 pub mod observation;
 pub mod operation;

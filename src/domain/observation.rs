@@ -72,6 +72,14 @@ pub struct AccountState {
     pub trustlines: Vec<Trustline>,
 }
 
+impl AccountState {
+    /// The ledger in which it consumed its newest sequence number, where that is known.
+    #[must_use]
+    pub fn used_in(&self) -> Option<LedgerSeq> {
+        self.sequence_ledger.filter(|ledger| ledger.0 > 0)
+    }
+}
+
 /// One credit balance of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trustline {

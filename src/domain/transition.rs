@@ -50,6 +50,14 @@ pub enum DeathProof {
         /// Its ledger.
         ledger: LedgerSeq,
     },
+    /// The channel's sequence numbers jumped over it: the account was made anew, or bumped. Its own transactions are shown
+    /// without a gap, and none used the number.
+    Skipped {
+        /// The ledger of the state with the higher number.
+        as_of: LedgerSeq,
+        /// The channel's sequence number in it.
+        sequence: Sequence,
+    },
     /// The channel does not exist, seen twice.
     AccountMissing {
         /// The ledger of the first sight.

@@ -8,14 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-use super::answer::Answer;
 use super::observe;
-use super::transport::Transport;
 use crate::domain::observation::{
     AccountSnapshot, Cursor, FeeStats, LedgerHeader, LookUp, NetworkStatus, SubmitAnswer,
     TransactionPage, Unknown, UnknownKind,
 };
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, TxHash};
+use crate::http::{Answer, Transport};
 
 /// The largest page that Horizon gives, in records.
 const MAX_PAGE_RECORDS: u8 = 200;

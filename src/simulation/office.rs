@@ -1,13 +1,12 @@
 //! The records as one life of a daemon reaches them: over a connection that is slow, cut, or gone.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::life::{HeldClaim, Life};
-use super::records::MemoryRecords;
 use crate::domain::intent::Request;
 use crate::domain::observation::{Landed, LedgerHeader};
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, TxHash};
@@ -28,7 +27,7 @@ use crate::worker::records::{Hold, Records, Right, Taking, alike};
 /// The records, as one life sees them.
 pub struct Office {
     /// The records.
-    pub records: MemoryRecords,
+    pub records: Arc<dyn Records>,
     /// The life.
     pub life: Life,
 }
@@ -117,6 +116,26 @@ impl Hold for GatedHold {
     }
 }
 
+/// The right to explain, whose records are reached over the same bad line.
+struct GatedRight {
+    right: Box<dyn Right>,
+    life: Life,
+}
+
+#[async_trait]
+impl Right for GatedRight {
+    fn records(&self) -> Arc<dyn Records> {
+        Arc::new(Office {
+            records: self.right.records(),
+            life: self.life.clone(),
+        })
+    }
+
+    async fn end(self: Box<Self>) {
+        self.right.end().await;
+    }
+}
+
 impl Office {
     fn gated(&self, taking: Taking) -> Taking {
         Taking {
@@ -154,7 +173,11 @@ macro_rules! over_the_line {
             }
 
             async fn begin_explaining(&self) -> Result<Option<Box<dyn Right>>, StoreError> {
-                over(&self.life, self.records.begin_explaining()).await
+                let right = over(&self.life, self.records.begin_explaining()).await?;
+                Ok(right.map(|right| {
+                    let life = self.life.clone();
+                    Box::new(GatedRight { right, life }) as Box<dyn Right>
+                }))
             }
 
             async fn claim(
@@ -195,7 +218,7 @@ macro_rules! over_the_line {
                     self.life.freeze(Duration::from_secs(self.life.dice.between(20, 60)));
                 }
                 enter(&self.life).await?;
-                let done = Records::settle(&self.records, worker, batch).await?;
+                let done = self.records.settle(worker, batch).await?;
                 for new in batch {
                     self.life.dice.note(format_args!(
                         "{} settles attempt {} of {}: {} {:?}, {:?}",
@@ -212,7 +235,7 @@ macro_rules! over_the_line {
             }
 
             $(async fn $name(&self $(, $argument: $kind)*) -> Result<$answer, StoreError> {
-                over(&self.life, Records::$name(&self.records $(, $argument)*)).await
+                over(&self.life, self.records.$name($($argument),*)).await
             })*
         }
     };

@@ -177,7 +177,7 @@ impl World {
     pub fn begin_life(&self, place: usize) -> (Running, Engine) {
         let life = Life::begin(NAMES[place], self.dice.clone(), Arc::clone(&self.rates));
         let office = Office {
-            records: self.records.clone(),
+            records: Arc::new(self.records.clone()),
             life: life.clone(),
         };
         let names = ["horizon-a", "horizon-b"];

@@ -1,6 +1,8 @@
 //! The pool, with a limit on every statement: a connection on which no answer ever comes (a firewall that forgot it, a server that hangs) must not hold up
 //! its caller for ever.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -11,8 +13,12 @@ use sqlx::postgres::{
 use sqlx::{Connection as _, Either, Error, Execute, Executor, PgPool, SqlStr, Transaction};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::position::LogPosition;
+
 /// Longest wait for a connection before the database counts as away.
 pub const ACQUIRE_LIMIT: Duration = Duration::from_secs(5);
+/// Longest wait for a connection that is never replaced: so long it takes to be told that it is lost.
+const ONE_ACQUIRE_LIMIT: Duration = Duration::from_secs(2);
 /// Longest wait for the answer to a statement, the wait for a connection included. What it has changed by then is not known.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(15);
 /// Longest wait for the answer of a connection that is only tried.
@@ -32,7 +38,10 @@ pub const ENDS_BY_ITSELF: [(&str, &str); 4] = [
 
 /// Connections to the records.
 #[derive(Clone, Debug)]
-pub struct BoundedPool(PgPool);
+pub struct BoundedPool {
+    pool: PgPool,
+    position: Arc<LogPosition>,
+}
 
 /// Nothing was answered.
 fn silence() -> Error {
@@ -62,7 +71,18 @@ async fn ping(connection: &mut sqlx::PgConnection) -> Result<bool, Error> {
 impl BoundedPool {
     /// Opens a first connection.
     pub async fn connect(options: PgConnectOptions, max_connections: u32) -> Result<Self, Error> {
+        let position = Arc::new(LogPosition::default());
+        let asked = Arc::clone(&position);
         let pool = PgPoolOptions::new()
+            // A server that was put back cut all connections: the first that is made anew can tell, before it is used.
+            .after_connect(move |connection, _| {
+                let position = Arc::clone(&asked);
+                Box::pin(async move {
+                    // A schema that is not there yet has nothing to lose.
+                    let _ = position.ask(connection).await;
+                    Ok(())
+                })
+            })
             .max_connections(max_connections)
             .acquire_timeout(ACQUIRE_LIMIT)
             .test_before_acquire(false)
@@ -78,17 +98,53 @@ impl BoundedPool {
             .after_release(|connection, _| Box::pin(ping(connection)))
             .connect_with(options)
             .await?;
-        Ok(Self(pool))
+        Ok(Self { pool, position })
+    }
+
+    /// One connection, never replaced: where it is lost, everything fails from then on.
+    pub fn of_one(options: PgConnectOptions) -> Self {
+        let connected = Arc::new(AtomicBool::new(false));
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(ONE_ACQUIRE_LIMIT)
+            .test_before_acquire(false)
+            .after_connect(move |_, _| {
+                let again = connected.swap(true, Ordering::AcqRel);
+                // Not an error that the pool would take for a reason to try once more.
+                let outcome = if again {
+                    Err(Error::PoolClosed)
+                } else {
+                    Ok(())
+                };
+                Box::pin(std::future::ready(outcome))
+            })
+            .connect_lazy_with(options);
+        Self {
+            pool,
+            position: Arc::default(),
+        }
+    }
+
+    /// How far the server's log was seen to go.
+    pub fn position(&self) -> &LogPosition {
+        &self.position
+    }
+
+    /// Closes every connection; who has one is waited for as long as for a statement.
+    pub async fn close(&self) {
+        let _ = timeout(STATEMENT_LIMIT, self.pool.close()).await;
     }
 
     /// The pool itself, for what may take longer than any statement: migrations, waiting for notifications.
     pub const fn unbounded(&self) -> &PgPool {
-        &self.0
+        &self.pool
     }
 
     /// Begins a transaction. Its statements have their limit from [`within`].
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
-        within(self.0.begin()).await
+        within(self.pool.begin()).await
     }
 }
 
@@ -104,7 +160,7 @@ impl<'p> Executor<'p> for &'p BoundedPool {
         E: 'q + Execute<'q, Postgres>,
     {
         let until = Instant::now() + STATEMENT_LIMIT;
-        let steps = Some(self.0.fetch_many(query));
+        let steps = Some(self.pool.fetch_many(query));
         stream::unfold(steps, move |steps| async move {
             let mut steps = steps?;
             match timeout_at(until, steps.next()).await {
@@ -120,7 +176,7 @@ impl<'p> Executor<'p> for &'p BoundedPool {
         'p: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        Box::pin(within(self.0.fetch_optional(query)))
+        Box::pin(within(self.pool.fetch_optional(query)))
     }
 
     fn prepare_with<'e>(
@@ -131,13 +187,13 @@ impl<'p> Executor<'p> for &'p BoundedPool {
     where
         'p: 'e,
     {
-        Box::pin(within(self.0.prepare_with(sql, parameters)))
+        Box::pin(within(self.pool.prepare_with(sql, parameters)))
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<sqlx::Describe<Postgres>, Error>>
     where
         'p: 'e,
     {
-        Box::pin(within(self.0.describe(sql)))
+        Box::pin(within(self.pool.describe(sql)))
     }
 }

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::accept::NewIntent;
 use super::bounded::within;
 use super::settle::transaction_json;
 use super::{Store, StoreError};
@@ -18,6 +19,8 @@ pub struct HistoryMark {
     pub quarantine_until: Option<LedgerSeq>,
     /// Everything of ours on the chain is explained.
     pub explained: bool,
+    /// An operator said that nothing of ours is older.
+    pub since: Option<LedgerSeq>,
 }
 
 impl Store {
@@ -26,18 +29,21 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn history_mark(&self) -> Result<HistoryMark, StoreError> {
-        let (cursor, until, explained): (i64, Option<i64>, bool) = sqlx::query_as(
-            "select history_cursor, quarantine_until, explained from submitter.network",
+        type Row = (i64, Option<i64>, bool, Option<i64>);
+        let (cursor, until, explained, since): Row = sqlx::query_as(
+            "select history_cursor, quarantine_until, explained, history_since from submitter.network",
         )
         .fetch_one(&self.pool)
         .await?;
-        let quarantine_until = until
-            .map(|until| super::ledger("network", until))
-            .transpose()?;
+        let number = |value: Option<i64>| {
+            let number = value.map(|value| super::ledger("network", value));
+            number.transpose()
+        };
         Ok(HistoryMark {
             cursor,
-            quarantine_until,
+            quarantine_until: number(until)?,
             explained,
+            since: number(since)?,
         })
     }
 
@@ -83,6 +89,40 @@ impl Store {
             .fetch_one(&self.pool)
             .await?;
         Ok(count)
+    }
+
+    /// Envelopes that have landed unknown to the records, with the place of the intent in a batch whose tag they carry. None
+    /// of those whose workflow is on record: they end by themselves.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn unclaimed_landings<T: std::borrow::Borrow<NewIntent>>(
+        &self,
+        batch: &[T],
+    ) -> Result<Vec<(usize, Vec<u8>)>, StoreError> {
+        let batch: Vec<&NewIntent> = batch.iter().map(std::borrow::Borrow::borrow).collect();
+        let names = |pick: fn(&NewIntent) -> &str| -> Vec<&str> {
+            batch.iter().map(|new| pick(new)).collect()
+        };
+        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+            "select t.n, l.envelope
+             from unnest($1::bigint[], $2::text[], $3::text[], $4::text[])
+               with ordinality as t (tag, tenant, workflow_id, method, n)
+             join submitter.landings l on l.tag = t.tag
+             where not exists (select from submitter.intents i
+               where i.tenant = t.tenant and i.workflow_id = t.workflow_id and i.method = t.method)",
+        )
+        .bind(batch.iter().map(|new| new.tag.to_i64()).collect::<Vec<_>>())
+        .bind(names(|new| &new.tenant))
+        .bind(names(|new| &new.request.workflow_id))
+        .bind(names(|new| &new.request.method))
+        .fetch_all(&self.pool)
+        .await?;
+        let place = |n: i64| usize::try_from(n).unwrap_or(0).saturating_sub(1);
+        Ok(rows
+            .into_iter()
+            .map(|(n, envelope)| (place(n), envelope))
+            .collect())
     }
 
     /// Lets nothing be signed before a ledger, or (with `None`) lifts that.

@@ -14,6 +14,7 @@ pub mod landings;
 pub mod leases;
 pub mod network;
 pub mod partitions;
+mod position;
 pub mod prepare;
 pub mod settle;
 pub mod waiting;

@@ -1,8 +1,6 @@
 //! Which chain the records are about.
 
-use sqlx::Connection as _;
-
-use super::bounded::within;
+use super::bounded::BoundedPool;
 use super::{Store, StoreError, bytes32, ledger, to_timestamp, unsigned};
 use crate::domain::observation::LedgerHeader;
 use crate::domain::primitives::{ChainTime, LedgerSeq};
@@ -11,13 +9,21 @@ use crate::domain::primitives::{ChainTime, LedgerSeq};
 const EXPLAINING: i64 = 0x0065_7870_6c61_696e;
 
 /// The right to explain the chain. It ends with its connection, however that ends.
-pub struct Explaining(sqlx::PgConnection);
+///
+/// What it finds is put on record over that same connection: where the database was restored, failed over or swapped
+/// meanwhile, the connection is gone, and nothing that was concluded about the old records is said of the new ones.
+pub struct Explaining(Store);
 
 impl Explaining {
+    /// The records, over its own connection.
+    #[must_use]
+    pub const fn records(&self) -> &Store {
+        &self.0
+    }
+
     /// Gives it back.
     pub async fn end(self) {
-        // Should that fail, the server ends it a little later.
-        let _ = within(self.0.close()).await;
+        self.0.pool.close().await;
     }
 }
 
@@ -88,19 +94,23 @@ impl Store {
 
     /// Notes where the records are at home now. Returns whether they were elsewhere before: then they may lack what they
     /// once knew, and count as not explained. A quarantine that they bring along was another's: it may be over, when what they
-    /// lack can still land.
+    /// lack can still land. Leases that they bring along are ended: whoever had one knows things that these records do not.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn note_database(&self) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "update submitter.network set database = submitter.database_identity(), explained = false, quarantine_until = null,
-               updated_at = now()
-             where database <> submitter.database_identity()",
+        let (moved,): (bool,) = sqlx::query_as(
+            "with moved as (
+               update submitter.network set database = submitter.database_identity(), explained = false, quarantine_until = null,
+                 updated_at = now()
+               where database <> submitter.database_identity() returning database),
+             ended as (
+               update submitter.workers set lease_until = now() where lease_until > now() and exists (select from moved))
+             select exists (select from moved)",
         )
-        .execute(&self.pool)
+        .fetch_one(&self.pool)
         .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(moved)
     }
 
     /// Notes that everything of ours on the chain is explained.
@@ -123,10 +133,18 @@ impl Store {
     pub async fn begin_explaining(&self) -> Result<Option<Explaining>, StoreError> {
         // A connection of its own: it is held for longer than a pool can spare one.
         let options = self.pool().connect_options();
-        let mut connection = within(sqlx::PgConnection::connect_with(&options)).await?;
-        let taken = sqlx::query_as("select pg_try_advisory_lock($1)").bind(EXPLAINING);
-        let (taken,): (bool,) = within(taken.fetch_one(&mut connection)).await?;
-        Ok(taken.then_some(Explaining(connection)))
+        let own = Self {
+            pool: BoundedPool::of_one(options.as_ref().clone()),
+        };
+        let (taken,): (bool,) = sqlx::query_as("select pg_try_advisory_lock($1)")
+            .bind(EXPLAINING)
+            .fetch_one(&own.pool)
+            .await?;
+        if taken {
+            return Ok(Some(Explaining(own)));
+        }
+        own.pool.close().await;
+        Ok(None)
     }
 
     /// Moves the anchor forward.

@@ -106,7 +106,7 @@ impl Store {
         limit: i64,
     ) -> Result<Claim, StoreError> {
         let mut tx = self.pool.begin().await?;
-        within(hold_lease(&mut tx, worker)).await?;
+        within(self.hold_lease(&mut tx, worker)).await?;
         let due = sqlx::query(
             "with room as (
                select count(*) as n from (
@@ -193,7 +193,7 @@ impl Store {
         limit: i64,
     ) -> Result<Claim, StoreError> {
         let mut tx = self.pool.begin().await?;
-        within(hold_lease(&mut tx, worker)).await?;
+        within(self.hold_lease(&mut tx, worker)).await?;
         let due = sqlx::query_as(
             "select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, '' as channel, 0::bigint as sequence,
                     array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings,
@@ -273,24 +273,36 @@ impl Store {
     }
 }
 
-/// The lease must be good when the claim begins. The lock keeps the worker's row, but not its renewal: claims that overlap
-/// would else hold that up until the lease has ended. Should it end meanwhile, what is claimed is taken over like anything
-/// else of that worker. And nothing is signed by records that have moved, not even once another daemon has noticed and waits
-/// for what they may lack.
-async fn hold_lease(
-    tx: &mut sqlx::Transaction<'static, sqlx::Postgres>,
-    worker: Uuid,
-) -> Result<(), StoreError> {
-    let lease: Option<(bool,)> = sqlx::query_as(
-        "select submitter.is_explained() from submitter.workers where id = $1 and lease_until > now() for key share of workers",
-    )
-    .bind(worker)
-    .fetch_optional(&mut **tx)
-    .await?;
-    match lease {
-        Some((true,)) => Ok(()),
-        Some((false,)) => Err(StoreError::Moved),
-        None => Err(StoreError::LeaseLost(worker)),
+impl Store {
+    /// The lease must be good when the claim begins. The lock keeps the worker's row, but not its renewal: claims that overlap
+    /// would else hold that up until the lease has ended. Should it end meanwhile, what is claimed is taken over like anything
+    /// else of that worker. And nothing is signed by records that have moved, not even once another daemon has noticed and
+    /// waits for what they may lack.
+    async fn hold_lease(
+        &self,
+        tx: &mut sqlx::Transaction<'static, sqlx::Postgres>,
+        worker: Uuid,
+    ) -> Result<(), StoreError> {
+        let position = self.pool.position();
+        let before = position.farthest();
+        let lease: Option<(bool, i64)> = sqlx::query_as(
+            "select submitter.is_explained(), submitter.log_position() from submitter.workers
+             where id = $1 and lease_until > now() for key share of workers",
+        )
+        .bind(worker)
+        .fetch_optional(&mut **tx)
+        .await?;
+        if let Some((_, now)) = lease {
+            position.note(before, now);
+        }
+        if self.note_fallen_log().await? {
+            return Err(StoreError::Moved);
+        }
+        match lease {
+            Some((true, _)) => Ok(()),
+            Some((false, _)) => Err(StoreError::Moved),
+            None => Err(StoreError::LeaseLost(worker)),
+        }
     }
 }
 

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use super::engine::Engine;
 use super::engine::start::Start;
+use super::history::Reader;
 use super::records::Records;
+use crate::domain::attempt::Head;
 use crate::domain::observation::AccountSnapshot;
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
 use crate::store::StoreError;
+use crate::store::network::Anchor;
 
 /// Times that an account is asked for again where a rate limit says when.
 const MAX_LIMITED_TRIES: u32 = 200;
@@ -26,36 +29,52 @@ const GAP: u32 = 20;
 const MAX_CHANNELS: u32 = 10_000;
 /// Why a channel is paused whose key is not held.
 const NO_KEY: &str = "no key is held for it: accounts.channel_seed gives another account";
+/// Why a channel is paused that has gone while an earlier life was waited for.
+const GONE: &str = "the account does not exist any more";
 /// Ledgers before the head that are read again: another Horizon may lag.
 const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
 /// Ledgers that a Horizon which tells us the newest may be behind: whoever signed before us may have known a newer one.
 const LAG_LEDGERS: u32 = 10;
 
+/// What the records say of an earlier life when its traces on the chain are looked for.
+#[derive(Clone, Copy)]
+struct Before {
+    /// They have its channels.
+    known: bool,
+    /// They were elsewhere.
+    moved: bool,
+    /// Everything on the chain was explained by them.
+    explained: bool,
+    /// What is older need not be read.
+    since: Option<LedgerSeq>,
+}
+
+/// A channel of an earlier life.
+pub(super) struct Found {
+    /// Its SEP-5 index.
+    index: u32,
+    /// As it is now, or that it is gone.
+    pub snapshot: AccountSnapshot,
+}
+
 impl Engine {
     /// Makes sure that the source exists, and that everything of ours on the chain is explained.
-    pub(super) async fn open_accounts(&mut self) -> Result<(), Start> {
-        let source = self.settings.source;
-        let snapshot = self.account(source).await.map_err(Start::Wait)?;
-        let Some(state) = snapshot.state else {
-            return Err(Start::Wait(format!(
-                "the source account {source} does not exist on this network (ledger {}): fund it",
-                snapshot.as_of
-            )));
-        };
-        derive_keys(&*self.store, &self.keys).await?;
-        self.check_source().await?;
+    ///
+    /// All of it under one right: the ledger that is the newest when it begins is of the time of these records, and nothing
+    /// that is found out is written into others.
+    pub(super) async fn open_accounts(&mut self, anchor: Option<Anchor>) -> Result<(), Start> {
         let Some(right) = self.store.begin_explaining().await? else {
             let what = "another daemon compares the records with the chain";
             return Err(Start::Wait(what.to_owned()));
         };
-        let explained = self.explain(state.sequence).await;
+        let explained = self.explain(&*right.records(), anchor).await;
         right.end().await;
         explained
     }
 
     /// The records are about one source account: what another one did is not explained by them.
-    async fn check_source(&self) -> Result<(), Start> {
-        let rows = self.store.channels().await?;
+    async fn check_source(&self, records: &dyn Records) -> Result<(), Start> {
+        let rows = records.channels().await?;
         let own = self.settings.source.to_string();
         let other = rows
             .iter()
@@ -69,19 +88,48 @@ impl Engine {
         }
     }
 
-    async fn explain(&self, source_sequence: Sequence) -> Result<(), Start> {
-        let head = self.head.map_or(LedgerSeq(0), |header| header.sequence);
-        let mark = self.store.history_mark().await?;
-        let known = !self.store.channels().await?.is_empty();
+    async fn explain(
+        &mut self,
+        records: &dyn Records,
+        anchor: Option<Anchor>,
+    ) -> Result<(), Start> {
+        let moved = records.note_database().await?;
+        if moved {
+            tracing::warn!(
+                "the records have been restored, or their database was failed over: they may lack what they once knew"
+            );
+        }
+        let header = self.newest_ledger(anchor).await?;
+        self.head = Some(header);
+        self.status.set_head(Head::of(&header));
+        let head = header.sequence;
+        let source = self.settings.source;
+        let snapshot = self.account(source).await.map_err(Start::Wait)?;
+        if snapshot.state.is_none() {
+            return Err(Start::Wait(format!(
+                "the source account {source} does not exist on this network (ledger {}): fund it",
+                snapshot.as_of
+            )));
+        }
+        derive_keys(records, &self.keys).await?;
+        self.check_source(records).await?;
+        let mark = records.history_mark().await?;
+        let known = !records.channels().await?.is_empty();
         if mark.quarantine_until.is_none() || !known {
-            self.look_for_earlier_life(source_sequence, head, known, mark.explained)
+            let before = Before {
+                known,
+                moved,
+                explained: mark.explained,
+                since: mark.since,
+            };
+            self.look_for_earlier_life(records, &snapshot, head, before)
                 .await?;
         }
-        self.wait_out_quarantine(head).await?;
+        self.wait_out_quarantine(records, head).await?;
         // Everything up to here is explained: a later reading of the history need not begin before it.
         let explained = i64::from(head.0.saturating_sub(EXPLAINED_MARGIN_LEDGERS)) << 32;
-        self.store.record_landings(&[], Some(explained)).await?;
-        self.store.note_explained().await?;
+        records.record_landings(&[], Some(explained)).await?;
+        records.note_explained().await?;
         Ok(())
     }
 
@@ -89,53 +137,71 @@ impl Engine {
     /// signed until every envelope of that earlier life is past its bounds.
     async fn look_for_earlier_life(
         &self,
-        source_sequence: Sequence,
+        records: &dyn Records,
+        source: &AccountSnapshot,
         head: LedgerSeq,
-        known: bool,
-        explained: bool,
+        before: Before,
     ) -> Result<(), Start> {
+        let known = before.known;
         let window = self.settings.validity_ledgers + 1 + LAG_LEDGERS;
         let until = head.plus(window);
-        if known && explained {
-            let drifted = self.drifted().await.map_err(Start::Wait)?;
+        if known && before.explained {
+            let drifted = self.drifted(records).await.map_err(Start::Wait)?;
             if !drifted.is_empty() {
                 tracing::warn!(
                     channels = drifted.len(),
                     "the chain is ahead of the records: its history is read before anything is signed"
                 );
-                self.store.quarantine(Some(until)).await?;
+                records.quarantine(Some(until)).await?;
             }
             return Ok(());
         }
         let found = self.find_channels().await?;
-        self.read_history().await.map_err(Start::Wait)?;
-        let landings = self.store.count_landings().await?;
-        if known || !found.is_empty() || landings > 0 {
+        let reader = self.reader(before.since);
+        if known {
+            reader.read_new(records).await.map_err(Start::Wait)?;
+        } else {
+            reader
+                .read_all(records, source, &found)
+                .await
+                .map_err(Start::Wait)?;
+        }
+        let landings = records.count_landings().await?;
+        if known || before.moved || !found.is_empty() || landings > 0 {
             tracing::warn!(
                 channels = found.len(),
                 landings,
                 "the records may lack what an earlier life of this submitter has sent"
             );
             // Before any row that makes the records look complete: a crash in between must not lose this.
-            self.store.quarantine(Some(until)).await?;
+            records.quarantine(Some(until)).await?;
         }
-        for (account, index, sequence) in &found {
-            let index = i32::try_from(*index).unwrap_or(i32::MAX);
-            self.store
-                .add_channel(*account, Some(index), *sequence)
+        for channel in found
+            .iter()
+            .filter(|channel| channel.snapshot.state.is_some())
+        {
+            let index = i32::try_from(channel.index).unwrap_or(i32::MAX);
+            // Nothing of it is known yet: its history is read once no more can come.
+            records
+                .add_channel(channel.snapshot.account, Some(index), Sequence(0))
                 .await?;
         }
-        let source = self.settings.source;
-        self.store
-            .add_channel(source, None, source_sequence)
+        let explained = source.state.as_ref().map_or(0, |state| state.sequence.0);
+        records
+            .add_channel(source.account, None, Sequence(explained))
             .await?;
         Ok(())
     }
 
     /// Envelopes that a submitter signed whose records are lost may land until their bounds have passed. Then what they
     /// did is read: in the source account's history, and for the last of it in each channel's own.
-    async fn wait_out_quarantine(&self, head: LedgerSeq) -> Result<(), Start> {
-        let Some(until) = self.store.history_mark().await?.quarantine_until else {
+    async fn wait_out_quarantine(
+        &self,
+        records: &dyn Records,
+        head: LedgerSeq,
+    ) -> Result<(), Start> {
+        let mark = records.history_mark().await?;
+        let Some(until) = mark.quarantine_until else {
             return Ok(());
         };
         if head < until {
@@ -143,10 +209,47 @@ impl Engine {
                 "the records do not explain what is on the chain: nothing is signed before ledger {until} (now {head}), since envelopes of an earlier life may still land"
             )));
         }
-        self.read_history().await.map_err(Start::Wait)?;
-        self.read_tails(until).await.map_err(Start::Wait)?;
-        self.store.quarantine(None).await?;
+        let reader = self.reader(mark.since);
+        reader.read_new(records).await.map_err(Start::Wait)?;
+        self.read_tails(records, &reader, until)
+            .await
+            .map_err(Start::Wait)?;
+        records.quarantine(None).await?;
         Ok(())
+    }
+
+    /// Puts a channel on record that an earlier life has used, once everything is known that it did.
+    pub(super) async fn explain_channel(
+        &self,
+        snapshot: &AccountSnapshot,
+        index: i32,
+    ) -> Result<(), StoreError> {
+        let Some(right) = self.store.begin_explaining().await? else {
+            return Ok(());
+        };
+        let records = right.records();
+        let explained = self.read_channel(&*records, snapshot).await;
+        let sequence = snapshot.state.as_ref().map(|state| state.sequence);
+        if let (Ok(()), Some(sequence)) = (&explained, sequence) {
+            records
+                .add_channel(snapshot.account, Some(index), sequence)
+                .await?;
+        }
+        right.end().await;
+        if let Err(why) = explained {
+            tracing::warn!(channel = %snapshot.account, %why, "a channel of an earlier life cannot be used yet");
+        }
+        Ok(())
+    }
+
+    async fn read_channel(
+        &self,
+        records: &dyn Records,
+        snapshot: &AccountSnapshot,
+    ) -> Result<(), String> {
+        let mark = records.history_mark().await;
+        let reader = self.reader(mark.map_err(|error| error.to_string())?.since);
+        reader.read_down(records, snapshot, None).await
     }
 
     async fn account(&self, account: AccountId) -> Result<AccountSnapshot, String> {
@@ -172,8 +275,8 @@ impl Engine {
         snapshots
     }
 
-    /// Finds channels of an earlier life by their SEP-5 indexes.
-    async fn find_channels(&self) -> Result<Vec<(AccountId, u32, Sequence)>, Start> {
+    /// Finds channels of an earlier life by their SEP-5 indexes. One that was merged away still has its history.
+    async fn find_channels(&self) -> Result<Vec<Found>, Start> {
         let mut found = Vec::new();
         let mut missing = 0;
         for first in (0..MAX_CHANNELS).step_by(CONCURRENT_READS) {
@@ -184,12 +287,17 @@ impl Engine {
                 .collect();
             for (index, snapshot) in indexes.zip(self.look_at(&accounts).await) {
                 let snapshot = snapshot.map_err(Start::Wait)?;
-                match snapshot.state {
-                    Some(state) => {
-                        missing = 0;
-                        found.push((snapshot.account, index, state.sequence));
-                    }
-                    None => missing += 1,
+                let was = snapshot.state.is_some()
+                    || self
+                        .reader(None)
+                        .has_history(snapshot.account)
+                        .await
+                        .map_err(Start::Wait)?;
+                if was {
+                    missing = 0;
+                    found.push(Found { index, snapshot });
+                } else {
+                    missing += 1;
                 }
             }
             if missing >= GAP || accounts.len() < CONCURRENT_READS {
@@ -199,13 +307,56 @@ impl Engine {
         Ok(found)
     }
 
+    /// Reads what each channel did behind what is on record, in its own history, and raises the idle ones to where they
+    /// are. `until` is the ledger whose state must be shown at least: nothing unknown can land any more.
+    ///
+    /// The source account's history alone would not do: the page that ends it may come from a Horizon that lags.
+    async fn read_tails(
+        &self,
+        records: &dyn Records,
+        reader: &Reader,
+        until: LedgerSeq,
+    ) -> Result<(), String> {
+        let rows = records.channels().await.map_err(|e| e.to_string())?;
+        let mut accounts = Vec::with_capacity(rows.len());
+        for row in &rows {
+            accounts.push(row.account_id().map_err(|error| error.to_string())?);
+        }
+        let snapshots = self.look_at(&accounts).await;
+        for (row, snapshot) in rows.iter().zip(snapshots) {
+            let snapshot = snapshot?;
+            if snapshot.as_of < until {
+                let (account, as_of) = (snapshot.account, snapshot.as_of);
+                return Err(format!(
+                    "Horizon shows {account} as of ledger {as_of}, and ledger {until} is waited for"
+                ));
+            }
+            let known = Some(Sequence(row.sequence)).filter(|known| known.0 > 0);
+            reader.read_down(records, &snapshot, known).await?;
+            let done = match &snapshot.state {
+                Some(state) => {
+                    records
+                        .raise_sequence(snapshot.account, state.sequence)
+                        .await
+                }
+                // It was there when it was found, and has gone since.
+                None if known.is_none() => {
+                    records.pause_channel(snapshot.account, Some(GONE)).await
+                }
+                None => Ok(()),
+            };
+            done.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
     /// Idle channels whose sequence number on the chain is beyond the records, and busy ones beyond their attempt.
     ///
     /// The chain is read before the records: what another daemon does meanwhile is on record before it is on the chain.
-    async fn drifted(&self) -> Result<Vec<(AccountId, Sequence)>, String> {
+    async fn drifted(&self, records: &dyn Records) -> Result<Vec<(AccountId, Sequence)>, String> {
         let failed = |error: StoreError| error.to_string();
         let mut accounts = Vec::new();
-        for row in self.store.channels().await.map_err(failed)? {
+        for row in records.channels().await.map_err(failed)? {
             accounts.push(row.account_id().map_err(failed)?);
         }
         let mut chain = HashMap::new();
@@ -216,7 +367,7 @@ impl Engine {
             }
         }
         let mut drifted = Vec::new();
-        for row in self.store.channels().await.map_err(failed)? {
+        for row in records.channels().await.map_err(failed)? {
             let account = row.account_id().map_err(failed)?;
             let explained = row.sequence + i64::from(row.busy_with.is_some());
             if let Some(sequence) = chain

@@ -9,11 +9,11 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::engine::{Engine, Input};
+use super::history::Reader;
 use super::records::Records;
 use crate::domain::asset::{Asset, Destination};
 use crate::domain::intent::{Content, OnStateError, Request};
 use crate::domain::memo::Memo;
-use crate::domain::observation::AccountSnapshot;
 use crate::domain::operation::{MAX_OPERATIONS, Operation};
 use crate::domain::primitives::{AccountId, Sequence, Stroops};
 use crate::horizon::Horizon;
@@ -22,8 +22,10 @@ use crate::store::accept::{Accepted, Lane, NewIntent};
 
 /// The tenant of our own intents. Users' tenants come from API keys and never have this name.
 pub const SYSTEM_TENANT: &str = "system";
-/// Between two looks at the channels' lumens.
-const BALANCES_EVERY: Duration = Duration::from_secs(1800);
+/// Between two looks at the channels.
+const LOOK_EVERY: Duration = Duration::from_secs(1800);
+/// Until channels are looked at again that an earlier life has used.
+const UNEXPLAINED_AGAIN: Duration = Duration::from_secs(10);
 /// Tries of one batch of new channels, each with a workflow of its own.
 const MAX_ENSURE_TRIES: u32 = 100;
 /// An account's first sequence number is the ledger of its creation times this.
@@ -44,12 +46,15 @@ pub(super) struct Ensure {
     done: bool,
     /// Batches that were asked for: their intent, and the channels it makes.
     pending: Vec<(Uuid, Vec<u32>)>,
+    /// Nothing is tried before.
+    not_before: Option<tokio::time::Instant>,
 }
 
 impl Engine {
     /// Makes the channels that are wanted, by intents of our own: they land exactly once like any other.
     pub(super) async fn ensure_channels(&mut self) -> Result<(), StoreError> {
-        if self.ensure.done {
+        let now = tokio::time::Instant::now();
+        if self.ensure.done || self.ensure.not_before.is_some_and(|at| now < at) {
             return Ok(());
         }
         self.settle_pending().await?;
@@ -82,14 +87,19 @@ impl Engine {
         let snapshots = self.look_at(&accounts).await;
         for ((index, account), snapshot) in indexes.into_iter().zip(accounts).zip(snapshots) {
             // One that exists (an earlier try, another life) needs no making.
-            if let Ok(AccountSnapshot {
-                state: Some(state), ..
-            }) = snapshot
+            if let Ok(snapshot) = snapshot
+                && let Some(state) = &snapshot.state
             {
                 let index = i32::try_from(index).unwrap_or(i32::MAX);
-                self.store
-                    .add_channel(account, Some(index), state.sequence)
-                    .await?;
+                if state.sequence.0 % SEQUENCES_PER_LEDGER == 0 {
+                    self.store
+                        .add_channel(account, Some(index), state.sequence)
+                        .await?;
+                } else {
+                    // What cannot be explained now is not asked for with every tick.
+                    self.ensure.not_before = Some(tokio::time::Instant::now() + UNEXPLAINED_AGAIN);
+                    self.explain_channel(&snapshot, index).await?;
+                }
                 continue;
             }
             asked.push(index);
@@ -223,14 +233,16 @@ impl Engine {
     }
 }
 
-/// Looks at the channels' lumens from time to time, and tells the engine which are short, until the engine is gone.
-pub(super) async fn watch_balances(
+/// Looks at the channels from time to time, until the engine is gone: tells it which are short of lumens, and explains
+/// sequence numbers that the chain has and the records have not.
+pub(super) async fn watch(
     store: Arc<dyn Records>,
     horizon: Arc<Horizon>,
+    reader: Reader,
     below: Stroops,
     engine: mpsc::Sender<Input>,
 ) {
-    let mut ticks = tokio::time::interval(BALANCES_EVERY);
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
             biased;
@@ -240,10 +252,11 @@ pub(super) async fn watch_balances(
         let rows = match store.channels().await {
             Ok(rows) => rows,
             Err(error) => {
-                tracing::warn!(%error, "the channels' balances could not be looked at");
+                tracing::warn!(%error, "the channels could not be looked at");
                 continue;
             }
         };
+        let mut seen = Vec::with_capacity(rows.len());
         for row in rows
             .iter()
             .filter(|row| row.kind == "channel" && row.state == "open")
@@ -251,12 +264,13 @@ pub(super) async fn watch_balances(
             let Ok(account) = row.account_id() else {
                 continue;
             };
-            let Ok(AccountSnapshot {
-                state: Some(state), ..
-            }) = horizon.any().account(account).await
-            else {
+            let Ok(snapshot) = horizon.any().account(account).await else {
                 continue;
             };
+            let Some(state) = snapshot.state.clone() else {
+                continue;
+            };
+            seen.push(snapshot);
             if state.native_balance < below
                 && engine
                     .send(Input::Short(account, state.sequence))
@@ -265,6 +279,9 @@ pub(super) async fn watch_balances(
             {
                 return;
             }
+        }
+        if let Err(why) = reader.explain_drift(&*store, seen).await {
+            tracing::warn!(%why, "channels are ahead of the records, and it is not explained yet");
         }
     }
 }

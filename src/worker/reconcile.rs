@@ -3,6 +3,7 @@
 use super::flight::Flight;
 #[cfg(feature = "simulation")]
 use crate::defect::{self, Defect};
+use crate::domain::continuity::Continuity;
 use crate::domain::envelope::{decode, recognise, tag_of};
 use crate::domain::intent::{IntentKey, Request};
 use crate::domain::observation::{AccountSnapshot, Landed, LookUp, Unknown};
@@ -65,6 +66,7 @@ impl Gathered {
                 snapshot,
                 found,
                 used_by: None,
+                skipped: false,
             },
             foreign: None,
         }
@@ -100,9 +102,14 @@ pub(super) async fn gather(
             LookUp::Unknown(unknown) => return Err(unknown),
         }
     }
-    let user = who_used(endpoint, question.channel, question.sequence).await?;
-    let Some(landed) = user.map(Box::new) else {
-        return Ok(Gathered::plain(snapshot, None));
+    let landed = match who_used(endpoint, &snapshot, question.sequence).await? {
+        Shown::Used(landed) => landed,
+        Shown::Skipped => {
+            let mut gathered = Gathered::plain(snapshot, None);
+            gathered.evidence.skipped = true;
+            return Ok(gathered);
+        }
+        Shown::Nothing => return Ok(Gathered::plain(snapshot, None)),
     };
     let (hash, ledger) = (landed.inner_hash, landed.ledger);
     let (own, foreign) = if is_own(network, question, &landed) {
@@ -115,6 +122,7 @@ pub(super) async fn gather(
             snapshot,
             found: None,
             used_by: Some(SequenceUse { hash, ledger, own }),
+            skipped: false,
         },
         foreign,
     })
@@ -136,37 +144,65 @@ fn is_own(network: NetworkId, question: &Question, landed: &Landed) -> bool {
         && recognise(network, &question.key, &question.request, &inner.tx)
 }
 
-/// The transaction in an account's history that used a sequence number; `None` where none is shown.
+/// What an account's history shows of a sequence number.
+enum Shown {
+    /// The transaction that used it.
+    Used(Box<Landed>),
+    /// Nobody: its own transactions are all there, and pass over it.
+    Skipped,
+    /// Nothing that says either.
+    Nothing,
+}
+
+/// Looks for what used a sequence number, from the newest transaction of an account down.
 async fn who_used(
     endpoint: &Endpoint,
-    account: AccountId,
+    snapshot: &AccountSnapshot,
     sequence: Sequence,
-) -> Result<Option<Landed>, Unknown> {
+) -> Result<Shown, Unknown> {
+    let account = snapshot.account;
+    let newest = snapshot.state.as_ref().map(|state| state.sequence);
+    let mut continuity = newest.map_or_else(
+        || Continuity::of_gone(account),
+        |newest| Continuity::below(account, newest),
+    );
+    // What an account that is gone had used last is not known.
+    let mut whole = newest.is_some();
     let mut cursor = None;
     for _ in 0..MAX_HISTORY_PAGES {
         let page = endpoint
             .account_transactions(account, cursor, Order::Descending, PAGE_RECORDS)
             .await?;
-        let Some(page) = page else { return Ok(None) };
+        let Some(page) = page else {
+            return Ok(Shown::Nothing);
+        };
         for landed in page.transactions {
             #[cfg(feature = "simulation")]
             if !landed.successful && defect::is_made(Defect::IgnoreFailedTransactions) {
                 continue;
             }
-            if landed.source_account != account {
-                continue;
+            if landed.source_account == account && landed.sequence == sequence {
+                return Ok(Shown::Used(Box::new(landed)));
             }
-            if landed.sequence == sequence {
-                return Ok(Some(landed));
-            }
-            if landed.sequence < sequence {
-                return Ok(None);
+            // Where something is not shown, it may be what is looked for; but what is shown still tells.
+            whole &= continuity.take(&landed).is_ok();
+            if landed.source_account == account && landed.sequence < sequence {
+                return Ok(if whole {
+                    Shown::Skipped
+                } else {
+                    Shown::Nothing
+                });
             }
         }
         if page.is_last {
-            return Ok(None);
+            let skipped = whole && continuity.is_whole();
+            return Ok(if skipped {
+                Shown::Skipped
+            } else {
+                Shown::Nothing
+            });
         }
         cursor = page.last;
     }
-    Ok(None)
+    Ok(Shown::Nothing)
 }

@@ -1,5 +1,7 @@
 //! The records as the engine needs them: Postgres, or whatever stands in for it where whole histories are played.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -45,7 +47,10 @@ pub trait Hold: Send {
 
 /// The right to explain the chain.
 #[async_trait]
-pub trait Right: Send {
+pub trait Right: Send + Sync {
+    /// The records, for as long as the right lasts: where they have moved since it was taken, nothing is written any more.
+    fn records(&self) -> Arc<dyn Records>;
+
     /// Gives it back.
     async fn end(self: Box<Self>);
 }
@@ -160,6 +165,10 @@ impl Hold for Claim {
 
 #[async_trait]
 impl Right for Explaining {
+    fn records(&self) -> Arc<dyn Records> {
+        Arc::new(Self::records(self).clone())
+    }
+
     async fn end(self: Box<Self>) {
         Self::end(*self).await;
     }

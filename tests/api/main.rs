@@ -16,4 +16,5 @@ mod read;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod unclaimed;
 mod wait;

@@ -203,6 +203,7 @@ pub fn seen(as_of: u32, sequence: Option<i64>) -> Evidence {
         },
         found: None,
         used_by: None,
+        skipped: false,
     }
 }
 

@@ -213,5 +213,6 @@ pub fn account(number: u8, sequence: u8, as_of: LedgerSeq) -> Evidence {
         },
         found: None,
         used_by: None,
+        skipped: false,
     }
 }

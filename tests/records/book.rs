@@ -26,6 +26,8 @@ pub trait Book: Send + Sync {
     async fn enqueue(&self, workflow: &str, body: &Value) -> Result<Uuid, StoreError>;
     /// The database is another one from now on.
     async fn move_away(&self);
+    /// Every connection is cut, as by a restart, a failover or a restore.
+    async fn cut(&self);
     /// Of several idle channels these are taken first, where that can be said.
     fn prefer_channels(&self, accounts: &[String]);
     /// All rows, each table in an order of its own.
@@ -96,6 +98,10 @@ impl Book for MemoryRecords {
 
     async fn move_away(&self) {
         self.restore(&self.snapshot());
+    }
+
+    async fn cut(&self) {
+        self.restart();
     }
 
     fn prefer_channels(&self, accounts: &[String]) {
@@ -175,6 +181,16 @@ impl Book for Postgres {
             .execute(&self.database.pool)
             .await
             .unwrap();
+    }
+
+    async fn cut(&self) {
+        sqlx::query(
+            "select pg_terminate_backend(pid) from pg_stat_activity
+             where datname = current_database() and pid <> pg_backend_pid()",
+        )
+        .execute(&self.database.pool)
+        .await
+        .unwrap();
     }
 
     fn prefer_channels(&self, _: &[String]) {}

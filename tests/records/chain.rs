@@ -63,6 +63,51 @@ pub async fn one_explains_at_a_time(book: &dyn Book) {
     panic!("the right never ends");
 }
 
+pub async fn what_was_found_is_written_only_while_the_right_lasts(book: &dyn Book) {
+    book.tie_to_network(PASSPHRASE).await.unwrap();
+    let right = book.begin_explaining().await.unwrap().unwrap();
+    let records = right.records();
+    records.quarantine(Some(LedgerSeq(9))).await.unwrap();
+    let mark = book.history_mark().await.unwrap();
+    assert_eq!(mark.quarantine_until, Some(LedgerSeq(9)));
+    book.cut().await;
+    // Whoever has these records now has not looked at the chain: nothing is said of them.
+    let account = given::channel(0);
+    let landings = [(
+        given::tag(&request("w", json!({}))),
+        *landed(TxHash([1; 32]), 11, true),
+    )];
+    let refused = tokio::join!(
+        records.note_explained(),
+        records.quarantine(None),
+        records.note_database(),
+        records.record_landings(&landings, Some(70)),
+        records.add_channel(account, Some(0), Sequence(9)),
+        records.raise_sequence(account, Sequence(9)),
+    );
+    let errors = [
+        refused.0.err(),
+        refused.1.err(),
+        refused.2.err(),
+        refused.3.err(),
+        refused.4.err(),
+        refused.5.err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, Some(StoreError::Away(_))), "{error:?}");
+    }
+    right.end().await;
+    let after = loop {
+        // The first statement over a connection that was cut may say so.
+        if let Ok(mark) = book.history_mark().await {
+            break mark;
+        }
+    };
+    assert_eq!(after, mark);
+    assert_eq!(book.count_landings().await.unwrap(), 0);
+    assert!(book.channels().await.unwrap().is_empty());
+}
+
 pub async fn landings_are_recorded_once(book: &dyn Book) {
     open(book, 1).await;
     let (id, _) = in_flight(book, "w").await;

@@ -163,10 +163,16 @@ pub async fn records_that_have_moved_claim_nothing(book: &dyn Book) {
     // Whoever noticed first, nobody claims before it is explained; and the quarantine was that of another home.
     assert!(!book.history_mark().await.unwrap().explained);
     assert_eq!(book.history_mark().await.unwrap().quarantine_until, None);
-    let waits = claim_as(book, worker(1), NOW, 1).await;
+    // A lease that came along is no lease: whoever had it knows what these records do not.
+    let gone = claim_as(book, worker(1), NOW, 1).await;
+    assert!(matches!(gone, Err(StoreError::LeaseLost(_))));
+    let gone = book.renew_lease(worker(1), LONG).await;
+    assert!(matches!(gone, Err(StoreError::LeaseLost(_))));
+    book.begin_lease(worker(2), "two", LONG).await.unwrap();
+    let waits = claim_as(book, worker(2), NOW, 1).await;
     assert!(matches!(waits, Err(StoreError::Moved)));
     book.note_explained().await.unwrap();
-    assert!(claim_as(book, worker(1), NOW, 1).await.is_ok());
+    assert!(claim_as(book, worker(2), NOW, 1).await.is_ok());
 }
 
 pub async fn times_decide_what_is_due(book: &dyn Book) {

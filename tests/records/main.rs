@@ -88,6 +88,7 @@ contract! {
         records_are_tied_to_one_network
         the_anchor_only_moves_on
         one_explains_at_a_time
+        what_was_found_is_written_only_while_the_right_lasts
         landings_are_recorded_once
         a_landing_ends_the_intent_that_it_is
         a_quarantine_only_grows_until_it_is_lifted

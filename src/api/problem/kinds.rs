@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use uuid::Uuid;
 
 use super::{Problem, Violation};
+use crate::domain::primitives::TxHash;
 
 /// Seconds after which a client may ask again when the database is away.
 const DATABASE_RETRY_SECONDS: u32 = 2;
@@ -83,6 +84,17 @@ impl Problem {
         problem.0.body.pointer = Some(pointer);
         problem.0.body.intent_id = Some(intent_id);
         problem
+    }
+
+    pub(in crate::api) fn landed_otherwise(hash: &TxHash) -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "workflow-conflict",
+            "The workflow has landed with other content",
+            format!(
+                "transaction {hash} carries the tag of this workflow_id and method, but not this content; nothing is sent for it again"
+            ),
+        )
     }
 
     pub(in crate::api) fn invalid(errors: Vec<Violation>) -> Self {

@@ -28,6 +28,8 @@ pub struct Evidence {
     /// The transaction in the channel's history that used the sequence number; asked only where the state says that
     /// it was used and no hash of ours was found.
     pub used_by: Option<SequenceUse>,
+    /// The channel's own transactions are shown without a gap down to below the sequence number, and none used it.
+    pub skipped: bool,
 }
 
 /// Who used a sequence number.
@@ -89,6 +91,10 @@ pub(super) fn absorb(
         return Ok(missing(snapshot, as_of, head));
     };
     snapshot.progress.missing_since = None;
+    if used && evidence.skipped {
+        let proof = DeathProof::Skipped { as_of, sequence };
+        return Ok(dead(snapshot, proof, Some(sequence), head));
+    }
     if used {
         return Ok(unexplained(snapshot, as_of, head));
     }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod attempts;
+mod bound;
 mod channels;
 mod claim;
 mod data;
@@ -30,7 +31,8 @@ use crate::domain::primitives::AccountId;
 use crate::store::StoreError;
 use crate::store::attempts::{AttemptRow, SubmissionRow};
 use crate::store::intents::{Change, IntentRow};
-use crate::worker::records::{Records as _, Right};
+use crate::worker::records::{Records, Right};
+use bound::Bound;
 use claim::{Found, OpenClaim};
 use data::Data;
 use state::State;
@@ -247,10 +249,18 @@ impl MemoryRecords {
 }
 
 /// The right to explain the chain. It ends with its connection, however that ends.
-struct Explaining(MemoryRecords, u64);
+struct Explaining {
+    records: MemoryRecords,
+    number: u64,
+    connection: Bound,
+}
 
 #[async_trait]
 impl Right for Explaining {
+    fn records(&self) -> Arc<dyn Records> {
+        Arc::new(self.connection.clone())
+    }
+
     async fn end(self: Box<Self>) {
         drop(self);
     }
@@ -258,8 +268,8 @@ impl Right for Explaining {
 
 impl Drop for Explaining {
     fn drop(&mut self) {
-        self.0.act(|state, _| {
-            if state.explaining == Some(self.1) {
+        self.records.act(|state, _| {
+            if state.explaining == Some(self.number) {
                 state.explaining = None;
             }
         });

@@ -53,18 +53,19 @@ impl State {
         Ok(anchor)
     }
 
-    pub fn note_database(&mut self) -> bool {
+    pub fn note_database(&mut self, now: OffsetDateTime) -> bool {
         let home = self.home;
         let network = self.data.network.as_mut();
-        network.is_some_and(|network| {
-            let moved = network.database != home;
-            if moved {
-                network.database = home;
-                network.explained = false;
-                network.quarantine_until = None;
-            }
-            moved
-        })
+        let Some(network) = network.filter(|network| network.database != home) else {
+            return false;
+        };
+        network.database = home;
+        network.explained = false;
+        network.quarantine_until = None;
+        for until in self.data.workers.values_mut() {
+            *until = (*until).min(now);
+        }
+        true
     }
 
     pub fn move_anchor(&mut self, header: &LedgerHeader) {
@@ -90,6 +91,7 @@ impl State {
             cursor: network.cursor,
             quarantine_until: network.quarantine_until.map(ledger),
             explained: network.explained,
+            since: None,
         })
     }
 

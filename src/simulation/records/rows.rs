@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::bound::Bound;
 use super::claim::Found;
 use super::state::State;
 use super::{Explaining, MemoryRecords};
@@ -85,7 +86,7 @@ impl Records for MemoryRecords {
     }
 
     async fn note_database(&self) -> Result<bool, StoreError> {
-        self.act(|state, _| Ok(state.note_database()))
+        self.act(|state, now| Ok(state.note_database(now)))
     }
 
     async fn move_anchor(&self, header: &LedgerHeader) -> Result<(), StoreError> {
@@ -101,7 +102,11 @@ impl Records for MemoryRecords {
             state.explaining = Some(state.number());
             state.explaining
         });
-        let right = number.map(|number| Explaining(self.clone(), number));
+        let right = number.map(|number| Explaining {
+            records: self.clone(),
+            number,
+            connection: Bound::connect(self),
+        });
         Ok(right.map(|right| Box::new(right) as Box<dyn Right>))
     }
 

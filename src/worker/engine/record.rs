@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::super::reconcile::Gathered;
 use super::super::recorder::{self, Recorded};
+use super::super::records::Records;
 use super::super::submit::{Answered, answer_json};
 use super::{Engine, Input};
 use crate::domain::observation::{Landed, LookUp, SubmitAnswer, Unknown};
@@ -145,17 +146,33 @@ impl Engine {
         }
     }
 
+    /// Under the right to explain: how far was read is moved by one at a time, and only of the records that it is about.
     async fn read_foreign(&self, landed: Option<Box<Landed>>) -> Result<(), String> {
+        let right = self.store.begin_explaining().await;
+        let right = right.map_err(|error| error.to_string())?;
+        let right = right.ok_or("another daemon reads the history just now")?;
+        let read = self.read_foreign_into(&*right.records(), landed).await;
+        right.end().await;
+        read
+    }
+
+    async fn read_foreign_into(
+        &self,
+        records: &dyn Records,
+        landed: Option<Box<Landed>>,
+    ) -> Result<(), String> {
+        let mark = records.history_mark().await;
+        let reader = self.reader(mark.map_err(|error| error.to_string())?.since);
         // The one that was seen is put on record itself: the history may come from a Horizon that lags.
         let seen: Vec<_> = landed
-            .and_then(|landed| self.tagged(*landed))
+            .and_then(|landed| reader.tagged(*landed))
             .into_iter()
             .collect();
-        self.store
+        records
             .record_landings(&seen, None)
             .await
             .map_err(|error| error.to_string())?;
-        self.read_history().await
+        reader.read_new(records).await
     }
 
     /// Takes one observation in. Returns the reason where the sequence number stays unexplained.

@@ -13,7 +13,7 @@ use super::super::lease;
 use super::super::status::Phase;
 use super::super::{channels, confirm};
 use super::{Engine, EngineError};
-use crate::domain::attempt::{Head, Progress, Snapshot};
+use crate::domain::attempt::{Progress, Snapshot};
 use crate::domain::intent;
 use crate::domain::observation::LedgerHeader;
 use crate::horizon::NetworkError;
@@ -54,9 +54,10 @@ impl Engine {
             }
         }
         self.begin_again().await;
-        tokio::spawn(channels::watch_balances(
+        tokio::spawn(channels::watch(
             Arc::clone(&self.store),
             Arc::clone(&self.horizon),
+            self.reader(None),
             self.settings.channel_top_up_below,
             self.mailbox.clone(),
         ));
@@ -72,16 +73,11 @@ impl Engine {
             Err(error @ StoreError::OtherNetwork { .. }) => return Err(Start::Fatal(error.into())),
             Err(error) => return Err(error.into()),
         };
-        if self.store.note_database().await? {
-            tracing::warn!(
-                "the records have been restored, or their database was failed over: they may lack what they once knew"
-            );
-        }
-        let header = self.newest_ledger(anchor).await?;
-        self.head = Some(header);
-        self.status.set_head(Head::of(&header));
+        self.open_accounts(anchor).await?;
+        let header = self
+            .head
+            .expect("explaining the chain begins with its newest ledger");
         self.fees = self.horizon.any().fee_stats().await.ok();
-        self.open_accounts().await?;
         self.store.move_anchor(&header).await?;
         tokio::spawn(confirm::follow(
             Arc::clone(&self.horizon),
@@ -102,7 +98,10 @@ impl Engine {
     }
 
     /// The newest ledger of a Horizon that serves our chain and has come as far as we had.
-    async fn newest_ledger(&self, anchor: Option<Anchor>) -> Result<LedgerHeader, Start> {
+    pub(in crate::worker) async fn newest_ledger(
+        &self,
+        anchor: Option<Anchor>,
+    ) -> Result<LedgerHeader, Start> {
         let endpoint = self.horizon.any();
         let wait = |detail: String| Start::Wait(format!("Horizon {}: {detail}", endpoint.name()));
         let newest = endpoint
