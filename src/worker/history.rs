@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::accounts::Found;
 use super::engine::Engine;
+use super::look::Found;
 use super::records::Records;
 use super::status::{Reading, Status};
 use crate::domain::continuity::{Continuity, Gap};

@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::accounts::derive_keys;
 use super::engine::Input;
 use super::flight::Flight;
+use super::look::derive_keys;
 use super::off_thread;
 use super::presigned::used_up;
 use super::records::{Records, Taking};

@@ -35,7 +35,7 @@ const NOTICED: [(Defect, u64); 12] = [
 ];
 
 /// Every fault, and every transition, that must happen at least once in a thousand histories.
-const MUST_HAPPEN: [&str; 60] = [
+const MUST_HAPPEN: [&str; 62] = [
     // Horizon and the way to it.
     "429",
     "503 to a POST",
@@ -58,6 +58,7 @@ const MUST_HAPPEN: [&str; 60] = [
     "records slow",
     "records unclear",
     "records restored",
+    "records lost",
     "clock of the records jumps",
     "connections to the records cut",
     // The daemons.
@@ -74,6 +75,7 @@ const MUST_HAPPEN: [&str; 60] = [
     // Others.
     "second writer",
     "channel merged away",
+    "an old envelope surfaces",
     // Users.
     "post lost",
     "answer to a post lost",
@@ -106,7 +108,7 @@ const MUST_HAPPEN: [&str; 60] = [
 
 /// What is counted besides, and need not happen in a thousand histories.
 const MAY_HAPPEN: [&str; 3] = [
-    "records lost",
+    "attempt dead, its number passed over",
     "refused: the same transaction twice",
     "told to stop",
 ];

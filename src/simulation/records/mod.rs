@@ -54,6 +54,14 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub struct Snapshot(Data);
 
+impl Snapshot {
+    /// Nothing: the database is lost.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Data::default())
+    }
+}
+
 impl fmt::Debug for MemoryRecords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.act(|state, _| fmt::Debug::fmt(state, f))
