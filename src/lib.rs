@@ -34,6 +34,7 @@ pub mod defect;
 pub mod dev;
 pub mod domain;
 pub mod horizon;
+pub mod http;
 pub mod retry;
 pub mod sandbox;
 pub mod signer;

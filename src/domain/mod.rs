@@ -10,6 +10,7 @@ pub mod explain;
 pub mod fee;
 pub mod fields;
 pub mod intent;
+pub mod landed;
 pub mod memo;
 pub mod observation;
 pub mod operation;

@@ -8,14 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-use super::answer::Answer;
-use super::observe;
-use super::transport::Transport;
+use super::{observe, record};
 use crate::domain::observation::{
     AccountSnapshot, Cursor, FeeStats, LedgerHeader, LookUp, NetworkStatus, SubmitAnswer,
     TransactionPage, Unknown, UnknownKind,
 };
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, TxHash};
+use crate::http::{Answer, Transport};
 
 /// The largest page that Horizon gives, in records.
 const MAX_PAGE_RECORDS: u8 = 200;
@@ -277,7 +276,7 @@ impl Endpoint {
         let path = ["transactions", &hash.to_string()];
         let answer = self.read("transaction", &path, &[]).await?;
         self.transport
-            .judged(super::landed::result(self.network, hash, &answer))
+            .judged(record::result(self.network, hash, &answer))
     }
 
     /// `POST /transactions` of an envelope (XDR): waits for a ledger, up to Horizon's 30 s.

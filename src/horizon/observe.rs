@@ -1,8 +1,8 @@
 //! Answers → observations. Pure: what an answer proves, and that everything else proves nothing.
 
-use super::answer::Answer;
-use super::landed::{self, LandedError, envelope_hashes};
+use super::record;
 use super::wire;
+use crate::domain::landed::{self, LandedError, envelope_hashes};
 use crate::domain::observation::{
     AccountSnapshot, AccountState, Cursor, FeeStats, Landed, LedgerHeader, LookUp, NetworkStatus,
     SubmitAnswer, TransactionPage, Trustline, Unknown, UnknownKind, Unreadable,
@@ -10,6 +10,7 @@ use crate::domain::observation::{
 use crate::domain::primitives::{
     AccountId, ChainTime, LedgerSeq, NetworkId, Sequence, Stroops, TxHash,
 };
+use crate::http::Answer;
 
 /// `GET /`: what this Horizon says of itself.
 ///
@@ -149,7 +150,7 @@ pub fn page(
         }
         let landed = serde_json::from_str(raw.get())
             .map_err(|_| LandedError::Unreadable("it is not a transaction as we know them"))
-            .and_then(|transaction| landed::landed(network, &transaction));
+            .and_then(|transaction| record::landed(network, &transaction));
         match landed {
             Ok(landed) if within.is_some_and(|ledger| ledger != landed.ledger) => {
                 return Err(lying(
@@ -286,7 +287,7 @@ fn landed_as_posted(
 }
 
 fn refused(posted: &str, answer: &Answer) -> SubmitAnswer {
-    let Some(problem) = answer.problem() else {
+    let Some(problem) = problem(answer) else {
         return SubmitAnswer::Unknown(no_answer(answer));
     };
     // Horizon echoes what it read: of a body over its limit, nothing.
@@ -339,7 +340,7 @@ pub fn submitted_async(network: NetworkId, posted: &str, answer: &Answer) -> Sub
 
 fn recorded(network: NetworkId, answer: &Answer) -> Result<Landed, Unknown> {
     let record: wire::Transaction = ok(answer, "a transaction")?;
-    landed::landed(network, &record).map_err(|error| {
+    record::landed(network, &record).map_err(|error| {
         let kind = match error {
             LandedError::Unreadable(_) => UnknownKind::Unparsable,
             LandedError::Lying(_) => UnknownKind::Lying,
@@ -357,10 +358,12 @@ fn ok<T: serde::de::DeserializeOwned>(answer: &Answer, what: &str) -> Result<T, 
 
 /// Horizon's own 404. A balancer's 404 has no such problem, and must not look like an absence.
 fn is_absent(answer: &Answer) -> bool {
-    answer.status == 404
-        && answer
-            .problem()
-            .is_some_and(|problem| problem.name() == "not_found")
+    answer.status == 404 && problem(answer).is_some_and(|problem| problem.name() == "not_found")
+}
+
+/// The problem that the body describes, if it does.
+fn problem(answer: &Answer) -> Option<wire::Problem> {
+    serde_json::from_slice(answer.body.as_deref()?).ok()
 }
 
 fn lying(answer: &Answer, what: &str) -> Unknown {
@@ -369,7 +372,7 @@ fn lying(answer: &Answer, what: &str) -> Unknown {
 
 /// A status that says nothing of what was asked.
 fn no_answer(answer: &Answer) -> Unknown {
-    let problem = answer.problem();
+    let problem = problem(answer);
     let name = problem.as_ref().map_or("", |problem| problem.name());
     let kind = match answer.status {
         403 if name == "transaction_submission_disabled" => UnknownKind::SubmissionDisabled,

@@ -1,24 +1,18 @@
 //! The configured Horizons, and which of them to ask next.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use reqwest::redirect::Policy;
 use thiserror::Error;
 use url::Url;
 
 use super::endpoint::{Deadlines, Endpoint};
-use super::line::{Http, Line};
-use super::transport::Transport;
+use crate::http::{Line, LinesError, Meters, Transport, Turns, lines};
 
-/// How long a connection may take to open.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept: below the minute after which balancers drop theirs.
-const IDLE_CONNECTION: Duration = Duration::from_secs(45);
-/// Names us in Horizon's logs.
-const USER_AGENT: &str = concat!("stellar-submitter/", env!("CARGO_PKG_VERSION"));
+/// What is counted of Horizons.
+const METERS: Meters = Meters {
+    seconds: "submitter_horizon_request_seconds",
+    requests: "submitter_horizon_requests_total",
+};
 
 /// What the pool needs to know.
 #[derive(Clone)]
@@ -35,23 +29,14 @@ pub struct HorizonOptions {
 
 /// Why there is no pool.
 #[derive(Debug, Error)]
-pub enum HorizonError {
-    /// No URL at all.
-    #[error("no Horizon URL is given")]
-    NoUrl,
-    /// Not a URL that can be asked.
-    #[error("a Horizon URL must begin with http:// or https:// and name a host")]
-    BadUrl,
-    /// The HTTP client did not start.
-    #[error("the HTTP client did not start: {0}")]
-    Client(#[from] reqwest::Error),
-}
+#[error("horizon.urls: {0}")]
+pub struct HorizonError(#[from] LinesError);
 
 /// The pool.
 #[derive(Debug)]
 pub struct Horizon {
     endpoints: Vec<Endpoint>,
-    turn: AtomicUsize,
+    turns: Turns,
 }
 
 impl Horizon {
@@ -60,36 +45,7 @@ impl Horizon {
     /// # Errors
     /// [`HorizonError`] without a usable URL.
     pub fn new(options: &HorizonOptions) -> Result<Self, HorizonError> {
-        if options.urls.is_empty() {
-            return Err(HorizonError::NoUrl);
-        }
-        let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-        if !options.urls.iter().all(is_web) {
-            return Err(HorizonError::BadUrl);
-        }
-        let accept = HeaderValue::from_static("application/hal+json, application/json");
-        let mut builder = reqwest::Client::builder();
-        if !options.urls.iter().any(|url| url.scheme() == "https") {
-            // A small image has no certificates, and without TLS none are needed: do not look for them.
-            builder = builder.tls_certs_only([]);
-        }
-        let client = builder
-            .user_agent(USER_AGENT)
-            .default_headers(HeaderMap::from_iter([(ACCEPT, accept)]))
-            // A redirected POST would go to a host that nobody configured.
-            .redirect(Policy::none())
-            // Whether the same bytes go out again is the engine's decision.
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_DEADLINE)
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .build()?;
-        let line = |url: &Url| -> Arc<dyn Line> {
-            Arc::new(Http {
-                base: url.clone(),
-                client: client.clone(),
-            })
-        };
-        let lines = options.urls.iter().map(line).collect();
+        let lines = lines(&options.urls, "application/hal+json, application/json")?;
         Ok(Self::over(lines, options))
     }
 
@@ -97,12 +53,12 @@ impl Horizon {
     #[must_use]
     pub fn over(lines: Vec<Arc<dyn Line>>, options: &HorizonOptions) -> Self {
         let endpoint = |line| {
-            let transport = Transport::new(line, options.requests_per_hour);
+            let transport = Transport::new(line, options.requests_per_hour, METERS);
             Endpoint::new(transport, &options.passphrase, options.deadlines)
         };
         Self {
             endpoints: lines.into_iter().map(endpoint).collect(),
-            turn: AtomicUsize::new(0),
+            turns: Turns::default(),
         }
     }
 
@@ -126,14 +82,6 @@ impl Horizon {
     }
 
     fn choose(&self, fits: impl Fn(&Endpoint) -> bool) -> Option<&Endpoint> {
-        let count = self.endpoints.len();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % count;
-        let (before, from_turn) = self.endpoints.split_at(turn);
-        // `min_by_key` takes the first of equals: among those that are ready, the one whose turn it is.
-        from_turn
-            .iter()
-            .chain(before)
-            .filter(|endpoint| fits(endpoint))
-            .min_by_key(|endpoint| endpoint.ready_in())
+        self.turns.choose(&self.endpoints, fits, Endpoint::ready_in)
     }
 }

@@ -15,7 +15,6 @@ use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
 use crate::store::StoreError;
-use crate::store::landings::HistoryMark;
 use crate::store::network::Anchor;
 
 /// Times that an account is asked for again where a rate limit says when.
@@ -36,6 +35,21 @@ const GONE: &str = "the account does not exist any more";
 const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
 /// Ledgers that a Horizon which tells us the newest may be behind: whoever signed before us may have known a newer one.
 const LAG_LEDGERS: u32 = 10;
+
+/// What the records say of an earlier life when its traces on the chain are looked for.
+#[derive(Clone, Copy)]
+struct Before {
+    /// They have its channels.
+    known: bool,
+    /// They were elsewhere.
+    moved: bool,
+    /// Everything on the chain was explained by them.
+    explained: bool,
+    /// What is older need not be read.
+    since: Option<LedgerSeq>,
+    /// Ledgers that an operator wants to be waited for at least.
+    window: u32,
+}
 
 /// A channel of an earlier life.
 pub(super) struct Found {
@@ -81,7 +95,8 @@ impl Engine {
         records: &dyn Records,
         anchor: Option<Anchor>,
     ) -> Result<(), Start> {
-        if records.note_database().await? {
+        let moved = records.note_database().await?;
+        if moved {
             tracing::warn!(
                 "the records have been restored, or their database was failed over: they may lack what they once knew"
             );
@@ -103,7 +118,14 @@ impl Engine {
         let mark = records.history_mark().await?;
         let known = !records.channels().await?.is_empty();
         if mark.quarantine_until.is_none() || !known {
-            self.look_for_earlier_life(records, &snapshot, head, known, &mark)
+            let before = Before {
+                known,
+                moved,
+                explained: mark.explained,
+                since: mark.since,
+                window: mark.recovery_window,
+            };
+            self.look_for_earlier_life(records, &snapshot, head, before)
                 .await?;
         }
         self.wait_out_quarantine(records, head).await?;
@@ -121,12 +143,12 @@ impl Engine {
         records: &dyn Records,
         source: &AccountSnapshot,
         head: LedgerSeq,
-        known: bool,
-        mark: &HistoryMark,
+        before: Before,
     ) -> Result<(), Start> {
-        let window = (self.settings.validity_ledgers + 1 + LAG_LEDGERS).max(mark.recovery_window);
+        let known = before.known;
+        let window = (self.settings.validity_ledgers + 1 + LAG_LEDGERS).max(before.window);
         let until = head.plus(window);
-        if known && mark.explained {
+        if known && before.explained {
             let drifted = self.drifted(records).await.map_err(Start::Wait)?;
             if !drifted.is_empty() {
                 tracing::warn!(
@@ -138,7 +160,7 @@ impl Engine {
             return Ok(());
         }
         let found = self.find_channels().await?;
-        let reader = self.reader(mark.since);
+        let reader = self.reader(before.since);
         if known {
             reader.read_new(records).await.map_err(Start::Wait)?;
         } else {
@@ -148,7 +170,7 @@ impl Engine {
                 .map_err(Start::Wait)?;
         }
         let landings = records.count_landings().await?;
-        if known || !found.is_empty() || landings > 0 {
+        if known || before.moved || !found.is_empty() || landings > 0 {
             tracing::warn!(
                 channels = found.len(),
                 landings,

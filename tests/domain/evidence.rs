@@ -5,7 +5,7 @@ use stellar_submitter::domain::decide::{Action, next};
 use stellar_submitter::domain::observation::{Landed, LookUp, SubmitAnswer, UnknownKind};
 use stellar_submitter::domain::primitives::{ChainTime, LedgerSeq, Sequence, TxHash};
 use stellar_submitter::domain::transition::{
-    AttemptEnd, DeathProof, Impossible, IntentEnd, Observed, Transition,
+    AttemptEnd, DeathProof, Evidence, Impossible, IntentEnd, Observed, Transition,
 };
 use stellar_xdr::TransactionResultCode as Code;
 
@@ -323,4 +323,42 @@ fn a_record_that_cannot_be_this_attempts_says_nothing() {
             assert_eq!(snapshot, before);
         }
     }
+}
+
+#[test]
+fn a_number_that_was_jumped_over_is_death_whatever_the_account_says_it_has_used() {
+    let jumped = |as_of| Evidence {
+        skipped: true,
+        ..seen(as_of, Some(SEQUENCE + 100))
+    };
+    let mut snapshot = recovered();
+    let settlement = settle(
+        &mut snapshot,
+        proof(jumped(SIGNED_AT + 3)),
+        head(SIGNED_AT + 3),
+    );
+    let expected = AttemptEnd::Dead(DeathProof::Skipped {
+        as_of: LedgerSeq(SIGNED_AT + 3),
+        sequence: Sequence(SEQUENCE + 100),
+    });
+    assert_eq!(settlement.attempt, expected);
+    assert_eq!(settlement.intent, IntentEnd::Requeued);
+    assert_eq!(settlement.channel_sequence, Some(Sequence(SEQUENCE + 100)));
+    assert!(!settlement.channel_lost);
+    // Where the account has not even come to the number, it says nothing: it may still land.
+    let mut snapshot = recovered();
+    let early = Evidence {
+        skipped: true,
+        ..seen(SIGNED_AT + 3, Some(SEQUENCE - 1))
+    };
+    let transition = take(&mut snapshot, proof(early), head(SIGNED_AT + 3));
+    assert!(matches!(transition, Transition::Learned), "{transition:?}");
+    // Nor what is far ahead of the ledgers that were followed.
+    let mut snapshot = recovered();
+    let transition = take(
+        &mut snapshot,
+        proof(jumped(SIGNED_AT + 40)),
+        head(SIGNED_AT + 3),
+    );
+    assert!(matches!(transition, Transition::Learned), "{transition:?}");
 }

@@ -6,6 +6,7 @@ mod bad_values;
 mod bids;
 mod bodies;
 mod codes;
+mod continuity;
 mod decisions;
 mod drive;
 mod endings;

@@ -21,9 +21,12 @@ const MAY_KNOW: &[(&str, &str)] = &[
     // Values are parsed into the types of the rooms that use them, so that what is wrong is told at once and with its key.
     ("config", "domain horizon signer telemetry"),
     ("telemetry", ""),
+    // One request and its whole answer, whoever is asked.
+    ("http", "domain"),
     // The edges know the domain, never each other.
     ("store", "domain"),
-    ("horizon", "domain"),
+    ("horizon", "domain http"),
+    ("rpc", "domain http"),
     ("signer", "domain"),
     // A request cannot reach the chain.
     ("api", "domain store"),

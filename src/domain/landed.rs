@@ -5,13 +5,9 @@ use stellar_xdr::{
 };
 use thiserror::Error;
 
-use super::answer::Answer;
-use super::wire::Transaction;
-use crate::domain::observation::{Landed, LookUp, Unknown, UnknownKind};
-use crate::domain::primitives::{
-    AccountId, ChainTime, LedgerSeq, NetworkId, Sequence, Stroops, TxHash,
-};
-use crate::domain::result_code::{TransactionMeaning, TransactionOutcome, transaction_meaning};
+use super::observation::Landed;
+use super::primitives::{AccountId, ChainTime, LedgerSeq, NetworkId, Sequence, Stroops, TxHash};
+use super::result_code::{TransactionMeaning, TransactionOutcome, transaction_meaning};
 
 /// The largest envelope or result that is decoded, in bytes. The network's own limit is far below.
 const MAX_XDR_BYTES: usize = 1024 * 1024;
@@ -46,88 +42,59 @@ pub fn envelope_hashes(
 }
 
 /// The outcome that a result in base64 tells.
-pub(super) fn outcome(result: &str) -> TransactionOutcome {
+#[must_use]
+pub fn outcome(result: &str) -> TransactionOutcome {
     TransactionResult::from_xdr_base64(result, XDR_LIMITS).map_or_else(
         |_| TransactionOutcome::unrecognised(),
         |result| TransactionOutcome::of(&result),
     )
 }
 
-/// The result in the record of the transaction with this hash.
+/// What is said of a recorded transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// The envelope in base64.
+    pub envelope: &'a str,
+    /// The result in base64.
+    pub result: &'a str,
+    /// A hash that it is said to have, inner or outer.
+    pub hash: TxHash,
+    /// Whether its operations are said to have been applied.
+    pub successful: bool,
+    /// The ledger that is said to have recorded it.
+    pub ledger: LedgerSeq,
+    /// When that is said to have closed, in seconds since 1970.
+    pub closed_at: i64,
+    /// What the fee account is said to have paid, in stroops; `None`: the result alone says it.
+    pub fee_charged: Option<i64>,
+}
+
+/// The recorded result in base64, whole.
 ///
 /// # Errors
-/// [`Unknown`] for everything but a whole 200 of that transaction.
-pub(super) fn result(
-    network: NetworkId,
-    asked: TxHash,
-    answer: &Answer,
-) -> Result<TransactionResult, Unknown> {
-    if let LookUp::Unknown(unknown) = super::observe::look_up(network, asked, answer) {
-        return Err(unknown);
-    }
-    let record: Transaction = answer.json("a transaction")?;
-    TransactionResult::from_xdr_base64(&record.result_xdr, XDR_LIMITS)
-        .map_err(|_| answer.unknown(UnknownKind::Unparsable, "a result that does not decode"))
+/// [`LandedError::Unreadable`] where it does not decode.
+pub fn result(text: &str) -> Result<TransactionResult, LandedError> {
+    TransactionResult::from_xdr_base64(text, XDR_LIMITS)
+        .map_err(|_| LandedError::Unreadable("its result does not decode"))
 }
 
 /// The record as a fact, or why it is none.
-pub(super) fn landed(network: NetworkId, record: &Transaction) -> Result<Landed, LandedError> {
-    use LandedError::{Lying, Unreadable};
-    let facts = Facts::of(network, &decode(&record.envelope_xdr)?)?;
-    let is_ours = |hash: &TxHash| *hash == facts.inner_hash || Some(*hash) == facts.fee_bump_hash;
-    if !is_ours(&record.hash) {
-        return Err(Lying("its envelope has another hash on this network"));
-    }
-    let claims = [
-        (&record.fee_bump_transaction, facts.fee_bump_hash),
-        (&record.inner_transaction, Some(facts.inner_hash)),
-    ];
-    for (claimed, computed) in claims {
-        if claimed
-            .as_ref()
-            .is_some_and(|hash| Some(hash.hash) != computed)
-        {
-            return Err(Lying("its fee bump's hashes are not those of its envelope"));
-        }
-    }
-    let same = record.source_account == facts.source.0
-        && record.fee_account == facts.fee.0
-        && record.source_account_sequence == facts.sequence;
-    if !same {
-        return Err(Lying(
-            "its accounts or sequence number are not those of its envelope",
-        ));
-    }
-    let outcome = checked_outcome(record, facts.inner_hash)?;
-    let closed_at = u64::try_from(record.created_at.unix_timestamp())
-        .map_err(|_| Unreadable("it was recorded before 1970"))?;
-    let fee_charged =
-        Stroops::new(record.fee_charged).map_err(|_| Unreadable("its fee is negative"))?;
-    Ok(Landed {
-        inner_hash: facts.inner_hash,
-        fee_bump_hash: facts.fee_bump_hash,
-        ledger: LedgerSeq(record.ledger),
-        closed_at: ChainTime(closed_at),
-        successful: record.successful,
-        outcome,
-        fee_charged,
-        source_account: facts.source.0,
-        source_muxed_id: facts.source.1,
-        sequence: Sequence(facts.sequence),
-        fee_account: facts.fee.0,
-        fee_muxed_id: facts.fee.1,
-        envelope_xdr: facts.bytes,
-    })
+///
+/// # Errors
+/// [`LandedError`] where it cannot be read, or contradicts itself.
+pub fn landed(network: NetworkId, record: &Record<'_>) -> Result<Landed, LandedError> {
+    let facts = Facts::of(network, &decode(record.envelope)?)?;
+    facts.borne_out(record)
 }
 
 /// The recorded result, where it agrees with `successful` and names this inner transaction.
 /// One that does not decode is unrecognised, not a lie: that it landed is still so.
 fn checked_outcome(
-    record: &Transaction,
+    record: &Record<'_>,
     inner_hash: TxHash,
 ) -> Result<TransactionOutcome, LandedError> {
     use xdr::TransactionResultResult as R;
-    let Ok(result) = TransactionResult::from_xdr_base64(&record.result_xdr, XDR_LIMITS) else {
+    let Ok(result) = TransactionResult::from_xdr_base64(record.result, XDR_LIMITS) else {
         return Ok(TransactionOutcome::unrecognised());
     };
     if let R::TxFeeBumpInnerSuccess(pair) | R::TxFeeBumpInnerFailed(pair) = &result.result
@@ -149,16 +116,62 @@ fn decode(envelope: &str) -> Result<TransactionEnvelope, LandedError> {
 }
 
 /// What the envelope itself says.
-struct Facts {
-    inner_hash: TxHash,
-    fee_bump_hash: Option<TxHash>,
-    source: (AccountId, Option<u64>),
-    fee: (AccountId, Option<u64>),
-    sequence: i64,
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The hash of the inner transaction.
+    pub inner_hash: TxHash,
+    /// The hash of the fee bump, where it is one.
+    pub fee_bump_hash: Option<TxHash>,
+    /// Whose sequence number it uses, and the id on top.
+    pub source: (AccountId, Option<u64>),
+    /// Who pays, and the id on top.
+    pub fee: (AccountId, Option<u64>),
+    /// The sequence number that it uses.
+    pub sequence: i64,
     bytes: Vec<u8>,
 }
 
 impl Facts {
+    /// What an envelope in base64 says of itself.
+    ///
+    /// # Errors
+    /// [`LandedError::Unreadable`] where it does not decode.
+    pub fn read(network: NetworkId, envelope: &str) -> Result<Self, LandedError> {
+        Self::of(network, &decode(envelope)?)
+    }
+
+    /// A record of this envelope as a fact, where the envelope bears it out.
+    ///
+    /// # Errors
+    /// [`LandedError`] where it contradicts the envelope or itself.
+    pub fn borne_out(self, record: &Record<'_>) -> Result<Landed, LandedError> {
+        use LandedError::{Lying, Unreadable};
+        if record.hash != self.inner_hash && Some(record.hash) != self.fee_bump_hash {
+            return Err(Lying("its envelope has another hash on this network"));
+        }
+        let outcome = checked_outcome(record, self.inner_hash)?;
+        let closed_at = u64::try_from(record.closed_at)
+            .map_err(|_| Unreadable("it was recorded before 1970"))?;
+        let fee_charged = record.fee_charged.unwrap_or(outcome.fee_charged);
+        let fee_charged =
+            Stroops::new(fee_charged).map_err(|_| Unreadable("its fee is negative"))?;
+        Ok(Landed {
+            inner_hash: self.inner_hash,
+            fee_bump_hash: self.fee_bump_hash,
+            ledger: record.ledger,
+            closed_at: ChainTime(closed_at),
+            successful: record.successful,
+            outcome,
+            fee_charged,
+            source_account: self.source.0,
+            source_muxed_id: self.source.1,
+            sequence: Sequence(self.sequence),
+            fee_account: self.fee.0,
+            fee_muxed_id: self.fee.1,
+            envelope_xdr: self.bytes,
+        })
+    }
+
     fn of(network: NetworkId, envelope: &TransactionEnvelope) -> Result<Self, LandedError> {
         let (inner, source, sequence, fee_source) = match envelope {
             TransactionEnvelope::TxV0(old) => {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::domain::observation::{Unknown, UnknownKind};
 
-/// How many requests may follow each other at once, as Horizon's own limit allows.
+/// How many requests may follow each other at once, as public servers allow.
 const BURST_REQUESTS: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
 /// The pause after a 429 that names none.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ impl Gate {
         };
         let pause = self.left(&self.paused_until);
         if !pause.is_zero() {
-            return Err(refuse("not sent: this Horizon asked us to wait", pause));
+            return Err(refuse("not sent: this server asked us to wait", pause));
         }
         let Some(budget) = &self.budget else {
             return Ok(());

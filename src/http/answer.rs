@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
-use super::wire::Problem;
 use crate::domain::observation::{Unknown, UnknownKind};
 use crate::domain::primitives::LedgerSeq;
 
@@ -21,7 +20,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// Header `Latest-Ledger`: the ledger whose state the body is. Only state routes have it.
+    /// Header `Latest-Ledger`: the ledger whose state the body is. Only state routes of Horizon have it.
     pub latest_ledger: Option<LedgerSeq>,
     /// Header `Retry-After`, at most an hour.
     pub retry_after: Option<Duration>,
@@ -45,7 +44,10 @@ impl Answer {
     }
 
     /// The body as JSON.
-    pub(super) fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, Unknown> {
+    ///
+    /// # Errors
+    /// [`Unknown`] where it is none, or is too large.
+    pub fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, Unknown> {
         let Some(body) = &self.body else {
             return Err(self.unknown(
                 UnknownKind::Lying,
@@ -62,13 +64,9 @@ impl Answer {
         })
     }
 
-    /// The problem that the body describes, if it does.
-    pub(super) fn problem(&self) -> Option<Problem> {
-        serde_json::from_slice(self.body.as_deref()?).ok()
-    }
-
     /// Nothing is known, and this is why.
-    pub(super) fn unknown(&self, kind: UnknownKind, detail: impl Into<String>) -> Unknown {
+    #[must_use]
+    pub fn unknown(&self, kind: UnknownKind, detail: impl Into<String>) -> Unknown {
         Unknown {
             kind,
             status: Some(self.status),

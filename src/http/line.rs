@@ -1,13 +1,17 @@
-//! The line to one Horizon: HTTP, or whatever stands in for it where whole histories are played.
+//! The line to one server: HTTP, or whatever stands in for it where whole histories are played.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Response};
 use url::Url;
 
 use super::answer::{Answer, MAX_BODY_BYTES};
 use crate::domain::observation::{Unknown, UnknownKind};
+
+/// The kind of a body that is JSON.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// A request.
 #[derive(Clone, Copy, Debug)]
@@ -16,13 +20,15 @@ pub struct Call<'a> {
     pub path: &'a [&'a str],
     /// The query's parameters.
     pub query: &'a [(&'a str, String)],
-    /// The form of a POST; a GET has none.
+    /// The form of a POST.
     pub form: Option<&'a [(&'a str, &'a str)]>,
+    /// The JSON of a POST; what has neither form nor JSON is a GET.
+    pub json: Option<&'a [u8]>,
     /// How long the whole answer may take.
     pub deadline: Duration,
 }
 
-/// A line to one Horizon.
+/// A line to one server.
 #[async_trait]
 pub trait Line: Send + Sync {
     /// Names it for people, without anything secret.
@@ -67,9 +73,14 @@ impl Line for Http {
 
     async fn call(&self, call: Call<'_>) -> Result<Answer, Unknown> {
         let url = self.url(call.path);
-        let request = match call.form {
-            None => self.client.get(url).query(call.query),
-            Some(form) => self.client.post(url).form(form),
+        let request = match (call.form, call.json) {
+            (Some(form), _) => self.client.post(url).form(form),
+            (None, Some(json)) => self
+                .client
+                .post(url)
+                .header(CONTENT_TYPE, JSON)
+                .body(json.to_vec()),
+            (None, None) => self.client.get(url).query(call.query),
         };
         let answer = match request.timeout(call.deadline).send().await {
             Ok(response) => whole(response).await,

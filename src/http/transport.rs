@@ -1,4 +1,4 @@
-//! Requests and whole answers: the gate, the health of the endpoint, and what is counted.
+//! Requests and whole answers: the gate, the health of the server, and what is counted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,18 @@ use super::gate::Gate;
 use super::line::{Call, Line};
 use crate::domain::observation::{Unknown, UnknownKind};
 
-/// The way to one Horizon.
+/// What is counted of a kind of server, by the names of its metrics.
+#[derive(Clone, Copy, Debug)]
+pub struct Meters {
+    /// How long requests took, in seconds.
+    pub seconds: &'static str,
+    /// Requests, by status.
+    pub requests: &'static str,
+}
+
+/// The way to one server.
 pub struct Transport {
+    meters: Meters,
     name: String,
     line: Arc<dyn Line>,
     gate: Gate,
@@ -25,8 +35,9 @@ impl std::fmt::Debug for Transport {
 
 impl Transport {
     /// The way over this line, for so many requests an hour; 0: any number.
-    pub fn new(line: Arc<dyn Line>, requests_per_hour: u32) -> Self {
+    pub fn new(line: Arc<dyn Line>, requests_per_hour: u32, meters: Meters) -> Self {
         Self {
+            meters,
             name: line.name(),
             line,
             gate: Gate::new(requests_per_hour),
@@ -53,7 +64,10 @@ impl Transport {
         self.gate.failed();
     }
 
-    /// Notes whether the answer was one of an endpoint that works.
+    /// Notes whether the answer was one of a server that works.
+    ///
+    /// # Errors
+    /// The result's own.
     pub fn judged<T>(&self, result: Result<T, Unknown>) -> Result<T, Unknown> {
         match &result {
             Ok(_) => self.worked(),
@@ -84,6 +98,9 @@ impl Transport {
     }
 
     /// A GET.
+    ///
+    /// # Errors
+    /// [`Unknown`] where no whole answer came.
     pub async fn get(
         &self,
         call: &'static str,
@@ -95,12 +112,16 @@ impl Transport {
             path,
             query,
             form: None,
+            json: None,
             deadline,
         };
         self.send(call, request).await
     }
 
     /// A POST of a form.
+    ///
+    /// # Errors
+    /// [`Unknown`] where no whole answer came.
     pub async fn post(
         &self,
         call: &'static str,
@@ -112,6 +133,27 @@ impl Transport {
             path,
             query: &[],
             form: Some(form),
+            json: None,
+            deadline,
+        };
+        self.send(call, request).await
+    }
+
+    /// A POST of JSON to the base URL itself.
+    ///
+    /// # Errors
+    /// [`Unknown`] where no whole answer came.
+    pub async fn post_json(
+        &self,
+        call: &'static str,
+        json: &[u8],
+        deadline: Duration,
+    ) -> Result<Answer, Unknown> {
+        let request = Call {
+            path: &[],
+            query: &[],
+            form: None,
+            json: Some(json),
             deadline,
         };
         self.send(call, request).await
@@ -134,12 +176,12 @@ impl Transport {
         let endpoint = self.name.clone();
         let status = answer.map_or_else(|| "none".to_owned(), |answer| answer.status.to_string());
         metrics::histogram!(
-            "submitter_horizon_request_seconds",
+            self.meters.seconds,
             "endpoint" => endpoint.clone(), "call" => call
         )
         .record(took.as_secs_f64());
         metrics::counter!(
-            "submitter_horizon_requests_total",
+            self.meters.requests,
             "endpoint" => endpoint, "call" => call, "status" => status
         )
         .increment(1);
