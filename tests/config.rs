@@ -529,3 +529,29 @@ fn nothing_secret_is_ever_shown() {
     }
     assert!(shown.contains("h.example"), "{shown}");
 }
+
+#[test]
+fn receipts_are_signed_by_a_key_of_their_own() {
+    // HMAC-SHA-256 of the label under the source's key, computed by another program: daemons of one source must sign alike
+    // for ever.
+    let derived = "SAGQU5BIKO36HIOYJ6NQZORWX6YTOCLH2DE2FW35CVZB5DHGCSEBVTMH";
+    let config = with_least(&[]).expect("it is right");
+    let key = config.receipt_key().expect("it is derived");
+    assert_eq!(key.written().expose_secret(), derived);
+    assert_ne!(key.account().to_string(), ACCOUNT);
+    let given = with_least(&[("SUBMITTER__RECEIPTS__SIGNING_SECRET", SECRET)]);
+    let key = given.expect("it is right").receipt_key().expect("given");
+    assert_eq!(key.account().to_string(), ACCOUNT);
+    let line = one_line(with_least(&[(
+        "SUBMITTER__RECEIPTS__SIGNING_SECRET",
+        ACCOUNT,
+    )]));
+    assert!(line.contains("receipts.signing_secret"), "{line}");
+    // A command that needs no source has no key, and says which is missing.
+    let none = load(&[]).expect("nothing is required").receipt_key();
+    assert!(
+        none.expect_err("no key")
+            .to_string()
+            .contains("accounts.source_secret")
+    );
+}

@@ -16,6 +16,9 @@ use super::query::Query;
 use crate::domain::primitives::AccountId;
 use crate::domain::receipt::FORMAT;
 
+/// Signs a digest with Ed25519.
+pub type SignDigest = dyn Fn(&[u8; 32]) -> [u8; 64] + Send + Sync;
+
 /// What signs receipts. The key itself is elsewhere.
 #[derive(Clone)]
 pub struct Receipts {
@@ -23,8 +26,8 @@ pub struct Receipts {
     pub network: String,
     /// Whose signature it is.
     pub public_key: AccountId,
-    /// Signs a digest with Ed25519.
-    pub sign: Arc<dyn Fn(&[u8; 32]) -> [u8; 64] + Send + Sync>,
+    /// Signs with it.
+    pub sign: Arc<SignDigest>,
     /// The time.
     pub now: Arc<dyn Fn() -> OffsetDateTime + Send + Sync>,
 }

@@ -217,8 +217,8 @@ impl Asking<'_> {
                 };
                 Ok(Some(Checked::new(what, standing, detail)))
             }
-            // That an account was not there once, no Horizon can tell later.
-            ProofReceipt::AccountMissing { .. } => Ok(None),
+            // What an account's number was once, or that it was not there, no Horizon can tell later.
+            ProofReceipt::Skipped { .. } | ProofReceipt::AccountMissing { .. } => Ok(None),
         }
     }
 

@@ -268,7 +268,7 @@ fn each_change_is_noticed(receipts: &[&Value]) {
     for original in receipts {
         let mut places = Vec::new();
         leaves(original, "", &mut places);
-        assert!(places.len() > 40, "{places:?}");
+        assert!(places.len() > 25, "{places:?}");
         for place in places {
             let mut other = (*original).clone();
             let field = other.pointer_mut(&place).unwrap();
@@ -447,4 +447,67 @@ async fn what_a_receipt_says_must_follow_from_what_it_holds() {
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(ran.err.contains("not a receipt"), "{ran:?}");
     }
+}
+
+#[tokio::test]
+async fn what_landed_before_the_records_were_lost_is_proven_too() {
+    let (world, mut daemon) = World::ready(2).await;
+    world.ledger.fund(account("bob")).await;
+    let bodies = [
+        payment("first", account("bob"), 1),
+        payment("second", account("bob"), 2),
+    ];
+    for body in &bodies {
+        let id = daemon.client.post(body).await;
+        daemon.client.wait_for(&id, "succeeded", PATIENCE).await;
+    }
+    daemon.process.kill();
+    world.database.lose().await;
+    let mut daemon = Daemon::start(&world.setup).await;
+    daemon.wait_until_ready().await;
+    let source = account("source").to_string();
+    let verify = [
+        "verify",
+        "--json",
+        "--horizon",
+        &world.ledger.url,
+        "--accounts",
+        &source,
+        "--database",
+        &world.database.url,
+    ];
+    // Nobody has claimed them yet, and everybody who does will be answered with them.
+    let report = run(&verify, &[]).await;
+    assert_eq!(report.code, 0, "{report:?}");
+    let notes = report.json()["notes"]["items"].to_string();
+    assert_eq!(
+        notes.matches("\"unclaimed\"").count(),
+        2 + 1,
+        "two payments, and the making of channels: {notes}"
+    );
+
+    let id = daemon.client.post(&bodies[0]).await;
+    daemon.client.wait_for(&id, "succeeded", PATIENCE).await;
+    let (status, receipt) = daemon
+        .client
+        .get(&format!("/v1/intents/{id}/receipt"))
+        .await;
+    assert_eq!(status, 200, "{receipt}");
+    assert_eq!(receipt["receipt"]["attempts"], json!([]));
+    let all = check(&signed(&receipt), None);
+    assert_eq!(standing(&all), Standing::Right, "{all:#?}");
+    let what: Vec<&str> = all.iter().map(|one| one.what.as_str()).collect();
+    assert!(what.contains(&"transaction of an earlier life"), "{what:?}");
+    each_change_is_noticed(&[&receipt]);
+    let (_, explained) = daemon
+        .client
+        .get(&format!("/v1/intents/{id}/explain"))
+        .await;
+    assert!(
+        explained["happened"].to_string().contains("earlier life"),
+        "{explained}"
+    );
+    let report = run(&verify, &[]).await;
+    assert_eq!(report.code, 0, "{report:?}");
+    assert_eq!(report.json()["database"]["succeeded"], 1, "{report:?}");
 }

@@ -70,7 +70,7 @@ fn sentence(event: &EventStory, attempts: &[AttemptStory]) -> String {
                 .find(|one| one.number.to_string() == number)
                 .map_or_else(String::new, |one| {
                     format!(
-                        ", sequence number {} of {}{}",
+                        ", sequence number {} of {}, to land {}",
                         one.sequence,
                         one.channel,
                         until(one)
@@ -193,6 +193,11 @@ fn proof(proof: &Value) -> String {
             text("hash"),
             text("ledger")
         ),
+        "skipped" => format!(
+            "as of ledger {} its channel's number is {}, which went over the transaction's own without one, and a number never falls",
+            text("as_of_ledger"),
+            text("channel_sequence")
+        ),
         "account_missing" => format!(
             "its channel did not exist as of ledgers {} and {}, past its last",
             text("first_ledger"),
@@ -205,9 +210,9 @@ fn proof(proof: &Value) -> String {
 /// Until when an attempt can land.
 pub(super) fn until(attempt: &AttemptStory) -> String {
     match (attempt.max_ledger, &attempt.not_after) {
-        (0, None) => String::new(),
-        (0, Some(time)) => format!(", to land no later than {time}"),
-        (ledger, _) => format!(", to land before ledger {ledger}"),
+        (0, None) => "at any time".to_owned(),
+        (0, Some(time)) => format!("no later than {time}"),
+        (ledger, _) => format!("before ledger {ledger}"),
     }
 }
 

@@ -92,7 +92,7 @@ pub(super) fn waits_for(story: &Story) -> Option<String> {
         Status::InFlight => match open(story) {
             Some(attempt) => {
                 let proof = format!(
-                    "a ledger to record transaction {}{}; or, past that, the proof from its channel's sequence number that it never can land",
+                    "a ledger to record transaction {}, {} or never; past that, for the proof from its channel's sequence number that it never can land",
                     attempt.number,
                     until(attempt)
                 );

@@ -51,6 +51,28 @@ pub fn implies_death(attempt: &AttemptReceipt, proof: &ProofReceipt) -> (Standin
                 ),
             )
         }
+        ProofReceipt::Skipped {
+            as_of_ledger,
+            channel_sequence,
+        } => {
+            let over = match (
+                plan.sequence.parse::<i64>(),
+                channel_sequence.parse::<i64>(),
+            ) {
+                (Ok(sequence), Ok(used)) => used >= sequence,
+                _ => false,
+            };
+            let detail = format!(
+                "as of ledger {as_of_ledger} its channel's number is {channel_sequence}, and went over {} without a transaction",
+                plan.sequence
+            );
+            let standing = if over {
+                Standing::Right
+            } else {
+                Standing::Wrong
+            };
+            (standing, detail)
+        }
         ProofReceipt::AccountMissing {
             first_ledger,
             second_ledger,
@@ -116,5 +138,72 @@ fn fence_passed(
             Standing::Wrong,
             format!("and it could still land: its last time ({max_time}) had not passed"),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::event::proof_json;
+    use crate::domain::explain::{EventStory, Status, Story, happened};
+    use crate::domain::primitives::{ChainTime, LedgerSeq, Sequence, TxHash};
+    use crate::domain::receipt::ProofReceipt;
+    use crate::domain::transition::DeathProof;
+
+    /// A proof of each kind: who adds one meets this match.
+    fn each() -> Vec<DeathProof> {
+        let next = |proof: &DeathProof| match proof {
+            DeathProof::Fence { .. } => Some(DeathProof::Foreign {
+                hash: TxHash([1; 32]),
+                ledger: LedgerSeq(7),
+            }),
+            DeathProof::Foreign { .. } => Some(DeathProof::Skipped {
+                as_of: LedgerSeq(7),
+                sequence: Sequence(9),
+            }),
+            DeathProof::Skipped { .. } => Some(DeathProof::AccountMissing {
+                first: LedgerSeq(7),
+                second: LedgerSeq(17),
+            }),
+            DeathProof::AccountMissing { .. } => None,
+        };
+        let first = DeathProof::Fence {
+            as_of: LedgerSeq(7),
+            sequence: Sequence(9),
+            closed_at: Some(ChainTime(8)),
+        };
+        std::iter::successors(Some(first), next).collect()
+    }
+
+    #[test]
+    fn every_proof_on_record_is_one_of_a_receipt_and_has_a_sentence() {
+        for proof in each() {
+            let json = proof_json(&proof);
+            let read: ProofReceipt = serde_json::from_value(json.clone()).unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), json);
+            let kind = json["kind"].as_str().unwrap().to_owned();
+            let event = EventStory {
+                at: "2026-01-01T00:00:00Z".to_owned(),
+                kind: "attempt.dead".to_owned(),
+                data: serde_json::json!({"attempt": 1, "proof": json}),
+            };
+            let story = Story {
+                id: String::new(),
+                workflow_id: String::new(),
+                method: String::new(),
+                status: Status::Queued,
+                cancel_requested: false,
+                reason: None,
+                due_at: None,
+                ordering_key: None,
+                valid_until: None,
+                accepted_at: "2026-01-01T00:00:00Z".to_owned(),
+                transaction: None,
+                attempts: Vec::new(),
+                events: vec![event],
+                explained: true,
+            };
+            let told = happened(&story);
+            assert!(told.iter().all(|one| !one.text.contains(&kind)), "{told:?}");
+        }
     }
 }

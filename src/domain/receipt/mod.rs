@@ -185,6 +185,13 @@ pub enum ProofReceipt {
         /// In which ledger.
         ledger: u32,
     },
+    /// The channel's sequence numbers jumped over it: the account was made anew, or bumped.
+    Skipped {
+        /// The ledger of the state with the higher number.
+        as_of_ledger: u32,
+        /// The channel's sequence number in it.
+        channel_sequence: String,
+    },
     /// The channel did not exist, seen twice.
     AccountMissing {
         /// The ledger of the first sight.

@@ -37,9 +37,10 @@ pub(super) fn request(receipt: &Receipt) -> Result<Option<Request>, String> {
     }
 }
 
-fn decoded(
-    text: &str,
-) -> Result<(xdr::TransactionV1Envelope, Option<xdr::FeeBumpTransaction>), String> {
+/// An inner envelope, and the fee bump around it where there is one.
+type Decoded = (xdr::TransactionV1Envelope, Option<xdr::FeeBumpTransaction>);
+
+fn decoded(text: &str) -> Result<Decoded, String> {
     let bytes = BASE64
         .decode(text)
         .map_err(|_| "its envelope is not base64")?;
