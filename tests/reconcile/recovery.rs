@@ -11,7 +11,8 @@ use crate::{metric, quiet, run};
 fn records_are_well(world: &World) -> bool {
     let (_, findings, log) = run(&world.setup, &["doctor"]);
     let all = findings.as_array().unwrap_or_else(|| panic!("{log}"));
-    all.iter().any(|finding| finding["what"] == "records" && finding["ok"] == true)
+    all.iter()
+        .any(|finding| finding["what"] == "records" && finding["ok"] == true)
 }
 
 #[tokio::test]
