@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::tasks::Ticks;
 use crate::audit::reconcile::{Begin, Begun, Question, Report, Status as Outcome, reconcile_once};
@@ -36,23 +37,28 @@ impl Reconciler {
         let Some(interval) = self.config.interval else {
             return;
         };
+        let begun = Instant::now();
         let mut ticks = Ticks::every(interval.min(LOOK_EVERY), stopped);
         while ticks.next().await {
             // Before that the records are known to be behind, and afterwards the chain is another one.
             if self.status.phase() == Phase::Running {
-                self.look(interval).await;
+                self.look(interval, begun).await;
             }
         }
     }
 
-    async fn look(&self, interval: Duration) {
-        match self.store.reconciled_within(interval).await {
-            Ok(true) => return,
-            Ok(false) => {}
+    async fn look(&self, interval: Duration, begun: Instant) {
+        // The first one waits: a start has enough to ask Horizon for.
+        let due = match self.store.last_reconciliation().await {
+            Ok(None) => begun.elapsed() >= interval,
+            Ok(Some(last)) => last.age_seconds >= interval.as_secs_f64(),
             Err(error) => {
                 tracing::warn!(%error, "whether the records are to be compared with the chain is not known");
                 return;
             }
+        };
+        if !due {
+            return;
         }
         let question = Question {
             passphrase: &self.passphrase,
@@ -60,13 +66,13 @@ impl Reconciler {
             fee_account: self.fee_account,
             begin: Begin::Mark,
         };
-        let begun = Begun {
+        let now = Begun {
             at: SystemClock.now(),
             unless_within: Some(interval),
             keep: self.config.keep_runs,
         };
         let endpoint = self.horizon.any();
-        match reconcile_once(endpoint, &self.store, question, begun, &|_| {}).await {
+        match reconcile_once(endpoint, &self.store, question, now, &|_| {}).await {
             Ok(Some(report)) => tell(&report),
             Ok(None) => {}
             Err(error) => {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
-use super::observe;
+use super::{observe, record};
 use crate::domain::observation::{
     AccountSnapshot, Cursor, FeeStats, LedgerHeader, LookUp, NetworkStatus, SubmitAnswer,
     TransactionPage, Unknown, UnknownKind,

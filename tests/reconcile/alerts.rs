@@ -131,7 +131,7 @@ fn every_error_in_the_log_is_on_a_page() {
     let mut missing = Vec::new();
     for (path, text) in code() {
         for (at, _) in text.match_indices("tracing::error!(") {
-            let call = &text[at..at + text[at..].find(';').unwrap()];
+            let call = &text[at..at + text[at..].find(");").unwrap()];
             // The message is the last text in the call.
             let texts = call.split('"').skip(1).step_by(2);
             let Some(message) = texts.last() else {
