@@ -19,6 +19,8 @@ const EARLY: u32 = 120;
 const LATE: u32 = 160;
 /// Ledgers in which nothing may be sent: longer than any quarantine.
 const WATCHED_LEDGERS: u64 = 40;
+/// Ledgers for which what the lost records had signed may still land: their validity, and the lag of a Horizon.
+const WINDOW: &str = "24";
 /// How long the command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
@@ -86,7 +88,6 @@ async fn history_that_is_gone_stops_the_start_and_nothing_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the command `recover`"]
 async fn an_operator_says_from_where_on_history_matters() {
     if !installed() {
         return;
@@ -99,7 +100,8 @@ async fn an_operator_says_from_where_on_history_matters() {
         "Horizon has lost some of the second life: {elder}, {between}"
     );
     let since = between.to_string();
-    let mut command = site.setup.spawn(&["recover", "--since", &since]);
+    let recover = ["recover", "--since", &since, "--window", WINDOW, "--yes"];
+    let mut command = site.setup.spawn(&recover);
     let status = command.wait(COMMAND_LIMIT);
     assert!(status.success(), "{}", command.log());
     let ids = post_all(&site.crew, &late, &mut site.random).await;
