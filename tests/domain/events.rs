@@ -107,7 +107,7 @@ fn a_death_is_told_with_its_proof() {
                 sequence: Sequence(76),
                 closed_at: None,
             },
-            json!({"kind": "fence", "as_of_ledger": 1_012, "channel_sequence": "76"}),
+            json!({"kind": "fence", "as_of_ledger": 1_012, "channel_sequence": "76", "ledger_closed_at": null}),
         ),
         (
             DeathProof::Foreign {
