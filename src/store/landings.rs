@@ -218,6 +218,10 @@ impl Store {
                  finished_at = case when $2 in ('queued', 'parked') then null else now() end
                where i.id = $1 and i.status = 'queued' and i.owner is null
                returning i.id, i.tenant),
+             -- Its number is used: the next attempt on that channel must not have it, whatever the channel is busy with.
+             used as (
+               update submitter.channels c set sequence = greatest(c.sequence, $8), updated_at = now()
+               from done where c.account = $7),
              attempted as (
                insert into submitter.attempts
                  (intent_id, number, channel, sequence, min_time, max_time, max_ledger, base_fee, operations, plain_fee,

@@ -183,6 +183,11 @@ pub async fn a_landing_ends_the_intent_that_it_is(book: &dyn Book) {
         ["attempt.landed_failed", "intent.requeued"]
     );
     assert_eq!(rows.newest(id)["adopted"], json!(true));
+    let used = book.channels().await.unwrap();
+    let used = used
+        .iter()
+        .find(|row| row.account == channel(1).to_string());
+    assert!(used.is_none_or(|row| row.sequence == 4), "{used:?}");
     // It is on record now: the other is what is left, and ends the intent.
     let taking = claim(book, 1).await;
     let left: Vec<_> = taking.claimed[0].landings.iter().map(|l| &l.hash).collect();

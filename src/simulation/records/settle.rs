@@ -119,6 +119,13 @@ impl State {
         draft
             .new_attempts
             .push(ended(&attempt_row(&new, now), settlement, now));
+        let plan = &adoption.attempt.plan;
+        if let Some(channel) = self.data.channels.get(&plan.channel.to_string()) {
+            let mut channel = channel.as_ref().clone();
+            channel.sequence = channel.sequence.max(plan.sequence.0);
+            channel.updated_at = now;
+            draft.channels.push(channel);
+        }
         if let (Some(bump), Some(envelope)) = (adoption.attempt.bumps.first(), &adoption.fee_bump) {
             draft.new_bumps.push(BumpRow {
                 intent_id: id,
