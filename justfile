@@ -27,6 +27,14 @@ bench *filter:
 fuzz seconds="60" *arguments:
     FUZZ_SECONDS={{ seconds }} cargo test --test input {{ arguments }} -- fuzz:: --nocapture --test-threads 2
 
+# The same with coverage, by cargo-fuzz: `just fuzz-coverage 600 intent`.
+fuzz-coverage seconds="60" *targets:
+    fuzz/run {{ seconds }} {{ targets }}
+
+# Each decision changed a little: do the tests notice? `just mutants -f '**/fee.rs'` for a part.
+mutants *arguments:
+    tests/domain/mutants {{ arguments }}
+
 # Every operation of the served description, with so many examples each of what it allows and what it does not.
 schemathesis examples="100":
     fuzz/schemathesis/run {{ examples }}

@@ -3,6 +3,22 @@
 -- An operator said that nothing of ours is older than this ledger: what Horizon has forgotten of it is not waited for.
 alter table submitter.network add column history_since bigint check (history_since > 0);
 
+-- Failed transactions of ours use a sequence number as well, and an intent has them among its attempts. The result says what
+-- follows; rows from before have none, and are all successful.
+alter table submitter.landings add column successful boolean not null default true;
+alter table submitter.landings add column result text check (result is not null or successful);
+
+-- What has landed with a tag and is no attempt on record, the oldest first.
+create function submitter.unknown_landings(p_tag bigint) returns jsonb language sql stable as $$
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'hash', encode(l.hash, 'hex'), 'envelope', translate(encode(l.envelope, 'base64'), E'\n', ''),
+        'result', coalesce(l.result, ''), 'successful', l.successful, 'ledger', l.ledger,
+        'closed_at', extract(epoch from (l.landed ->> 'closed_at')::timestamptz)::bigint,
+        'fee_charged', (l.landed ->> 'fee_charged')::bigint) order by l.ledger, l.hash), '[]')
+    from submitter.landings l
+    where l.tag = p_tag and not exists (select from submitter.attempts a where a.hash = l.hash)
+$$;
+
 -- The table's own number tells as well: a dump that is read into the same database makes the table anew.
 do $$
 declare

@@ -6,8 +6,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::problem::Problem;
-use crate::domain::envelope::{decode, inner_hash, recognise};
-use crate::domain::primitives::{NetworkId, TxHash};
+use crate::domain::adoption::{Adopter, Adoption, first};
+use crate::domain::attempt::Terms;
+use crate::domain::fee::FeeCap;
+use crate::domain::intent::Request;
+use crate::domain::observation::Landed;
+use crate::domain::primitives::{NetworkId, Stroops};
+use crate::domain::transition::IntentEnd;
 use crate::store::accept::{Accepted, NewIntent};
 use crate::store::{Store, StoreError};
 
@@ -21,53 +26,68 @@ pub(super) async fn claim(
     network: NetworkId,
     batch: &[Arc<NewIntent>],
 ) -> Result<BTreeMap<usize, Problem>, StoreError> {
-    let mut landed: BTreeMap<usize, Vec<Vec<u8>>> = BTreeMap::new();
-    for (place, envelope) in store.unclaimed_landings(batch).await? {
-        landed.entry(place).or_default().push(envelope);
-    }
     let mut refused = BTreeMap::new();
-    for (place, envelopes) in landed {
-        let intent = &batch[place];
-        match Found::of(network, intent, &envelopes) {
-            Found::Own(hash) => adopt(store, intent, hash).await?,
-            Found::Other(hash) => {
-                refused.insert(place, Problem::landed_otherwise(&hash));
-            }
-            Found::Unreadable => {}
+    for (place, landings) in store.unclaimed_landings(batch).await? {
+        let Some(intent) = batch.get(place) else {
+            continue;
+        };
+        let landed: Vec<Landed> = landings.iter().filter_map(|l| l.read(network)).collect();
+        let Some(success) = landed.iter().find(|landed| landed.successful) else {
+            continue;
+        };
+        let own = adoptions(network, intent, &landed);
+        if own.is_empty() {
+            let problem = Problem::landed_otherwise(&success.inner_hash);
+            refused.insert(place, problem);
+        } else {
+            adopt(store, intent, &own).await?;
         }
     }
     Ok(refused)
 }
 
-enum Found {
-    /// One that is this intent's, rebuilt.
-    Own(TxHash),
-    /// Its tag, but other content.
-    Other(TxHash),
-    /// Nothing that can be read.
-    Unreadable,
+/// The attempts that it had, the last of them successful; none where what has succeeded is not its own.
+fn adoptions(network: NetworkId, intent: &NewIntent, landed: &[Landed]) -> Vec<Adoption> {
+    let request = &intent.request;
+    let key = request.key(&intent.tenant);
+    let mut rest = landed.to_vec();
+    let mut own = Vec::new();
+    while let Some(adoption) = first(
+        &Adopter {
+            network,
+            key: &key,
+            request,
+            number: u32::try_from(own.len())
+                .unwrap_or(u32::MAX)
+                .saturating_add(1),
+            terms: terms(request),
+        },
+        &rest,
+    ) {
+        rest.retain(|landed| landed.inner_hash != adoption.attempt.inner_hash);
+        let succeeded = adoption.settlement.intent == IntentEnd::Succeeded;
+        own.push(adoption);
+        if succeeded {
+            return own;
+        }
+    }
+    Vec::new()
 }
 
-impl Found {
-    fn of(network: NetworkId, intent: &NewIntent, envelopes: &[Vec<u8>]) -> Self {
-        let key = intent.request.key(&intent.tenant);
-        let mut found = Self::Unreadable;
-        for bytes in envelopes {
-            let Ok((inner, _)) = decode(bytes) else {
-                continue;
-            };
-            let hash = inner_hash(&inner.tx, network);
-            if recognise(network, &key, &intent.request, &inner.tx) {
-                return Self::Own(hash);
-            }
-            found = Self::Other(hash);
-        }
-        found
+/// What the intent says; nothing of it matters where it has succeeded.
+fn terms(request: &Request) -> Terms {
+    let cap = request.max_fee_per_operation.unwrap_or(Stroops::MAX);
+    Terms {
+        cancel_requested: false,
+        valid_until: request.valid_until,
+        on_state_error: request.on_state_error,
+        cap: FeeCap(cap),
+        parked_times: 0,
     }
 }
 
 /// Without its idempotency key, which is put on record with the answer.
-async fn adopt(store: &Store, intent: &NewIntent, hash: TxHash) -> Result<(), StoreError> {
+async fn adopt(store: &Store, intent: &NewIntent, own: &[Adoption]) -> Result<(), StoreError> {
     let new = NewIntent {
         id: Uuid::now_v7(),
         key: None,
@@ -75,8 +95,10 @@ async fn adopt(store: &Store, intent: &NewIntent, hash: TxHash) -> Result<(), St
     };
     let accepted = store.accept(&[&new]).await?;
     if let Some(Accepted::New(_)) = accepted.first() {
-        tracing::warn!(intent = %new.id, workflow_id = %new.request.workflow_id, %hash, "it has landed already, sent by a submitter whose records were lost");
-        store.adopt_landing(new.id, &hash.0).await?;
+        tracing::warn!(intent = %new.id, workflow_id = %new.request.workflow_id, attempts = own.len(), "it has landed already, sent by a submitter whose records were lost");
+        for adoption in own {
+            store.adopt_landing(new.id, adoption).await?;
+        }
     }
     Ok(())
 }

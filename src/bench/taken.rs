@@ -71,6 +71,7 @@ pub fn settlement(new: &NewAttempt) -> NewSettlement {
         fee_account: plan.channel,
         fee_muxed_id: None,
         envelope_xdr: Vec::new(),
+        result_xdr: String::new(),
     };
     NewSettlement {
         intent_id: new.intent_id,

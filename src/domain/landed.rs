@@ -50,6 +50,12 @@ pub fn outcome(result: &str) -> TransactionOutcome {
     )
 }
 
+/// A result in base64; `None` where it does not decode.
+#[must_use]
+pub fn result(text: &str) -> Option<TransactionResult> {
+    TransactionResult::from_xdr_base64(text, XDR_LIMITS).ok()
+}
+
 /// What is said of a recorded transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
@@ -67,15 +73,6 @@ pub struct Record<'a> {
     pub closed_at: i64,
     /// What the fee account is said to have paid, in stroops; `None`: the result alone says it.
     pub fee_charged: Option<i64>,
-}
-
-/// The recorded result in base64, whole.
-///
-/// # Errors
-/// [`LandedError::Unreadable`] where it does not decode.
-pub fn result(text: &str) -> Result<TransactionResult, LandedError> {
-    TransactionResult::from_xdr_base64(text, XDR_LIMITS)
-        .map_err(|_| LandedError::Unreadable("its result does not decode"))
 }
 
 /// The record as a fact, or why it is none.
@@ -169,6 +166,7 @@ impl Facts {
             fee_account: self.fee.0,
             fee_muxed_id: self.fee.1,
             envelope_xdr: self.bytes,
+            result_xdr: record.result.to_owned(),
         })
     }
 

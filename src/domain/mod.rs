@@ -1,5 +1,6 @@
 //! The rules, and nothing but the rules: no network, no database, no clock, no randomness.
 
+pub mod adoption;
 pub mod asset;
 pub mod attempt;
 pub mod continuity;

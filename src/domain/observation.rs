@@ -34,6 +34,8 @@ pub struct Landed {
     pub fee_muxed_id: Option<u64>,
     /// The envelope as the ledger has it, XDR.
     pub envelope_xdr: Vec<u8>,
+    /// The recorded result, XDR in base64.
+    pub result_xdr: String,
 }
 
 /// An account as of exactly one ledger.

@@ -12,7 +12,7 @@ use crate::http::Answer;
 ///
 /// # Errors
 /// [`Unknown`] for everything but a whole 200 of that transaction.
-pub fn result(
+pub(super) fn result(
     network: NetworkId,
     asked: TxHash,
     answer: &Answer,
@@ -22,7 +22,7 @@ pub fn result(
     }
     let record: Transaction = answer.json("a transaction")?;
     landed::result(&record.result_xdr)
-        .map_err(|error| answer.unknown(UnknownKind::Unparsable, error.to_string()))
+        .ok_or_else(|| answer.unknown(UnknownKind::Unparsable, "a result that does not decode"))
 }
 
 /// The record as a fact, or why it is none.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::life::{HeldClaim, Life};
+use crate::domain::adoption::Adoption;
 use crate::domain::intent::Request;
 use crate::domain::observation::{Landed, LedgerHeader};
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, TxHash};

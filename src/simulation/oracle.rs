@@ -1,7 +1,7 @@
 //! The judge of a history. It reads the ledger and what was sent to it, with the XDR crate alone: no row and no rule of the
 //! judged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
@@ -14,6 +14,9 @@ use stellar_xdr::{
 use crate::sandbox::ledger::Ledger;
 use crate::sandbox::ledger::account::AccountKey;
 
+/// Envelopes that are remembered, to be sent once more by somebody else.
+const SENT: usize = 200;
+
 /// A transaction that was sent, or that landed.
 #[derive(Clone, Debug)]
 struct Seen {
@@ -24,6 +27,8 @@ struct Seen {
     max_ledger: u32,
     /// Unix seconds, inclusive; 0: none.
     max_time: u64,
+    /// How many operations it has.
+    operations: usize,
     /// The amounts that it pays out of the treasury, or in its own name.
     amounts: Vec<i64>,
 }
@@ -47,6 +52,11 @@ struct State {
     /// Inner hashes of what landed.
     landed: BTreeSet<[u8; 32]>,
     read: u32,
+    /// Sent, when all records were lost before anything had landed: nobody could know of it. What is sent then uses the same
+    /// number as it: of two transactions with one number one can land.
+    forgotten: BTreeSet<[u8; 32]>,
+    /// Envelopes that were sent, in base64, the newest last.
+    sent: VecDeque<String>,
     violations: Vec<String>,
 }
 
@@ -64,6 +74,8 @@ impl Oracle {
             successes: BTreeMap::new(),
             landed: BTreeSet::new(),
             read: 1,
+            forgotten: BTreeSet::new(),
+            sent: VecDeque::new(),
             violations: Vec::new(),
         })))
     }
@@ -86,6 +98,28 @@ impl Oracle {
         };
         if !state.landed.contains(&seen.hash) {
             state.alive.insert(seen.hash, seen);
+        }
+        if state.sent.len() == SENT {
+            state.sent.pop_front();
+        }
+        state.sent.push_back(envelope.to_owned());
+    }
+
+    /// How many envelopes were sent and are remembered.
+    pub fn sent(&self) -> usize {
+        self.state().sent.len()
+    }
+
+    /// One of them.
+    pub fn sent_at(&self, place: usize) -> Option<String> {
+        self.state().sent.get(place).cloned()
+    }
+
+    /// All records were lost, and nothing of a workflow's is in any ledger.
+    pub fn all_is_lost(&self) {
+        let mut state = self.state();
+        if state.successes.is_empty() {
+            state.forgotten = state.alive.keys().copied().collect();
         }
     }
 
@@ -164,6 +198,12 @@ impl State {
             let Some(workflow) = self.workflows.get(amount).copied() else {
                 continue;
             };
+            if seen.operations != 1 {
+                self.violated(format!(
+                    "a transaction that pays workflow {workflow} has {} operations",
+                    seen.operations
+                ));
+            }
             let successes = self.successes.entry(workflow).or_default();
             successes.push(Success {
                 amount: *amount,
@@ -178,15 +218,22 @@ impl State {
 
     /// No two transactions that can still land pay the same workflow, or use the same number of the same account.
     fn compare_living(&mut self) {
-        let mut payers: BTreeMap<u64, [u8; 32]> = BTreeMap::new();
-        let mut numbers: BTreeMap<([u8; 32], i64), [u8; 32]> = BTreeMap::new();
+        let mut payers: BTreeMap<u64, &Seen> = BTreeMap::new();
+        let mut numbers: BTreeMap<([u8; 32], i64), &Seen> = BTreeMap::new();
+        let excused = |one: &Seen, other: &Seen| {
+            let forgotten = |seen: &Seen| self.forgotten.contains(&seen.hash);
+            one.account == other.account
+                && one.sequence == other.sequence
+                && (forgotten(one) || forgotten(other))
+        };
         let mut found = Vec::new();
-        for (hash, seen) in &self.alive {
+        for seen in self.alive.values() {
             let ours = seen.amounts.iter().find_map(|a| self.workflows.get(a));
             let Some(workflow) = ours.copied() else {
                 continue;
             };
-            if payers.insert(workflow, *hash).is_some() {
+            let other = payers.insert(workflow, seen);
+            if other.is_some_and(|other| !excused(seen, other)) {
                 found.push(format!(
                     "two transactions that may still land pay workflow {workflow}"
                 ));
@@ -200,10 +247,8 @@ impl State {
                     "workflow {workflow} was paid, and another transaction that pays it may still land"
                 ));
             }
-            if numbers
-                .insert((seen.account, seen.sequence), *hash)
-                .is_some()
-            {
+            let other = numbers.insert((seen.account, seen.sequence), seen);
+            if other.is_some_and(|other| !excused(seen, other)) {
                 found.push(format!(
                     "two transactions of workflows use sequence number {} of one account",
                     seen.sequence
@@ -234,6 +279,7 @@ fn read(bytes: &[u8], network: [u8; 32]) -> Option<Seen> {
         sequence: tx.seq_num.0,
         max_ledger,
         max_time,
+        operations: tx.operations.len(),
         amounts: tx
             .operations
             .iter()

@@ -125,6 +125,9 @@ impl Weather {
             let offset = i64::try_from(dice.below(span)).unwrap_or(0) - CLOCK_JUMP_SECONDS;
             world.records.set_clock_offset(offset);
         }
+        if dice.strikes("an old envelope surfaces", 0.1) {
+            rival::echo(&world);
+        }
         if dice.strikes("connections to the records cut", 0.02) {
             world.records.restart();
         }
@@ -142,7 +145,15 @@ impl Weather {
         {
             dice.count("records restored");
             dice.note(format_args!("the records are restored"));
-            world.records.restore(copy);
+            if dice.chance(0.2) {
+                world.records.restore(&Snapshot::empty());
+            } else {
+                world.records.restore(copy);
+            }
+            if world.records.is_empty() {
+                dice.count("records lost");
+                world.oracle.all_is_lost();
+            }
             self.ask_for_all_again();
         }
         if self.reset_at == Some(number) {

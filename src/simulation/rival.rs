@@ -132,6 +132,19 @@ fn pay(world: &World, keys: &Keyring, account: AccountId, bid: u32) {
 }
 
 /// Sends a transaction with the account's next sequence number.
+/// Another node of the network still has an envelope that was sent long ago, and passes it on.
+pub fn echo(world: &World) {
+    let sent = world.oracle.sent();
+    let place = usize::try_from(world.dice.below(sent.max(1) as u64)).unwrap_or(0);
+    let envelope = world.oracle.sent_at(place);
+    let bytes = envelope.and_then(|envelope| STANDARD.decode(envelope).ok());
+    let node = &world.network.node;
+    let frame = bytes.and_then(|bytes| Frame::parse(&bytes, node.network_id()).ok());
+    if let Some(frame) = frame {
+        node.submit(&Arc::new(frame), Draw::default());
+    }
+}
+
 fn send(world: &World, keys: &Keyring, account: AccountId, body: OperationBody, bid: u32) {
     let node = &world.network.node;
     let sequence = {

@@ -118,6 +118,7 @@ fn known_kind(kind: &str, data: &Value) -> &'static str {
         "attempt.dead" => match data["proof"]["kind"].as_str() {
             Some("fence") => "attempt dead by its fence",
             Some("foreign_transaction") => "attempt dead by a foreign transaction",
+            Some("skipped") => "attempt dead, its number passed over",
             Some("account_missing") => "attempt dead, its account missing",
             _ => "attempt dead by another proof",
         },

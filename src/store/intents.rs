@@ -169,8 +169,8 @@ impl Store {
             "with before as (
                select id, status, owner, cancel_requested,
                  owner is null and submitter.is_explained() and case when tag is null
-                   then not exists (select from submitter.landings)
-                   else not exists (select from submitter.landings l where l.tag = intents.tag) end as known
+                   then not exists (select from submitter.landings l where l.successful)
+                   else not exists (select from submitter.landings l where l.tag = intents.tag and l.successful) end as known
                from submitter.intents where tenant = $1 and id = $2 for update),
              -- A second wish to cancel changes nothing and tells nobody anything.
              done as (

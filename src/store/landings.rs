@@ -1,13 +1,19 @@
 //! Landings of ours that the records did not know, and how far the chain was read for them.
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::accept::NewIntent;
 use super::bounded::within;
-use super::settle::transaction_json;
+use super::settle::{columns, transaction_json};
 use super::{Store, StoreError};
+use crate::domain::adoption::Adoption;
+use crate::domain::event::settlement_events;
+use crate::domain::landed;
 use crate::domain::observation::Landed;
-use crate::domain::primitives::LedgerSeq;
+use crate::domain::primitives::{ChainTime, LedgerSeq, NetworkId, TxHash};
 use crate::domain::tag::Tag;
 
 /// How far the source account's history was read, and what is waited for.
@@ -23,6 +29,43 @@ pub struct HistoryMark {
     pub recovery_window: u32,
     /// An operator said that nothing of ours is older.
     pub since: Option<LedgerSeq>,
+}
+
+/// A transaction of ours that landed without the records knowing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Landing {
+    /// Its inner hash, in hexadecimal digits.
+    pub hash: String,
+    /// Its envelope as the ledger has it, XDR in base64.
+    pub envelope: String,
+    /// Its result, XDR in base64; empty where it was not kept.
+    pub result: String,
+    /// Whether its operations were applied.
+    pub successful: bool,
+    /// The ledger that recorded it.
+    pub ledger: u32,
+    /// When that closed, in seconds since 1970.
+    pub closed_at: i64,
+    /// What its fee account paid, in stroops.
+    pub fee_charged: i64,
+}
+
+impl Landing {
+    /// As a fact, where it bears itself out.
+    #[must_use]
+    pub fn read(&self, network: NetworkId) -> Option<Landed> {
+        let hash: [u8; 32] = hex::decode(&self.hash).ok()?.try_into().ok()?;
+        let record = landed::Record {
+            envelope: &self.envelope,
+            result: &self.result,
+            hash: TxHash(hash),
+            successful: self.successful,
+            ledger: LedgerSeq(self.ledger),
+            closed_at: self.closed_at,
+            fee_charged: Some(self.fee_charged),
+        };
+        landed::landed(network, &record).ok()
+    }
 }
 
 impl Store {
@@ -61,9 +104,10 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let mut tx = self.pool.begin().await?;
         let inserted = sqlx::query(
-            "insert into submitter.landings (hash, tag, ledger, landed, envelope)
-             select hash, tag, ledger, landed, envelope
-             from unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::jsonb[], $5::bytea[]) as t (hash, tag, ledger, landed, envelope)
+            "insert into submitter.landings (hash, tag, ledger, landed, envelope, successful, result)
+             select hash, tag, ledger, landed, envelope, successful, result
+             from unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::jsonb[], $5::bytea[], $6::boolean[], $7::text[])
+               as t (hash, tag, ledger, landed, envelope, successful, result)
              where not exists (select from submitter.attempts a where a.hash = t.hash)
              on conflict (hash) do nothing",
         )
@@ -72,7 +116,8 @@ impl Store {
         .bind(landings.iter().map(|(_, landed)| i64::from(landed.ledger.0)).collect::<Vec<_>>())
         .bind(landings.iter().map(|(_, landed)| transaction_json(landed)).collect::<Vec<_>>())
         .bind(landings.iter().map(|(_, landed)| landed.envelope_xdr.clone()).collect::<Vec<_>>())
-        ;
+        .bind(landings.iter().map(|(_, landed)| landed.successful).collect::<Vec<_>>())
+        .bind(landings.iter().map(|(_, landed)| landed.result_xdr.clone()).collect::<Vec<_>>());
         let done = within(inserted.execute(&mut *tx)).await?;
         if let Some(cursor) = cursor {
             let moved = sqlx::query("update submitter.network set history_cursor = greatest(history_cursor, $1), updated_at = now()")
@@ -94,26 +139,26 @@ impl Store {
         Ok(count)
     }
 
-    /// Envelopes that have landed unknown to the records, with the place of the intent in a batch whose tag they carry. None
-    /// of those whose workflow is on record: they end by themselves.
+    /// What has landed unknown to the records, with the place of the intent in a batch whose tag it carries. None of those
+    /// whose workflow is on record, which end by themselves, or of which nothing has succeeded.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn unclaimed_landings<T: std::borrow::Borrow<NewIntent>>(
         &self,
         batch: &[T],
-    ) -> Result<Vec<(usize, Vec<u8>)>, StoreError> {
+    ) -> Result<Vec<(usize, Vec<Landing>)>, StoreError> {
         let batch: Vec<&NewIntent> = batch.iter().map(std::borrow::Borrow::borrow).collect();
         let names = |pick: fn(&NewIntent) -> &str| -> Vec<&str> {
             batch.iter().map(|new| pick(new)).collect()
         };
-        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-            "select t.n, l.envelope
+        let rows: Vec<(i64, Json<Vec<Landing>>)> = sqlx::query_as(
+            "select t.n, submitter.unknown_landings(t.tag)
              from unnest($1::bigint[], $2::text[], $3::text[], $4::text[])
                with ordinality as t (tag, tenant, workflow_id, method, n)
-             join submitter.landings l on l.tag = t.tag
-             where not exists (select from submitter.intents i
-               where i.tenant = t.tenant and i.workflow_id = t.workflow_id and i.method = t.method)",
+             where exists (select from submitter.landings l where l.tag = t.tag and l.successful)
+               and not exists (select from submitter.intents i
+                 where i.tenant = t.tenant and i.workflow_id = t.workflow_id and i.method = t.method)",
         )
         .bind(batch.iter().map(|new| new.tag.to_i64()).collect::<Vec<_>>())
         .bind(names(|new| &new.tenant))
@@ -122,10 +167,8 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         let place = |n: i64| usize::try_from(n).unwrap_or(0).saturating_sub(1);
-        Ok(rows
-            .into_iter()
-            .map(|(n, envelope)| (place(n), envelope))
-            .collect())
+        let rows = rows.into_iter();
+        Ok(rows.map(|(n, landings)| (place(n), landings.0)).collect())
     }
 
     /// Lets nothing be signed before a ledger, or (with `None`) lifts that.
@@ -143,23 +186,77 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a queued intent as succeeded by a landing that rebuilds to it.
+    /// Puts an attempt on record that the records lacked, as it ended, and takes its intent where that leads. Only while the
+    /// intent is queued.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn adopt_landing(&self, intent: Uuid, hash: &[u8; 32]) -> Result<(), StoreError> {
+    pub async fn adopt_landing(&self, intent: Uuid, adoption: &Adoption) -> Result<(), StoreError> {
+        let Adoption {
+            attempt,
+            settlement,
+            ..
+        } = adoption;
+        let columns = columns(settlement);
+        let plan = &attempt.plan;
+        let time = |at: ChainTime| i64::try_from(at.0).unwrap_or(i64::MAX);
+        let small = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+        let bump = attempt.bumps.first().zip(adoption.fee_bump.as_ref());
+        let events = settlement_events(attempt.number, settlement);
+        let adopted = |data: Value| match data {
+            Value::Object(mut fields) => {
+                fields.insert("adopted".to_owned(), Value::Bool(true));
+                Value::Object(fields)
+            }
+            other => other,
+        };
         sqlx::query(
             "with done as (
-               update submitter.intents i set status = 'succeeded', reason = null, transaction = l.landed,
-                 finished_at = now(), updated_at = now(), due_at = null
-               from submitter.landings l
-               where i.id = $1 and l.hash = $2 and i.status = 'queued' and i.owner is null
-               returning i.id, i.tenant, i.transaction)
+               update submitter.intents i set status = $2, reason = $3, transaction = $4, attempt_count = $5, updated_at = now(),
+                 parked_times = i.parked_times + case when $2 = 'parked' then 1 else 0 end,
+                 due_at = now() + make_interval(secs => $6),
+                 finished_at = case when $2 in ('queued', 'parked') then null else now() end
+               where i.id = $1 and i.status = 'queued' and i.owner is null
+               returning i.id, i.tenant),
+             attempted as (
+               insert into submitter.attempts
+                 (intent_id, number, channel, sequence, min_time, max_time, max_ledger, base_fee, operations, plain_fee,
+                  sponsored, presigned, hash, envelope, signed_at_ledger, state, landed, ended_at)
+               select id, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, now() from done
+               returning intent_id, number),
+             bumped as (
+               insert into submitter.fee_bumps (intent_id, number, ordinal, hash, fee, envelope)
+               select intent_id, number, 1, $22, $23, $24 from attempted where $22::bytea is not null)
              insert into submitter.events (tenant, intent_id, kind, data)
-             select tenant, id, 'intent.succeeded', transaction || '{\"adopted\": true}'::jsonb from done",
+             select done.tenant, done.id, e.kind, e.data
+             from done, unnest($25::text[], $26::jsonb[]) with ordinality as e (kind, data, n) order by e.n",
         )
         .bind(intent)
-        .bind(hash.to_vec())
+        .bind(columns.status)
+        .bind(columns.reason)
+        .bind(columns.transaction)
+        .bind(small(attempt.number))
+        .bind(columns.resume_seconds)
+        .bind(plan.channel.to_string())
+        .bind(plan.sequence.0)
+        .bind(time(plan.min_time))
+        .bind(time(plan.max_time))
+        .bind(i64::from(plan.max_ledger.0))
+        .bind(plan.base_fee.get())
+        .bind(small(attempt.operations))
+        .bind(attempt.plain_fee.get())
+        .bind(attempt.sponsored)
+        .bind(attempt.presigned)
+        .bind(attempt.inner_hash.0.to_vec())
+        .bind(&adoption.envelope)
+        .bind(i64::from(attempt.signed_at.0))
+        .bind(columns.attempt_state)
+        .bind(columns.landed)
+        .bind(bump.map(|(bump, _)| bump.hash.0.to_vec()))
+        .bind(bump.map(|(bump, _)| bump.fee.get()))
+        .bind(bump.map(|(_, envelope)| envelope))
+        .bind(events.iter().map(|event| event.kind).collect::<Vec<_>>())
+        .bind(events.into_iter().map(|event| adopted(event.data)).collect::<Vec<_>>())
         .execute(&self.pool)
         .await?;
         Ok(())

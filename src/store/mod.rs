@@ -54,6 +54,11 @@ pub enum StoreError {
         "the database is not the one that it was (restored, or failed over): what it may lack must be explained first"
     )]
     Moved,
+    /// A daemon compares the records with the chain just now.
+    #[error(
+        "a daemon compares the records with the chain just now, and would say at the end that all is explained: try again when it has ended, or stop it"
+    )]
+    BeingExplained,
     /// A row that cannot be: it was written by something else.
     #[error("a row of {table} cannot be read: {what}")]
     Corrupt {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::accept::Lane;
 use super::bounded::within;
+use super::landings::Landing;
 use super::{Store, StoreError, bytes32, to_timestamp};
 use crate::domain::attempt::Attempt;
 use crate::domain::primitives::{AccountId, ChainTime, Sequence, TxHash};
@@ -28,8 +29,9 @@ pub struct Claimed {
     pub channel: String,
     /// The channel's newest consumed sequence number.
     pub sequence: i64,
-    /// Envelopes with this intent's tag that landed without the records knowing.
-    pub landings: Vec<Vec<u8>>,
+    /// Transactions with this intent's tag that landed without the records knowing.
+    #[sqlx(json)]
+    pub landings: Vec<Landing>,
     /// Of a presigned transaction: whether its account is a channel of ours, whose numbers nobody else may use.
     pub on_our_channel: bool,
 }
@@ -117,7 +119,7 @@ impl Store {
                  and i.request is not null and not i.presigned
                  -- What has landed unknown to the records is taken up to be ended by that, whatever else is the matter.
                  and ((not i.cancel_requested and coalesce(i.valid_until >= $3, true))
-                   or exists (select from submitter.landings l where l.tag = i.tag))
+                   or exists (select from submitter.landings l where l.tag = i.tag and l.successful))
                  and (i.ordering_key is null or not exists (
                    select from submitter.intents e where e.tenant = i.tenant and e.ordering_key = i.ordering_key
                      and e.finished_at is null and (e.seq < i.seq or e.owner is not null)))
@@ -130,7 +132,7 @@ impl Store {
              select room.n as idle, claimed.* from room left join (
                select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, pair.channel, pair.sequence,
                       case when (select exists (select from submitter.landings))
-                        then array(select l.envelope from submitter.landings l where l.tag = i.tag) else '{}' end as landings,
+                        then submitter.unknown_landings(i.tag) else '[]' end as landings,
                       false as on_our_channel
                -- Side by side, not joined: without statistics a join of the two would compare each with each.
                from unnest((select array_agg(id order by due_at, seq) from due),
@@ -196,12 +198,12 @@ impl Store {
         within(self.hold_lease(&mut tx, worker)).await?;
         let due = sqlx::query_as(
             "select i.id, i.tenant, i.request, i.attempt_count, i.parked_times, '' as channel, 0::bigint as sequence,
-                    array(select l.envelope from submitter.landings l where l.tag = i.tag) as landings,
+                    submitter.unknown_landings(i.tag) as landings,
                     exists (select from submitter.channels c where c.account = i.source) as on_our_channel
              from submitter.intents i
              where i.status = 'queued' and i.presigned and i.due_at <= greatest($1, now()) and i.request is not null
                and ((not i.cancel_requested and coalesce(i.valid_until >= $1, true))
-                 or exists (select from submitter.landings l where l.tag = i.tag))
+                 or exists (select from submitter.landings l where l.tag = i.tag and l.successful))
                and not exists (select from submitter.attempts a where a.channel = i.source and a.ended_at is null)
                and not exists (
                  select from submitter.intents e where e.presigned and e.status = 'queued' and e.source = i.source and e.seq < i.seq)

@@ -1,10 +1,17 @@
 //! The records may lack what they once knew: that is seen, said by hand, and ended.
 
+use std::time::Duration;
+
 use sqlx::FromRow;
 
 use super::bounded::within;
+use super::network::Explaining;
 use super::{Store, StoreError};
 use crate::domain::primitives::LedgerSeq;
+
+/// Times that the right to explain is asked for, and the pause between: daemons that wait have it for moments only.
+const EXPLAINING_TRIES: u32 = 20;
+const EXPLAINING_PAUSE: Duration = Duration::from_millis(500);
 
 /// Whether the records explain everything of ours on the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +94,28 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn recover(
+        &self,
+        window: Option<u32>,
+        since: Option<LedgerSeq>,
+    ) -> Result<bool, StoreError> {
+        let right = self.right_to_explain().await?;
+        let said = right.records().say_incomplete(window, since).await;
+        right.end().await;
+        said
+    }
+
+    /// Whoever compares the records with the chain just now would end that by saying that all is explained.
+    async fn right_to_explain(&self) -> Result<Explaining, StoreError> {
+        for _ in 0..EXPLAINING_TRIES {
+            if let Some(right) = self.begin_explaining().await? {
+                return Ok(right);
+            }
+            tokio::time::sleep(EXPLAINING_PAUSE).await;
+        }
+        Err(StoreError::BeingExplained)
+    }
+
+    async fn say_incomplete(
         &self,
         window: Option<u32>,
         since: Option<LedgerSeq>,

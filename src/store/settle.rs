@@ -47,17 +47,18 @@ pub(super) fn transaction_json(landed: &Landed) -> Value {
     value
 }
 
-struct Columns {
-    attempt_state: &'static str,
-    landed: Option<Value>,
-    proof: Option<Value>,
-    status: &'static str,
-    reason: Option<Value>,
-    transaction: Option<Value>,
-    resume_seconds: Option<f64>,
+/// What a settlement writes.
+pub(super) struct Columns {
+    pub attempt_state: &'static str,
+    pub landed: Option<Value>,
+    pub proof: Option<Value>,
+    pub status: &'static str,
+    pub reason: Option<Value>,
+    pub transaction: Option<Value>,
+    pub resume_seconds: Option<f64>,
 }
 
-fn columns(settlement: &Settlement) -> Columns {
+pub(super) fn columns(settlement: &Settlement) -> Columns {
     let (attempt_state, landed, proof) = match &settlement.attempt {
         AttemptEnd::Landed(landed) => ("landed", Some(landed_json(landed)), None),
         AttemptEnd::LandedFailed(landed) => ("landed_failed", Some(landed_json(landed)), None),
@@ -133,7 +134,7 @@ impl Store {
                  -- Two things outweigh what the attempt came to: a landing of this intent that the records did not know (or
                  -- that there may be one), by which it will be ended, and a wish to cancel that came in between.
                  case when r.status <> 'succeeded' and (not (select submitter.is_explained())
-                        or exists (select from submitter.landings l where l.tag = i.tag)) then 'queued'
+                        or exists (select from submitter.landings l where l.tag = i.tag and l.successful)) then 'queued'
                       when i.cancel_requested and r.status in ('queued', 'parked') then 'canceled'
                       else r.status end as outcome
                -- Locked one after the other, in one order everywhere, each found by its key: what else must hold is asked

@@ -55,7 +55,7 @@ impl Store {
                select id from submitter.intents
                where cancel_requested and owner is null and finished_at is null and tag is not null
                  and (select submitter.is_explained())
-                 and not exists (select from submitter.landings l where l.tag = intents.tag)
+                 and not exists (select from submitter.landings l where l.tag = intents.tag and l.successful)
                limit $1 for update skip locked),
              done as (
                update submitter.intents i set status = 'canceled', finished_at = now(), updated_at = now(), due_at = null,
@@ -82,7 +82,7 @@ impl Store {
                select id from submitter.intents
                where status in ('queued', 'parked') and owner is null and valid_until < $1
                  and (select submitter.is_explained())
-                 and not exists (select from submitter.landings l where l.tag = intents.tag)
+                 and not exists (select from submitter.landings l where l.tag = intents.tag and l.successful)
                order by valid_until limit $2 for update skip locked),
              done as (
                update submitter.intents i set status = 'expired', finished_at = now(), updated_at = now(), due_at = null,

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::accounts::Found;
 use super::engine::Engine;
+use super::look::Found;
 use super::records::Records;
 use super::status::{Reading, Status};
 use crate::domain::continuity::{Continuity, Gap};
@@ -349,12 +349,8 @@ impl Reader {
         wanted.filter_map(|landed| self.tagged(landed)).collect()
     }
 
-    /// A successful transaction with a tag that moves the source's funds, or that we sponsored: nobody else can have made
-    /// it.
+    /// A transaction with a tag that moves the source's funds, or that we sponsored: nobody else can have made it.
     pub(super) fn tagged(&self, landed: Landed) -> Option<(Tag, Landed)> {
-        if !landed.successful {
-            return None;
-        }
         let (inner, bump) = decode(&landed.envelope_xdr).ok()?;
         let tag = tag_of(&inner.tx, bump.as_ref())?;
         let moves_funds = inner.tx.operations.iter().any(|operation| {

@@ -11,6 +11,7 @@ mod engine;
 mod flight;
 mod history;
 mod lease;
+mod look;
 mod prepare;
 mod presigned;
 mod reconcile;

@@ -9,15 +9,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::accounts::derive_keys;
 use super::engine::Input;
 use super::flight::Flight;
+use super::look::derive_keys;
 use super::off_thread;
 use super::presigned::used_up;
 use super::records::{Records, Taking};
 use super::sign::{Signed, Signing, Turned, list};
 use crate::domain::intent;
-use crate::domain::primitives::TxHash;
 use crate::domain::reason::Reason;
 use crate::store::StoreError;
 use crate::store::accept::Lane;
@@ -253,9 +252,10 @@ impl Round {
         let mut bad_channel = false;
         for (id, what) in turned {
             match what {
-                Turned::Landed(hash) => {
-                    tracing::warn!(intent = %id, hash = %TxHash(hash), "it has landed already, sent by a submitter whose records were lost");
-                    self.store.adopt_landing(id, &hash).await?;
+                Turned::Landed(adoption) => {
+                    let (hash, end) = (adoption.attempt.inner_hash, &adoption.settlement.intent);
+                    tracing::warn!(intent = %id, %hash, ?end, "it has landed already, sent by a submitter whose records were lost");
+                    self.store.adopt_landing(id, &adoption).await?;
                 }
                 Turned::Fail(reason) => self.store.fail_queued(id, &reason).await?,
                 Turned::Park(reason) => self.store.park_queued(id, &reason).await?,

@@ -6,7 +6,7 @@ use crate::domain::attempt::Attempt;
 use crate::domain::envelope::{self, Plan};
 use crate::domain::fee::MIN_BASE_FEE;
 use crate::domain::intent::Presigned;
-use crate::domain::primitives::{ChainTime, LedgerSeq, Stroops, TxHash};
+use crate::domain::primitives::{Stroops, TxHash};
 use crate::domain::reason::Reason;
 use crate::store::StoreError;
 
@@ -45,16 +45,7 @@ impl Signing {
         let tx = presigned.envelope().tx.clone();
         let attempt = Attempt {
             number,
-            plan: Plan {
-                channel: presigned.source(),
-                sequence: presigned.sequence(),
-                min_time: presigned.min_time(),
-                max_time: presigned.max_time().unwrap_or(ChainTime(0)),
-                max_ledger: presigned.max_ledger().unwrap_or(LedgerSeq(0)),
-                base_fee: presigned
-                    .bid_per_operation()
-                    .max(Stroops::new(1).unwrap_or(Stroops::ZERO)),
-            },
+            plan: presigned.plan(),
             inner_hash: envelope::inner_hash(&tx, self.network),
             operations: u32::try_from(presigned.operation_count()).unwrap_or(u32::MAX),
             plain_fee: Stroops::new(i64::from(tx.fee).max(MIN_BASE_FEE)).unwrap_or(Stroops::MAX),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use crate::domain::adoption::Adoption;
 use crate::domain::intent::Request;
 use crate::domain::observation::{Landed, LedgerHeader};
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, TxHash};
@@ -69,7 +70,7 @@ macro_rules! alike {
             fn record_landings(&self, landings: &[(Tag, Landed)], cursor: Option<i64>) -> u64;
             fn count_landings(&self) -> i64;
             fn quarantine(&self, until: Option<LedgerSeq>) -> ();
-            fn adopt_landing(&self, intent: Uuid, hash: &[u8; 32]) -> ();
+            fn adopt_landing(&self, intent: Uuid, adoption: &Adoption) -> ();
             fn channels(&self) -> Vec<ChannelRow>;
             fn add_channel(&self, account: AccountId, sep5_index: Option<i32>, sequence: Sequence) -> ();
             fn raise_sequence(&self, account: AccountId, sequence: Sequence) -> ();

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::flight::Flight;
 use super::settings::{FeePayer, Settings};
-use crate::domain::attempt::{Attempt, Progress, Snapshot};
-use crate::domain::envelope::{self, Plan, recognise};
+use crate::domain::adoption::{self, Adopter, Adoption};
+use crate::domain::attempt::{Attempt, Progress, Snapshot, Terms};
+use crate::domain::envelope::{self, Plan};
 use crate::domain::fee::{FeeCap, opening_bid};
 use crate::domain::fields::FieldError;
 use crate::domain::intent::{self, Accounts, Content, Request};
-use crate::domain::observation::{FeeStats, LedgerHeader};
+use crate::domain::observation::{FeeStats, Landed, LedgerHeader};
 use crate::domain::primitives::{AccountId, ChainTime, NetworkId, Sequence, Stroops};
 use crate::domain::reason::Reason;
 use crate::signer::{Keyring, Signer as _};
@@ -18,7 +19,7 @@ use crate::store::prepare::{Claimed, NewAttempt};
 /// What becomes of a claimed intent that gets no attempt.
 pub(super) enum Turned {
     /// It has landed already: the records did not know.
-    Landed([u8; 32]),
+    Landed(Box<Adoption>),
     /// It never can be sent.
     Fail(Reason),
     /// A person must look.
@@ -50,12 +51,12 @@ impl Signing {
         let request = intent::read_stored(&claimed.request)
             .map_err(|errors| Turned::Fail(Reason::invalid_intent(list(&errors))))?;
         let key = request.key(&claimed.tenant);
-        if let Some(turned) = self.landed_before(claimed, &request, &key) {
-            return Err(turned);
-        }
         let number = u32::try_from(claimed.attempt_count).unwrap_or(0) + 1;
         let parked = u32::try_from(claimed.parked_times).unwrap_or(0);
         let terms = self.settings.terms(&request, parked);
+        if let Some(turned) = self.landed_before(claimed, &request, &key, number, terms) {
+            return Err(turned);
+        }
         let (attempt, bytes) = match &request.content {
             Content::Presigned(_) if claimed.on_our_channel => {
                 return Err(Turned::Fail(Reason::new(
@@ -95,30 +96,39 @@ impl Signing {
         claimed: &Claimed,
         request: &Request,
         key: &intent::IntentKey,
+        number: u32,
+        terms: Terms,
     ) -> Option<Turned> {
-        let mut other = None;
-        for bytes in &claimed.landings {
-            let Ok((inner, _)) = envelope::decode(bytes) else {
-                continue;
-            };
-            let hash = envelope::inner_hash(&inner.tx, self.network);
-            #[cfg(feature = "simulation")]
-            if crate::defect::is_made(crate::defect::Defect::AdoptByTag) {
-                return Some(Turned::Landed(hash.0));
-            }
-            if recognise(self.network, key, request, &inner.tx) {
-                return Some(Turned::Landed(hash.0));
-            }
-            other = Some(hash);
+        let landings = claimed.landings.iter();
+        let landings: Vec<Landed> = landings
+            .filter_map(|landing| landing.read(self.network))
+            .collect();
+        let adopter = Adopter {
+            network: self.network,
+            key,
+            request,
+            number,
+            terms,
+        };
+        #[cfg(feature = "simulation")]
+        if crate::defect::is_made(crate::defect::Defect::AdoptByTag)
+            && let Some(landed) = landings.iter().find(|landed| landed.successful)
+        {
+            return Some(Turned::Landed(Box::new(by_tag(landed, claimed, request))));
         }
-        other.map(|hash| {
-            Turned::Fail(Reason::new(
-                "workflow_conflict",
-                "This workflow has landed with other content",
-                format!("transaction {hash} carries this workflow's tag, but not these operations; nothing is sent for it again"),
-                false,
-            ))
-        })
+        if let Some(adoption) = adoption::first(&adopter, &landings) {
+            return Some(Turned::Landed(Box::new(adoption)));
+        }
+        let other = landings.iter().find(|landed| landed.successful)?;
+        Some(Turned::Fail(Reason::new(
+            "workflow_conflict",
+            "This workflow has landed with other content",
+            format!(
+                "transaction {} carries this workflow's tag, but not these operations; nothing is sent for it again",
+                other.inner_hash
+            ),
+            false,
+        )))
     }
 
     fn build(
@@ -199,6 +209,42 @@ impl Signing {
             tx, signatures,
         )));
         Ok((attempt, bytes))
+    }
+}
+
+/// A deliberate mistake: whatever carries the tag counts as this intent's.
+#[cfg(feature = "simulation")]
+fn by_tag(landed: &Landed, claimed: &Claimed, request: &Request) -> Adoption {
+    let plan = Plan {
+        channel: landed.source_account,
+        sequence: landed.sequence,
+        min_time: ChainTime(0),
+        max_time: ChainTime(0),
+        max_ledger: landed.ledger.plus(1),
+        base_fee: Stroops::new(100).unwrap_or(Stroops::ZERO),
+    };
+    let attempt = Attempt {
+        number: u32::try_from(claimed.attempt_count).unwrap_or(0) + 1,
+        plan,
+        inner_hash: landed.inner_hash,
+        operations: request.operation_count(),
+        plain_fee: plan.base_fee,
+        bumps: Vec::new(),
+        sponsored: false,
+        presigned: false,
+        signed_at: landed.ledger,
+    };
+    Adoption {
+        attempt,
+        envelope: landed.envelope_xdr.clone(),
+        fee_bump: None,
+        settlement: crate::domain::transition::Settlement {
+            attempt: crate::domain::transition::AttemptEnd::Landed(Box::new(landed.clone())),
+            intent: crate::domain::transition::IntentEnd::Succeeded,
+            channel_sequence: None,
+            adopted: None,
+            channel_lost: false,
+        },
     }
 }
 

@@ -116,6 +116,22 @@ fn a_first_fee_bump_bids_what_core_takes_and_nothing_above_the_cap() {
     assert_eq!(first_fee_bump(plain(100, 1), cap(99)), None);
 }
 
+#[test]
+fn a_raise_is_at_least_what_the_plain_envelope_bids() {
+    // 301 over 3 operations is more than 100 each: 101 is the least that core takes, and may be the most that is allowed.
+    let odd = Bid {
+        fee: stroops(301),
+        operations: 3,
+    };
+    let raise = |newest, plain, most| next_fee_bump(newest, None, plain, cap(most));
+    assert_eq!(raise(odd, odd, 101), Some(stroops(101 * 4)));
+    assert_eq!(raise(odd, odd, 100), None);
+    // Above the newest bid, and yet below the plain one.
+    let low = bumped(stroops(2 * 50), 1);
+    assert_eq!(raise(low, plain(100, 1), 100), Some(stroops(200)));
+    assert_eq!(raise(low, plain(100, 1), 99), None);
+}
+
 fn any_fee() -> impl Strategy<Value = i64> {
     prop_oneof![
         0..=10_000_i64,

@@ -171,6 +171,7 @@ pub fn landed_with(outcome: TransactionOutcome) -> Box<Landed> {
         fee_account: channel(),
         fee_muxed_id: None,
         envelope_xdr: Vec::new(),
+        result_xdr: String::new(),
     })
 }
 

@@ -10,6 +10,7 @@ mod continuity;
 mod decisions;
 mod drive;
 mod endings;
+mod envelopes;
 mod evidence;
 mod explanations;
 mod fences;

@@ -164,6 +164,7 @@ pub fn landed(setting: &Setting, state: &State, asked: u8, landing: &Landing) ->
         fee_account: plan.channel,
         fee_muxed_id: None,
         envelope_xdr: Vec::new(),
+        result_xdr: String::new(),
     })
 }
 

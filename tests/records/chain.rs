@@ -2,12 +2,13 @@
 
 use serde_json::json;
 use stellar_submitter::domain::primitives::{LedgerSeq, Sequence, TxHash};
+use stellar_submitter::domain::transition::{AttemptEnd, IntentEnd};
 use stellar_submitter::store::StoreError;
 
 use crate::book::Book;
 use crate::given::{
-    self, PASSPHRASE, TENANT, accept, account, channel, hash, header, in_flight, landed, open,
-    reason, request, source, worker,
+    self, PASSPHRASE, TENANT, accept, account, channel, claim, give_back, hash, header, in_flight,
+    landed, open, reason, request, source, worker,
 };
 
 pub async fn records_are_tied_to_one_network(book: &dyn Book) {
@@ -137,27 +138,76 @@ pub async fn a_landing_ends_the_intent_that_it_is(book: &dyn Book) {
     let id = accept(book, "w", json!({})).await;
     let parked = accept(book, "parked", json!({})).await;
     book.park_queued(parked, &reason("low")).await.unwrap();
-    let found = *landed(TxHash([1; 32]), 5, true);
+    let (failed, found) = (
+        *landed(TxHash([2; 32]), 4, false),
+        *landed(TxHash([1; 32]), 5, true),
+    );
     let tag = given::tag(&request("w", json!({})));
-    book.adopt_landing(id, &[1; 32]).await.unwrap();
-    assert_eq!(book.rows().await.intent(id).status, "queued");
-    book.record_landings(&[(tag, found)], None).await.unwrap();
-    book.adopt_landing(parked, &[1; 32]).await.unwrap();
-    book.adopt_landing(id, &[2; 32]).await.unwrap();
-    book.adopt_landing(id, &[1; 32]).await.unwrap();
-    book.adopt_landing(id, &[1; 32]).await.unwrap();
+    let both = [(tag, failed.clone()), (tag, found.clone())];
+    book.record_landings(&both, None).await.unwrap();
+    let taking = claim(book, 1).await;
+    let landings = &taking.claimed[0].landings;
+    let told: Vec<_> = landings
+        .iter()
+        .map(|landing| (landing.hash.clone(), landing.successful))
+        .collect();
+    let (one, two) = ("01".repeat(32), "02".repeat(32));
+    assert_eq!(told, [(one.clone(), true), (two, false)]);
+    assert_eq!(
+        (landings[0].ledger, landings[0].closed_at),
+        (1_002, 1_900_000_000)
+    );
+    assert_eq!(
+        (landings[0].fee_charged, &*landings[0].envelope),
+        (100, "BAUG")
+    );
+    give_back(taking).await;
+    // An attempt that failed, and what follows from it.
+    let end = IntentEnd::Requeued;
+    let lost = given::adoption(id, 1, AttemptEnd::LandedFailed(Box::new(failed)), end);
+    book.adopt_landing(parked, &lost).await.unwrap();
+    book.adopt_landing(id, &lost).await.unwrap();
     let rows = book.rows().await;
     assert_eq!(rows.intent(parked).status, "parked");
+    assert!(rows.attempts(parked).is_empty());
+    let row = rows.intent(id);
+    assert_eq!((row.status.as_str(), row.attempt_count), ("queued", 1));
+    let attempt = rows.attempts(id)[0];
+    assert_eq!(
+        (attempt.state.as_str(), attempt.sequence),
+        ("landed_failed", 4)
+    );
+    assert!(attempt.ended_at.is_some() && attempt.landed.is_some());
+    assert_eq!(
+        rows.events(id)[1..],
+        ["attempt.landed_failed", "intent.requeued"]
+    );
+    assert_eq!(rows.newest(id)["adopted"], json!(true));
+    // It is on record now: the other is what is left, and ends the intent.
+    let taking = claim(book, 1).await;
+    let left: Vec<_> = taking.claimed[0].landings.iter().map(|l| &l.hash).collect();
+    assert_eq!(left, [&one]);
+    give_back(taking).await;
+    let end = AttemptEnd::Landed(Box::new(found));
+    let won = given::adoption(id, 2, end, IntentEnd::Succeeded);
+    book.adopt_landing(id, &won).await.unwrap();
+    book.adopt_landing(id, &won).await.unwrap();
+    let rows = book.rows().await;
     let row = rows.intent(id);
     assert!(row.status == "succeeded" && row.is_final() && row.due_at.is_none());
-    let mut told = row.transaction.clone().unwrap();
+    let told = row.transaction.clone().unwrap();
     assert_eq!(told["hash"], json!(TxHash([1; 32])));
     assert_eq!(told["closed_at"], "2030-03-17T17:46:40Z");
-    told["adopted"] = json!(true);
-    assert_eq!(*rows.newest(id), told);
-    assert_eq!(rows.events(id)[1..], ["intent.succeeded"]);
+    assert_eq!(rows.newest(id)["adopted"], json!(true));
+    assert_eq!(rows.attempts(id)[1].state, "landed");
+    let bumps: Vec<_> = rows
+        .bumps
+        .iter()
+        .map(|bump| (bump.intent_id, bump.number, bump.fee))
+        .collect();
+    assert_eq!(bumps, [(id, 1, 400), (id, 2, 400)]);
     let (flying, _) = in_flight(book, "flying").await;
-    book.adopt_landing(flying, &[1; 32]).await.unwrap();
+    book.adopt_landing(flying, &lost).await.unwrap();
     assert_eq!(book.rows().await.intent(flying).status, "in_flight");
 }
 

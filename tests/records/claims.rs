@@ -222,7 +222,7 @@ pub async fn what_is_canceled_or_over_is_left_alone_unless_it_has_landed(book: &
     assert_eq!(ids(&taking), [over, last, unwanted]);
     for pair in &taking.claimed {
         let landings = usize::from(pair.id != last);
-        assert_eq!(pair.landings, vec![vec![4, 5, 6]; landings]);
+        assert_eq!(pair.landings.len(), landings);
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use stellar_submitter::domain::adoption::Adoption;
 use stellar_submitter::domain::attempt::{Attempt, Bump};
 use stellar_submitter::domain::envelope::{self, Plan};
 use stellar_submitter::domain::intent::{Content, Presigned, Request, read_stored};
@@ -186,6 +187,7 @@ pub fn landed(hash: TxHash, sequence: i64, successful: bool) -> Box<Landed> {
         fee_account: channel(1),
         fee_muxed_id: None,
         envelope_xdr: vec![4, 5, 6],
+        result_xdr: String::new(),
     })
 }
 
@@ -196,6 +198,34 @@ pub fn settlement(id: Uuid, number: u32, attempt: AttemptEnd, intent: IntentEnd)
         number,
         settlement: Settlement {
             attempt,
+            intent,
+            channel_sequence: None,
+            adopted: None,
+            channel_lost: false,
+        },
+    }
+}
+
+/// An attempt of an earlier life that landed, in a fee bump of its own.
+pub fn adoption(id: Uuid, number: u32, end: AttemptEnd, intent: IntentEnd) -> Adoption {
+    let (AttemptEnd::Landed(landed) | AttemptEnd::LandedFailed(landed)) = &end else {
+        panic!("what is dead has not landed");
+    };
+    let sequence = landed.sequence.0;
+    let before = i32::try_from(number).unwrap() - 1;
+    let mut attempt = attempt_on(id, before, landed.source_account, sequence).attempt;
+    attempt.inner_hash = landed.inner_hash;
+    let number = u8::try_from(number).unwrap();
+    attempt.bumps = vec![Bump {
+        hash: TxHash([0x50 + number; 32]),
+        fee: Stroops::new(400).unwrap(),
+    }];
+    Adoption {
+        attempt,
+        envelope: vec![7],
+        fee_bump: Some(vec![8, number]),
+        settlement: Settlement {
+            attempt: end,
             intent,
             channel_sequence: None,
             adopted: None,

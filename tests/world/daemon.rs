@@ -185,6 +185,12 @@ impl Client {
             .await
     }
 
+    /// Posts many intents once.
+    pub async fn try_bulk(&self, bodies: &[&Value]) -> reqwest::Result<(u16, Value)> {
+        let request = self.http.post(format!("{}/v1/intents/bulk", self.api));
+        self.send(request.json(bodies)).await
+    }
+
     /// Posts an intent, its workflow being its key; returns its id.
     pub async fn post(&self, body: &Value) -> String {
         let workflow = body["workflow_id"].as_str().unwrap();

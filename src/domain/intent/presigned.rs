@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use stellar_xdr as xdr;
 use xdr::{Limits, ReadXdr, WriteXdr};
 
+use crate::domain::envelope::Plan;
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, Stroops};
 
 /// The most bytes of an envelope: core's queue takes none that is larger.
@@ -50,6 +51,21 @@ impl Presigned {
         let presigned = Self { envelope };
         presigned.check()?;
         Ok(presigned)
+    }
+
+    /// What it was built by, as far as it says. A bound of 0 is no bound.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        Plan {
+            channel: self.source(),
+            sequence: self.sequence(),
+            min_time: self.min_time(),
+            max_time: self.max_time().unwrap_or(ChainTime(0)),
+            max_ledger: self.max_ledger().unwrap_or(LedgerSeq(0)),
+            base_fee: self
+                .bid_per_operation()
+                .max(Stroops::new(1).unwrap_or(Stroops::ZERO)),
+        }
     }
 
     fn check(&self) -> Result<(), String> {

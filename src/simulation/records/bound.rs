@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::MemoryRecords;
+use crate::domain::adoption::Adoption;
 use crate::domain::intent::Request;
 use crate::domain::observation::{Landed, LedgerHeader};
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence};

@@ -230,7 +230,7 @@ impl State {
     }
 }
 
-fn attempt_row(new: &NewAttempt, now: OffsetDateTime) -> AttemptRow {
+pub(super) fn attempt_row(new: &NewAttempt, now: OffsetDateTime) -> AttemptRow {
     let attempt = &new.attempt;
     let plan = &attempt.plan;
     let time = |at: ChainTime| i64::try_from(at.0).unwrap_or(i64::MAX);

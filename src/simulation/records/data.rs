@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::domain::observation::Landed;
 use crate::domain::primitives::ChainTime;
+use crate::store;
 use crate::store::accept::Lane;
 use crate::store::attempts::{AttemptRow, BumpRow, SubmissionRow};
 use crate::store::channels::ChannelRow;
@@ -78,8 +82,7 @@ pub(super) struct Intent {
 #[derive(Clone, Debug)]
 pub(super) struct Landing {
     pub tag: i64,
-    pub landed: Value,
-    pub envelope: Vec<u8>,
+    pub record: Landed,
 }
 
 /// A fact for consumers.
@@ -134,14 +137,31 @@ impl Data {
     /// Whether a landing that the records did not know carries this intent's tag.
     pub fn has_landed(&self, intent: &Intent) -> bool {
         let tag = intent.tag;
-        tag.is_some_and(|tag| self.landings.values().any(|landing| landing.tag == tag))
+        tag.is_some_and(|tag| {
+            let mut landings = self.landings.values();
+            landings.any(|landing| landing.tag == tag && landing.record.successful)
+        })
     }
 
-    /// The envelopes of such landings.
-    pub fn landings_of(&self, intent: &Intent) -> Vec<Vec<u8>> {
-        let ours = |landing: &&Arc<Landing>| Some(landing.tag) == intent.tag;
-        let found = self.landings.values().filter(ours);
-        found.map(|landing| landing.envelope.clone()).collect()
+    /// What has landed with its tag and is no attempt on record, the oldest first.
+    pub fn landings_of(&self, intent: &Intent) -> Vec<store::landings::Landing> {
+        let unknown = |landing: &&Arc<Landing>| {
+            let hash = landing.record.inner_hash.0;
+            Some(landing.tag) == intent.tag
+                && !self.attempts.values().any(|attempt| attempt.hash == hash)
+        };
+        let mut found: Vec<_> = self.landings.values().filter(unknown).collect();
+        found.sort_by_key(|landing| (landing.record.ledger, landing.record.inner_hash.0));
+        let row = |landing: &Arc<Landing>| store::landings::Landing {
+            hash: landing.record.inner_hash.to_string(),
+            envelope: STANDARD.encode(&landing.record.envelope_xdr),
+            result: landing.record.result_xdr.clone(),
+            successful: landing.record.successful,
+            ledger: landing.record.ledger.0,
+            closed_at: i64::try_from(landing.record.closed_at.0).unwrap_or(i64::MAX),
+            fee_charged: landing.record.fee_charged.get(),
+        };
+        found.into_iter().map(row).collect()
     }
 
     /// Whether another of its ordering key comes first, or is in flight.

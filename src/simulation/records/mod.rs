@@ -54,6 +54,14 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub struct Snapshot(Data);
 
+impl Snapshot {
+    /// Nothing: the database is lost.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Data::default())
+    }
+}
+
 impl fmt::Debug for MemoryRecords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.act(|state, _| fmt::Debug::fmt(state, f))
@@ -142,6 +150,12 @@ impl MemoryRecords {
             state.data = snapshot.0.clone();
         });
         self.0.released.notify_waiters();
+    }
+
+    /// Whether the daemons have written nothing yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.act(|state, _| state.data.network.is_none())
     }
 
     /// The database was restarted: connections are cut, open claims are undone, the right to explain has ended.

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::data::{Landing, Network};
-use super::draft::Draft;
 use super::state::State;
 use crate::domain::event::landed_json;
 use crate::domain::intent::rfc3339;
@@ -117,8 +115,7 @@ impl State {
             }
             let landing = Landing {
                 tag: tag.to_i64(),
-                landed: transaction_json(landed),
-                envelope: landed.envelope_xdr.clone(),
+                record: landed.clone(),
             };
             self.data.landings.insert(hash.0, Arc::new(landing));
             recorded += 1;
@@ -127,32 +124,6 @@ impl State {
             network.cursor = network.cursor.max(cursor);
         }
         recorded
-    }
-
-    pub fn adopt_landing(
-        &mut self,
-        now: OffsetDateTime,
-        id: Uuid,
-        hash: &[u8; 32],
-    ) -> Result<(), StoreError> {
-        let mut draft = Draft::default();
-        if let (Some(intent), Some(landing)) =
-            (self.data.intents.get(&id), self.data.landings.get(hash))
-            && intent.is_queued()
-        {
-            let mut intent = intent.as_ref().clone();
-            intent.status = "succeeded";
-            intent.reason = None;
-            intent.transaction = Some(landing.landed.clone());
-            intent.finished_at = Some(now);
-            intent.updated_at = now;
-            intent.due_at = None;
-            let mut data = landing.landed.clone();
-            data["adopted"] = json!(true);
-            draft.tell(id, "intent.succeeded", data);
-            draft.intents.push(intent);
-        }
-        self.put(draft)
     }
 }
 

@@ -8,6 +8,7 @@ use super::bound::Bound;
 use super::claim::Found;
 use super::state::State;
 use super::{Explaining, MemoryRecords};
+use crate::domain::adoption::Adoption;
 use crate::domain::intent::Request;
 use crate::domain::observation::{Landed, LedgerHeader};
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence};
@@ -137,9 +138,11 @@ impl Records for MemoryRecords {
         Ok(())
     }
 
-    async fn adopt_landing(&self, intent: Uuid, hash: &[u8; 32]) -> Result<(), StoreError> {
-        self.act_on_intent(intent, |state, now| state.adopt_landing(now, intent, hash))
-            .await
+    async fn adopt_landing(&self, intent: Uuid, adoption: &Adoption) -> Result<(), StoreError> {
+        self.act_on_intent(intent, |state, now| {
+            state.adopt_landing(now, intent, adoption)
+        })
+        .await
     }
 
     async fn channels(&self) -> Result<Vec<ChannelRow>, StoreError> {

@@ -4,17 +4,20 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use super::claim::attempt_row;
 use super::data::{Intent, number};
 use super::draft::Draft;
 use super::network::transaction_json;
 use super::state::State;
 use crate::defect::{Defect, is_made};
+use crate::domain::adoption::Adoption;
 use crate::domain::event::{landed_json, proof_json, settlement_events};
 use crate::domain::reason::Reason;
 use crate::domain::transition::{AttemptEnd, DeathProof, IntentEnd, Settlement};
 use crate::store::StoreError;
-use crate::store::attempts::AttemptRow;
+use crate::store::attempts::{AttemptRow, BumpRow};
 use crate::store::channels::ChannelRow;
+use crate::store::prepare::NewAttempt;
 use crate::store::settle::NewSettlement;
 
 /// When an intent is queued again that something else than its attempt keeps from ending.
@@ -91,6 +94,51 @@ impl State {
         }
         self.put(draft)?;
         Ok(done)
+    }
+
+    /// Puts an attempt on record that the records lacked, as it ended.
+    pub fn adopt_landing(
+        &mut self,
+        now: OffsetDateTime,
+        id: Uuid,
+        adoption: &Adoption,
+    ) -> Result<(), StoreError> {
+        let found = self.data.intents.get(&id);
+        let Some(intent) = found.filter(|intent| intent.is_queued()) else {
+            return Ok(());
+        };
+        let new = NewAttempt {
+            intent_id: id,
+            attempt: adoption.attempt.clone(),
+            envelope: adoption.envelope.clone(),
+        };
+        let settlement = &adoption.settlement;
+        let wanted = Wanted::of(settlement);
+        let outcome = wanted.status;
+        let mut draft = Draft::default();
+        draft
+            .new_attempts
+            .push(ended(&attempt_row(&new, now), settlement, now));
+        if let (Some(bump), Some(envelope)) = (adoption.attempt.bumps.first(), &adoption.fee_bump) {
+            draft.new_bumps.push(BumpRow {
+                intent_id: id,
+                number: number(adoption.attempt.number),
+                ordinal: 1,
+                hash: bump.hash.0.to_vec(),
+                fee: bump.fee.get(),
+                envelope: envelope.clone(),
+                created_at: now,
+            });
+        }
+        for event in settlement_events(adoption.attempt.number, settlement) {
+            let mut data = event.data;
+            data["adopted"] = json!(true);
+            draft.tell(id, event.kind, data);
+        }
+        let mut intent = left(intent, wanted, outcome, now);
+        intent.attempt_count = number(adoption.attempt.number);
+        draft.intents.push(intent);
+        self.put(draft)
     }
 
     /// The rows of a settlement, where they are this worker's to change.

@@ -252,7 +252,10 @@ impl State {
             return Ok(Change::NotAllowed);
         }
         let may_have_landed = if intent.tag.is_none() {
-            !self.data.landings.is_empty()
+            self.data
+                .landings
+                .values()
+                .any(|landing| landing.record.successful)
         } else {
             self.data.has_landed(intent)
         };

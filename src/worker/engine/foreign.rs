@@ -112,7 +112,7 @@ fn why_stopped(landed: &Landed) -> String {
 /// Whether a channel with this reason goes on by itself when what it names is over.
 #[must_use]
 pub fn resumes_by_itself(reason: &str) -> bool {
-    reason == "sequence_unexplained" || reason == crate::worker::accounts::NO_KEY
+    reason == "sequence_unexplained" || reason == crate::worker::look::NO_KEY
 }
 
 #[cfg(test)]

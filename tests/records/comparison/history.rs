@@ -520,7 +520,12 @@ impl<'a> History<'a> {
             4 => both!(self, plain, fail_queued(row.id, &reason("refused"))),
             5 => both!(self, plain, park_queued(row.id, &reason("wait"))),
             _ => {
-                let found = [self.random.random_range(0..6); 32];
+                let hash = TxHash(self.random.random());
+                let sequence = self.random.random_range(1_000_000..i64::MAX / 2);
+                let end = AttemptEnd::Landed(given::landed(hash, sequence, true));
+                let number = u32::try_from(row.attempt_count).unwrap() + 1;
+                let mut found = given::adoption(row.id, number, end, IntentEnd::Succeeded);
+                found.attempt.bumps[0].hash = TxHash(self.random.random());
                 both!(self, plain, adopt_landing(row.id, &found));
             }
         }
