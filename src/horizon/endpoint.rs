@@ -276,7 +276,7 @@ impl Endpoint {
         let path = ["transactions", &hash.to_string()];
         let answer = self.read("transaction", &path, &[]).await?;
         self.transport
-            .judged(super::record::result(self.network, hash, &answer))
+            .judged(record::result(self.network, hash, &answer))
     }
 
     /// `POST /transactions` of an envelope (XDR): waits for a ledger, up to Horizon's 30 s.
