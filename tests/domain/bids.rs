@@ -105,6 +105,11 @@ fn a_first_fee_bump_bids_what_core_takes_and_nothing_above_the_cap() {
         Some(stroops(200))
     );
     assert_eq!(first_fee_bump(plain(1, 1), cap(10_000)), Some(stroops(200)));
+    assert_eq!(
+        first_fee_bump(plain(100, 1), cap(100)),
+        Some(stroops(200)),
+        "the cap itself may be bid"
+    );
     // 301 over 3 operations: core compares fractions, so 100 an operation would be too low.
     let odd = Bid {
         fee: stroops(301),
