@@ -56,12 +56,12 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// Those that succeeded and are ours by their tags.
+    /// Those that are ours by their tags.
     #[must_use]
     pub fn ours(&self, source: AccountId, fee_account: AccountId) -> Vec<(Tag, Landed)> {
         let tagged = self.transactions.iter().filter_map(|landed| {
             let touch = touch(landed, source, fee_account);
-            let tag = touch.tag.filter(|_| touch.ours && landed.successful)?;
+            let tag = touch.tag.filter(|_| touch.ours)?;
             Some((tag, landed.clone()))
         });
         tagged.collect()

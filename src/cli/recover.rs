@@ -42,7 +42,8 @@ pub struct Recover {
 impl Recover {
     /// Runs it.
     pub async fn run(self, global: &Global) -> anyhow::Result<()> {
-        let config = global.load_quiet(&[Required::Database, Required::Horizon])?;
+        let config =
+            global.load_quiet(&[Required::Database, Required::Horizon, Required::Source])?;
         let store = connect(&config).await?;
         store.migrate().await?;
         store.may_be_of(config.network_passphrase()?).await?;
@@ -95,6 +96,7 @@ impl Recover {
         if running > 0 {
             bail!("{running} daemons run: stop them first");
         }
+        check_numbers(config, store, endpoint, newest).await?;
         if !self.yes {
             return Err(Usage(format!(
                 "the chain with ledger {} is gone, and {} is at ledger {newest} of another one. Intents that succeeded on the old chain stay succeeded, and are not paid on the new one; those that wait, or were in flight, land on the new one. Say --yes to do that, or use an empty database",
@@ -113,6 +115,31 @@ impl Recover {
             "the records go on on the new chain, which is at ledger {newest}: fund the source account, and start a daemon"
         ))
     }
+}
+
+/// Makes sure that no account gets sequence numbers on the new chain that are on record of the old one.
+async fn check_numbers(
+    config: &Config,
+    store: &Store,
+    endpoint: &Endpoint,
+    newest: LedgerSeq,
+) -> anyhow::Result<()> {
+    let Some(born) = store.newest_birth().await? else {
+        return Ok(());
+    };
+    let source = config.source_secret()?.account();
+    let snapshot = endpoint
+        .account(source)
+        .await
+        .map_err(|unknown| anyhow::anyhow!("Horizon {}: {}", endpoint.name(), unknown.detail))?;
+    let made = snapshot.state.map(|state| state.sequence.0 >> 32);
+    if newest <= born || made.is_some_and(|made| made <= i64::from(born.0)) {
+        bail!(
+            "accounts of the old chain were made up to ledger {born}, and the new chain is at ledger {newest}, its source account at {}: they could get sequence numbers that are on record. Use an empty database, or wait until the new chain has passed ledger {born}, and make the source account only then",
+            made.map_or_else(|| "none yet".to_owned(), |made| made.to_string())
+        );
+    }
+    Ok(())
 }
 
 /// Makes sure that the chain which was seen is not there any more; returns the newest ledger of the one that is.

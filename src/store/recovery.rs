@@ -143,6 +143,19 @@ impl Store {
         Ok(count)
     }
 
+    /// The newest ledger in which an account was made whose sequence numbers are on record; `None` where none are. An account
+    /// that is made later has numbers that are not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn newest_birth(&self) -> Result<Option<LedgerSeq>, StoreError> {
+        let (born,): (Option<i64>,) =
+            sqlx::query_as("select max(sequence >> 32) from submitter.attempts")
+                .fetch_one(&self.pool)
+                .await?;
+        born.map(|born| super::ledger("attempts", born)).transpose()
+    }
+
     /// Takes the records over to a new chain of the same passphrase: the anchor, the places that were read to, and the
     /// channels' sequence numbers are of a chain that is gone. Intents, attempts and landings stay: what was paid counts as
     /// paid. Everything is as with records that may lack something; returns whether there were records.

@@ -116,6 +116,18 @@ async fn a_reset_network_stops_everything_until_an_operator_accepts_the_new_chai
     assert_eq!(status, 1, "not while a daemon runs");
     assert!(log.contains("stop them first"), "{log}");
     daemon.terminate();
+    // Numbers that are on record could be given again.
+    sqlx::query("update submitter.attempts set sequence = sequence + (100000::bigint << 32)")
+        .execute(&world.database.pool)
+        .await
+        .unwrap();
+    let (status, _, log) = run(&world.setup, &accept);
+    assert_eq!(status, 1);
+    assert!(log.contains("sequence numbers that are on record"), "{log}");
+    sqlx::query("update submitter.attempts set sequence = sequence - (100000::bigint << 32)")
+        .execute(&world.database.pool)
+        .await
+        .unwrap();
     let (status, _, log) = run(&world.setup, &accept);
     assert_eq!(status, 2);
     assert!(log.contains("Say --yes"), "{log}");

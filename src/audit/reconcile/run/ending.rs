@@ -71,16 +71,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A tag of no intent: a success is put on record, so that its workflow is never paid again.
+    /// A tag of no intent: it is put on record, so that its workflow is never paid again.
     async fn keep(&mut self, tag: u64, landed: Landed) -> Result<(), ReconcileError> {
         let Some(tag) = Tag::from_muxed_id(tag) else {
             return Ok(());
         };
         self.counts.unclaimed += 1;
         self.find(compare::unclaimed(&landed).tag(tag));
-        if landed.successful {
-            self.store.record_landings(&[(tag, landed)], None).await?;
-        }
+        self.store.record_landings(&[(tag, landed)], None).await?;
         Ok(())
     }
 
