@@ -115,6 +115,13 @@ fn every_metric_that_is_named_exists() {
                 }
             }
         }
+        // What every server is asked is counted under names that its room gives.
+        for field in ["seconds: \"", "requests: \""] {
+            for (at, _) in text.match_indices(field) {
+                let name = &text[at + field.len()..];
+                counted.insert(name[..name.find('"').unwrap()].to_owned());
+            }
+        }
     }
     let mut named = metrics(&alerts());
     for (_, text) in pages() {
