@@ -187,7 +187,7 @@ impl Store {
     }
 
     /// Puts an attempt on record that the records lacked, as it ended, and takes its intent where that leads. Only while the
-    /// intent is queued.
+    /// intent is queued; and where another attempt has its sequence number, only once that one is proven dead.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -211,12 +211,18 @@ impl Store {
             other => other,
         };
         sqlx::query(
-            "with done as (
+            "with live as (
+               -- Another attempt has its number on record: what has landed will prove that one dead, and is adopted then.
+               select from submitter.attempts a where a.channel = $7 and a.sequence = $8 and a.death_proof is null),
+             later as (
+               update submitter.intents i set due_at = now() + interval '5 seconds', updated_at = now()
+               where i.id = $1 and i.status = 'queued' and i.owner is null and exists (select from live)),
+             done as (
                update submitter.intents i set status = $2, reason = $3, transaction = $4, attempt_count = $5, updated_at = now(),
                  parked_times = i.parked_times + case when $2 = 'parked' then 1 else 0 end,
                  due_at = now() + make_interval(secs => $6),
                  finished_at = case when $2 in ('queued', 'parked') then null else now() end
-               where i.id = $1 and i.status = 'queued' and i.owner is null
+               where i.id = $1 and i.status = 'queued' and i.owner is null and not exists (select from live)
                returning i.id, i.tenant),
              -- Its number is used: the next attempt on that channel must not have it, whatever the channel is busy with.
              used as (

@@ -7,6 +7,7 @@ use super::engine::Engine;
 use super::look::Found;
 use super::records::Records;
 use super::status::{Reading, Status};
+use super::tries::Tries;
 use crate::domain::continuity::{Continuity, Gap};
 use crate::domain::envelope::{decode, tag_of};
 use crate::domain::observation::{
@@ -327,11 +328,15 @@ impl Reader {
         cursor: Option<Cursor>,
         order: Order,
     ) -> Result<Option<TransactionPage>, String> {
-        let endpoint = self.horizon.any();
-        endpoint
-            .account_transactions(account, cursor, order, PAGE_RECORDS)
-            .await
-            .map_err(|unknown| failed(endpoint, &unknown))
+        let mut tries = Tries::default();
+        loop {
+            let endpoint = self.horizon.any();
+            let page = endpoint.account_transactions(account, cursor, order, PAGE_RECORDS);
+            match page.await {
+                Ok(page) => return Ok(page),
+                Err(unknown) => tries.again(endpoint, &unknown).await?,
+            }
+        }
     }
 
     /// What is ours on a page, of what `wanted` says of each.

@@ -1,21 +1,17 @@
 //! Looking at accounts: their states, and channels that an earlier life of ours has left on the chain.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::engine::Engine;
 use super::engine::start::Start;
 use super::records::Records;
+use super::tries::Tries;
 use crate::domain::observation::AccountSnapshot;
 use crate::domain::primitives::AccountId;
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
 use crate::store::StoreError;
 
-/// Times that an account is asked for again where a rate limit says when.
-const MAX_LIMITED_TRIES: u32 = 200;
-/// The longest wait that a rate limit may ask for.
-const MAX_LIMITED_WAIT: Duration = Duration::from_secs(60);
 /// Accounts that are looked at at once.
 const CONCURRENT_READS: usize = 16;
 /// Indexes in a row that must never have existed before the search for channels ends.
@@ -107,19 +103,12 @@ pub(super) async fn derive_keys(store: &dyn Records, keys: &Keyring) -> Result<(
 /// An account's state. Where a budget or a rate limit says when to ask again, it is asked again then: many channels are
 /// more than a public Horizon answers at once.
 async fn look(horizon: Arc<Horizon>, account: AccountId) -> Result<AccountSnapshot, String> {
-    let mut tries = 0;
+    let mut tries = Tries::default();
     loop {
         let endpoint = horizon.any();
-        let unknown = match endpoint.account(account).await {
+        match endpoint.account(account).await {
             Ok(snapshot) => return Ok(snapshot),
-            Err(unknown) => unknown,
-        };
-        match unknown.retry_after {
-            Some(after) if tries < MAX_LIMITED_TRIES => {
-                tries += 1;
-                tokio::time::sleep(after.min(MAX_LIMITED_WAIT)).await;
-            }
-            _ => return Err(format!("Horizon {}: {}", endpoint.name(), unknown.detail)),
+            Err(unknown) => tries.again(endpoint, &unknown).await?,
         }
     }
 }

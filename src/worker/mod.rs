@@ -22,6 +22,7 @@ mod settings;
 mod sign;
 mod status;
 mod submit;
+mod tries;
 
 pub use channels::{EnsureReport, SYSTEM_TENANT, ensure_report};
 pub use engine::foreign::{SECOND_WRITER, resumes_by_itself};

@@ -107,6 +107,23 @@ impl State {
         let Some(intent) = found.filter(|intent| intent.is_queued()) else {
             return Ok(());
         };
+        let plan = &adoption.attempt.plan;
+        let channel = plan.channel.to_string();
+        let live = self.data.attempts.values().any(|other| {
+            other.channel == channel
+                && other.sequence == plan.sequence.0
+                && other.death_proof.is_none()
+        });
+        if live {
+            let mut intent = intent.as_ref().clone();
+            intent.due_at = Some(now + LOOK_AGAIN);
+            intent.updated_at = now;
+            let draft = Draft {
+                intents: vec![intent],
+                ..Draft::default()
+            };
+            return self.put(draft);
+        }
         let new = NewAttempt {
             intent_id: id,
             attempt: adoption.attempt.clone(),
@@ -119,8 +136,7 @@ impl State {
         draft
             .new_attempts
             .push(ended(&attempt_row(&new, now), settlement, now));
-        let plan = &adoption.attempt.plan;
-        if let Some(channel) = self.data.channels.get(&plan.channel.to_string()) {
+        if let Some(channel) = self.data.channels.get(&channel) {
             let mut channel = channel.as_ref().clone();
             channel.sequence = channel.sequence.max(plan.sequence.0);
             channel.updated_at = now;

@@ -1,0 +1,62 @@
+//! Asking Horizon again. Explaining the chain takes thousands of questions: one of them that gets no answer must not undo
+//! what all the others have found out.
+
+use std::time::Duration;
+
+use crate::domain::observation::{Unknown, UnknownKind};
+use crate::horizon::Endpoint;
+
+/// Times that a question is asked again where a rate limit says when.
+const MAX_LIMITED: u32 = 200;
+/// The longest wait that a rate limit may ask for.
+const MAX_LIMITED_WAIT: Duration = Duration::from_secs(60);
+/// Times that it is asked again where nothing says when.
+const MAX_FAILED: u32 = 5;
+/// The first wait then; each is longer by as much.
+const FAILED_WAIT: Duration = Duration::from_millis(100);
+
+/// How often a question was asked in vain.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    limited: u32,
+    failed: u32,
+}
+
+impl Tries {
+    /// Waits until it may be asked again.
+    ///
+    /// # Errors
+    /// What went wrong, where it was asked often enough, or no other answer can be hoped for.
+    pub(super) async fn again(
+        &mut self,
+        endpoint: &Endpoint,
+        unknown: &Unknown,
+    ) -> Result<(), String> {
+        let wait = match unknown.retry_after {
+            Some(after) if self.limited < MAX_LIMITED => {
+                self.limited += 1;
+                after.min(MAX_LIMITED_WAIT)
+            }
+            None if self.failed < MAX_FAILED && may_pass(unknown.kind) => {
+                self.failed += 1;
+                FAILED_WAIT * self.failed
+            }
+            _ => return Err(format!("Horizon {}: {}", endpoint.name(), unknown.detail)),
+        };
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+}
+
+/// Whether it is the kind of mishap that strikes one request and spares the next. A deadline that passed has cost its
+/// wait already, and where nobody listens all questions fail.
+const fn may_pass(kind: UnknownKind) -> bool {
+    matches!(
+        kind,
+        UnknownKind::Cut
+            | UnknownKind::Timeout
+            | UnknownKind::RateLimited
+            | UnknownKind::Unavailable
+            | UnknownKind::ServerError
+    )
+}
