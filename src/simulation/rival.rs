@@ -74,11 +74,35 @@ pub fn write_on_channel(world: &World, index: u32) {
     }
 }
 
-/// Somebody who has its key merges a channel away.
+/// Somebody who has its key merges a channel away: in a transaction of its own, or in one of another account, which uses
+/// none of its numbers.
 pub fn merge_channel(world: &World, index: u32) {
-    if let Some(channel) = world.keys.ours.channel(index) {
-        let body = OperationBody::AccountMerge(muxed(world.keys.payee));
+    let Some(channel) = world.keys.ours.channel(index) else {
+        return;
+    };
+    let body = OperationBody::AccountMerge(muxed(world.keys.payee));
+    if world.dice.chance(0.5) {
         send(world, &world.keys.ours, channel, body, 500);
+        return;
+    }
+    let node = &world.network.node;
+    let founder = world.keys.founder;
+    let sequence = {
+        let core = node.core();
+        let state = core.ledger().state().account(AccountKey(founder.0));
+        let Some(state) = state else { return };
+        state.sequence
+    };
+    let operation = Operation {
+        source_account: Some(muxed(channel)),
+        body,
+    };
+    let tx = unsigned(founder, sequence + 1, operation, 5_000, 0);
+    let signers = [(&world.keys.theirs, founder), (&world.keys.ours, channel)];
+    let bytes = tx.and_then(|tx| sign(world, tx, &signers));
+    let frame = bytes.and_then(|bytes| Frame::parse(&bytes, node.network_id()).ok());
+    if let Some(frame) = frame {
+        node.submit(&Arc::new(frame), Draw::default());
     }
 }
 
@@ -173,7 +197,18 @@ fn signed(
         source_account: None,
         body,
     };
-    let tx = Transaction {
+    let tx = unsigned(account, sequence, operation, bid, max_time)?;
+    sign(world, tx, &[(keys, account)])
+}
+
+fn unsigned(
+    account: AccountId,
+    sequence: i64,
+    operation: Operation,
+    bid: u32,
+    max_time: u64,
+) -> Option<Transaction> {
+    Some(Transaction {
         source_account: muxed(account),
         fee: bid,
         seq_num: SequenceNumber(sequence),
@@ -187,9 +222,16 @@ fn signed(
         memo: Memo::None,
         operations: vec![operation].try_into().ok()?,
         ext: TransactionExt::V0,
-    };
+    })
+}
+
+fn sign(world: &World, tx: Transaction, signers: &[(&Keyring, AccountId)]) -> Option<Vec<u8>> {
     let hash = tx.hash(world.network.node.network_id()).ok()?;
-    let signatures = vec![keys.sign(account, &hash).ok()?].try_into().ok()?;
+    let mut signatures = Vec::with_capacity(signers.len());
+    for (keys, account) in signers {
+        signatures.push(keys.sign(*account, &hash).ok()?);
+    }
+    let signatures = signatures.try_into().ok()?;
     let envelope = TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures });
     envelope.to_xdr(Limits::none()).ok()
 }

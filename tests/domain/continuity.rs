@@ -46,7 +46,7 @@ fn bump(by_account: AccountId, sequence: i64, bumped: AccountId, to: i64) -> Lan
         seq_num: SequenceNumber(sequence),
         cond: Preconditions::None,
         memo: Memo::None,
-        operations: vec![operation].try_into().unwrap(),
+        operations: vec![operation].try_into().expect("one operation"),
         ext: TransactionExt::V0,
     };
     let envelope = TransactionEnvelope::Tx(attach(tx, Vec::new()));

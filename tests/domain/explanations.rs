@@ -20,13 +20,13 @@ fn codes_in_the_sources() -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
     let mut folders: Vec<PathBuf> = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
                 continue;
             }
-            let text = std::fs::read_to_string(&path).unwrap();
+            let text = std::fs::read_to_string(&path).expect("a file");
             for call in ["Reason::new(", "Self::new("] {
                 let is_reason = call == "Reason::new(" || path.ends_with("domain/reason.rs");
                 for argument in text.split(call).skip(1).filter(|_| is_reason) {

@@ -100,7 +100,7 @@ async fn nothing_is_left_but_the_keys() {
         name: "empty",
         channels: CHANNELS,
         flags: &[],
-        is_sponsored: crate::seed() % 2 == 0,
+        is_sponsored: crate::seed().is_multiple_of(2),
     })
     .await;
     let orders = Order::all(crate::intents());

@@ -53,7 +53,7 @@ async fn a_dump_is_restored_under_daemons_that_live_on() {
     if !installed() {
         return;
     }
-    let in_place = crate::seed() % 2 == 0;
+    let in_place = crate::seed().is_multiple_of(2);
     swapped(
         "under-daemons",
         "the database is not the one that it was",

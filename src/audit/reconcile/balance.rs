@@ -324,10 +324,10 @@ fn sent(result: &xdr::OperationResultTr) -> Option<i64> {
     };
     let asset = bought(first).0;
     let hop = success.offers.iter().map(bought);
-    let amounts = hop
+    let mut amounts = hop
         .take_while(|(of, _)| **of == *asset)
         .map(|(_, amount)| amount);
-    amounts.fold(Some(0), |sum: Option<i64>, amount| sum?.checked_add(amount))
+    amounts.try_fold(0_i64, |sum, amount| sum.checked_add(amount))
 }
 
 /// What an offer was given for what it sold.
