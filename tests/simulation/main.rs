@@ -20,18 +20,18 @@ const SEEDS_FOR_A_MISTAKE: u64 = 1_000;
 /// Histories in which a mistake was noticed once, so that they are looked at first; where the dice fall otherwise since, the
 /// others are.
 const NOTICED: [(Defect, u64); 12] = [
-    (Defect::NoFence, 8),
-    (Defect::RebuildOnTimeout, 14),
-    (Defect::SendBeforePersist, 775),
-    (Defect::TrustNotFound, 8),
-    (Defect::TrustWallClock, 797),
-    (Defect::NoLeaseToken, 154),
-    (Defect::ForgetOlderHashes, 742),
+    (Defect::NoFence, 12),
+    (Defect::RebuildOnTimeout, 7),
+    (Defect::SendBeforePersist, 248),
+    (Defect::TrustNotFound, 7),
+    (Defect::TrustWallClock, 26),
+    (Defect::NoLeaseToken, 417),
+    (Defect::ForgetOlderHashes, 53),
     (Defect::NoUniqueIndex, 0),
-    (Defect::ReleaseChannelEarly, 165),
-    (Defect::IgnoreFailedTransactions, 5),
-    (Defect::BadSequenceIsDeath, 14),
-    (Defect::AdoptByTag, 68),
+    (Defect::ReleaseChannelEarly, 22),
+    (Defect::IgnoreFailedTransactions, 4),
+    (Defect::BadSequenceIsDeath, 27),
+    (Defect::AdoptByTag, 525),
 ];
 
 /// Every fault, and every transition, that must happen at least once in a thousand histories.
