@@ -64,6 +64,7 @@ fn accounts(source: AccountId) -> Accounts {
     Accounts {
         default_source: source,
         other_sources: Vec::new(),
+        contracts: None,
     }
 }
 

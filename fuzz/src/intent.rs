@@ -21,6 +21,7 @@ pub fn accounts() -> Accounts {
     Accounts {
         default_source: AccountId([1; 32]),
         other_sources: vec![AccountId([2; 32])],
+        contracts: Some(NetworkId::of("fuzz")),
     }
 }
 

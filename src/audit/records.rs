@@ -339,10 +339,10 @@ fn key(intent: &AuditedIntent) -> IntentKey {
 /// Whether a landed envelope is what an intent asks for: rebuilt from it, it has the same hash.
 fn rebuilds(network: NetworkId, intent: &AuditedIntent, envelope: &[u8]) -> bool {
     let request = intent.request.as_ref().map(read_stored);
-    let (Some(Ok(request)), Ok((inner, _))) = (request, decode(envelope)) else {
+    let (Some(Ok(request)), Ok((inner, bump))) = (request, decode(envelope)) else {
         return false;
     };
-    recognise(network, &key(intent), &request, &inner.tx)
+    recognise(network, &key(intent), &request, &inner.tx, bump.as_ref())
 }
 
 /// The inner hash that an intent says has decided it.

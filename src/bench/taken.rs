@@ -37,6 +37,7 @@ pub fn attempt(claimed: &Claimed) -> anyhow::Result<NewAttempt> {
                 max_time: ChainTime(4_000_000_000),
                 max_ledger: LedgerSeq(LEDGER + 30),
                 base_fee: fee,
+                soroban: None,
             },
             inner_hash: TxHash(Sha256::digest(claimed.id.as_bytes()).into()),
             operations: 1,

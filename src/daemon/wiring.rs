@@ -32,6 +32,7 @@ pub fn keyring(config: &Config) -> anyhow::Result<(Arc<Keyring>, Accounts, Accou
     let accounts = Accounts {
         default_source: source,
         other_sources: Vec::new(),
+        contracts: None,
     };
     Ok((Arc::new(ring), accounts, fee_account))
 }

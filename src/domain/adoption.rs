@@ -4,7 +4,7 @@
 use stellar_xdr as xdr;
 
 use super::attempt::{Attempt, Bump, Head, Progress, Snapshot, Terms};
-use super::envelope::{self, Plan, decode, plan_of, recognise};
+use super::envelope::{self, Plan, decode, recognise};
 use super::fee::MIN_BASE_FEE;
 use super::intent::{Content, IntentKey, Request};
 use super::observation::{Landed, LookUp};
@@ -45,7 +45,13 @@ impl Adopter<'_> {
     #[must_use]
     pub fn adopt(&self, landed: &Landed) -> Option<Adoption> {
         let (inner, bump) = decode(&landed.envelope_xdr).ok()?;
-        if !recognise(self.network, self.key, self.request, &inner.tx) {
+        if !recognise(
+            self.network,
+            self.key,
+            self.request,
+            &inner.tx,
+            bump.as_ref(),
+        ) {
             return None;
         }
         let attempt = self.attempt(&inner.tx, bump.as_ref(), landed)?;
@@ -79,7 +85,7 @@ impl Adopter<'_> {
     ) -> Option<Attempt> {
         let (plan, presigned) = match &self.request.content {
             Content::Presigned(presigned) => (presigned.plan(), true),
-            Content::Operations(_) => (plan_of(tx)?, false),
+            Content::Operations(_) => (envelope::plan_for(self.request, tx)?, false),
         };
         let bumped = bump.zip(landed.fee_bump_hash);
         let bumps = bumped.and_then(|(bump, hash)| {

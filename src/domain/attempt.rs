@@ -83,11 +83,17 @@ impl Head {
 impl Attempt {
     /// What the plain envelope bids.
     #[must_use]
-    pub const fn plain_bid(&self) -> Bid {
+    pub fn plain_bid(&self) -> Bid {
         Bid {
-            fee: self.plain_fee,
+            fee: self.without_resources(self.plain_fee),
             operations: self.operations,
         }
+    }
+
+    /// What a whole fee bids for being taken: the fee for resources is no part of that.
+    fn without_resources(&self, fee: Stroops) -> Stroops {
+        let bid = fee.get().saturating_sub(self.plan.resource_fee());
+        Stroops::new(bid).unwrap_or(Stroops::ZERO)
     }
 
     /// The highest bid so far.
@@ -95,7 +101,7 @@ impl Attempt {
     pub fn newest_bid(&self) -> Bid {
         match self.bumps.last() {
             Some(bump) => Bid {
-                fee: bump.fee,
+                fee: self.without_resources(bump.fee),
                 operations: self.operations + 1,
             },
             None => self.plain_bid(),
@@ -254,10 +260,14 @@ impl Snapshot {
     #[must_use]
     pub fn due_bump(&self) -> Option<Stroops> {
         let (attempt, cap) = (&self.attempt, self.terms.cap);
-        if self.lacks_envelope() {
-            return first_fee_bump(attempt.plain_bid(), cap);
-        }
-        let hint = self.progress.fee_too_low?;
-        next_fee_bump(attempt.newest_bid(), hint, attempt.plain_bid(), cap)
+        let resources = attempt.plan.resource_fee();
+        let bid = if self.lacks_envelope() {
+            first_fee_bump(attempt.plain_bid(), cap)
+        } else {
+            let hint = self.progress.fee_too_low?;
+            let hint = hint.map(|whole| whole.saturating_sub(resources));
+            next_fee_bump(attempt.newest_bid(), hint, attempt.plain_bid(), cap)
+        };
+        Stroops::new(bid?.get().checked_add(resources)?).ok()
     }
 }

@@ -1,18 +1,22 @@
 //! (intent, plan) → transaction → hash: pure, so the same row always gives the same bytes.
 
+use std::sync::Arc;
+
 use stellar_xdr as xdr;
 use thiserror::Error;
 use xdr::{Limits, ReadXdr, WriteXdr};
 
 use super::intent::{Content, IntentKey, Request};
+use super::operation::{ContractOperation, Credentials, Operation};
 use super::primitives::{AccountId, ChainTime, LedgerSeq, NetworkId, Sequence, Stroops, TxHash};
+use super::soroban_plan::{SorobanPlan, nonce_tag};
 use super::tag::Tag;
 
 /// The most bytes of an envelope that is read: core takes none above 100 KiB.
 const MAX_ENVELOPE_BYTES: usize = 128 * 1024;
 
 /// Everything about an attempt that the intent does not say. Committed before the first send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// Whose sequence number it uses.
     pub channel: AccountId,
@@ -26,6 +30,22 @@ pub struct Plan {
     pub max_ledger: LedgerSeq,
     /// The bid in stroops for each operation.
     pub base_fee: Stroops,
+    /// What a contract operation's simulation gave.
+    pub soroban: Option<Arc<SorobanPlan>>,
+}
+
+impl Plan {
+    /// The fee for resources, in stroops; 0 where none are declared.
+    #[must_use]
+    pub fn resource_fee(&self) -> i64 {
+        self.soroban.as_ref().map_or(0, |soroban| soroban.resource_fee())
+    }
+
+    /// Whether the attempt only brings archived entries back for the one after it.
+    #[must_use]
+    pub fn restores(&self) -> bool {
+        self.soroban.as_ref().is_some_and(|soroban| soroban.restores)
+    }
 }
 
 /// Builds the inner transaction of an intent of operations. A presigned one is returned as it was signed.
@@ -42,19 +62,35 @@ pub fn build(request: &Request, tag: Tag, plan: &Plan) -> xdr::Transaction {
     let source = (request.source != plan.channel).then(|| request.source.plain());
     let operations: Vec<xdr::Operation> = operations
         .iter()
-        .map(|operation| xdr::Operation {
-            source_account: source.clone(),
-            body: operation.to_xdr(),
+        .map(|operation| match (operation, &plan.soroban) {
+            (Operation::Contract(operation), Some(soroban)) => {
+                contract_operation(operation, soroban, request.source, tag, source.clone())
+            }
+            (operation, _) => xdr::Operation {
+                source_account: source.clone(),
+                body: operation.to_xdr(request.source),
+            },
         })
         .collect();
+    // A call may have no muxed source (protocol 25): its tag is the nonce, or the fee bump's.
+    let calls = matches!(
+        operations.first().map(|operation| &operation.body),
+        Some(xdr::OperationBody::InvokeHostFunction(_))
+    );
+    let source_account = if calls {
+        plan.channel.plain()
+    } else {
+        plan.channel.muxed(tag.get())
+    };
     let count = u32::try_from(operations.len()).expect("at most 100 operations");
     // The largest bid that the field holds is still the same for each operation, or the plan could not be read back
     // from the chain and the transaction would not be recognised.
     let rate = u32::try_from(plan.base_fee.get()).unwrap_or(u32::MAX);
     let fee = rate.min(u32::MAX / count.max(1)) * count;
+    let resource_fee = u32::try_from(plan.resource_fee()).unwrap_or(u32::MAX);
     xdr::Transaction {
-        source_account: plan.channel.muxed(tag.get()),
-        fee,
+        source_account,
+        fee: fee.saturating_add(resource_fee),
         seq_num: xdr::SequenceNumber(plan.sequence.0),
         cond: xdr::Preconditions::V2(xdr::PreconditionsV2 {
             time_bounds: Some(xdr::TimeBounds {
@@ -72,8 +108,52 @@ pub fn build(request: &Request, tag: Tag, plan: &Plan) -> xdr::Transaction {
         }),
         memo: request.memo.to_xdr(),
         operations: operations.try_into().expect("at most 100 operations"),
-        ext: xdr::TransactionExt::V0,
+        ext: plan.soroban.as_ref().map_or(xdr::TransactionExt::V0, |soroban| {
+            xdr::TransactionExt::V1(declared(request, soroban))
+        }),
     }
+}
+
+/// A contract operation as its plan completes it.
+fn contract_operation(
+    operation: &ContractOperation,
+    soroban: &SorobanPlan,
+    source: AccountId,
+    tag: Tag,
+    named: Option<xdr::MuxedAccount>,
+) -> xdr::Operation {
+    if soroban.restores {
+        let ext = xdr::ExtensionPoint::V0;
+        return xdr::Operation {
+            source_account: named,
+            body: xdr::OperationBody::RestoreFootprint(xdr::RestoreFootprintOp { ext }),
+        };
+    }
+    let mut body = operation.to_xdr(source);
+    let mut source_account = named;
+    if let xdr::OperationBody::InvokeHostFunction(call) = &mut body {
+        let auth = soroban.tagged_auth(source, tag);
+        call.auth = auth.try_into().expect("any number of authorisations fits");
+        // Whoever is the operation's source has authorised it: a nonce only guards where the source is not.
+        let by_entry = operation
+            .authorization()
+            .is_some_and(|auth| auth.credentials == Credentials::Address);
+        source_account = source_account.filter(|_| !by_entry);
+    }
+    xdr::Operation {
+        source_account,
+        body,
+    }
+}
+
+/// What the transaction declares: of an operation that names its ledger entries itself, exactly those.
+fn declared(request: &Request, soroban: &SorobanPlan) -> xdr::SorobanTransactionData {
+    let mut data = soroban.data.clone();
+    let named = request.contract().and_then(ContractOperation::footprint);
+    if let Some(footprint) = named {
+        data.resources.footprint = footprint;
+    }
+    data
 }
 
 /// The hash of an inner transaction: what its signatures sign.
@@ -170,14 +250,16 @@ pub fn decode(
     }
 }
 
-/// The tag of a landed envelope: the muxed id of its source, or else of its fee source.
+/// The tag of a landed envelope: the muxed id of its source, or else of its fee source, or else a contract call's nonce.
 #[must_use]
 pub fn tag_of(inner: &xdr::Transaction, bump: Option<&xdr::FeeBumpTransaction>) -> Option<Tag> {
     let id = |account: &xdr::MuxedAccount| match account {
         xdr::MuxedAccount::Ed25519(_) => None,
         xdr::MuxedAccount::MuxedEd25519(muxed) => Tag::from_muxed_id(muxed.id),
     };
-    id(&inner.source_account).or_else(|| bump.and_then(|bump| id(&bump.fee_source)))
+    id(&inner.source_account)
+        .or_else(|| bump.and_then(|bump| id(&bump.fee_source)))
+        .or_else(|| nonce_tag(&inner.operations.first()?.body))
 }
 
 /// The plan that a landed transaction was built by, as far as the chain tells.
@@ -193,7 +275,9 @@ pub fn plan_of(transaction: &xdr::Transaction) -> Option<Plan> {
     let operations = i64::try_from(transaction.operations.len())
         .ok()
         .filter(|count| *count > 0)?;
-    let fee = i64::from(transaction.fee);
+    let soroban = soroban_of(transaction);
+    let fee = i64::from(transaction.fee)
+        - soroban.as_ref().map_or(0, |soroban| soroban.resource_fee());
     Some(Plan {
         channel: AccountId::of_muxed(&transaction.source_account),
         sequence: Sequence(transaction.seq_num.0),
@@ -201,25 +285,68 @@ pub fn plan_of(transaction: &xdr::Transaction) -> Option<Plan> {
         max_time: ChainTime(time.max_time.0),
         max_ledger: LedgerSeq(ledger.max_ledger),
         base_fee: Stroops::new(fee / operations).ok()?,
+        soroban: soroban.map(Arc::new),
     })
 }
 
-/// Whether a landed envelope is this intent's: rebuilt with the chain's channel, sequence and bounds it has the same hash.
-/// That is proof, not a guess.
+/// The same, as an attempt of this request: of one that asks for a restoration itself, that is the operation.
+#[must_use]
+pub fn plan_for(request: &Request, transaction: &xdr::Transaction) -> Option<Plan> {
+    let mut plan = plan_of(transaction)?;
+    let asked = matches!(request.contract(), Some(ContractOperation::Restore { .. }));
+    if asked && let Some(soroban) = &mut plan.soroban {
+        Arc::make_mut(soroban).restores = false;
+    }
+    Some(plan)
+}
+
+/// What a contract operation's transaction declares, and who authorised it.
+fn soroban_of(transaction: &xdr::Transaction) -> Option<SorobanPlan> {
+    let xdr::TransactionExt::V1(data) = &transaction.ext else {
+        return None;
+    };
+    let body = &transaction.operations.first()?.body;
+    let auth = match body {
+        xdr::OperationBody::InvokeHostFunction(call) => call.auth.to_vec(),
+        _ => Vec::new(),
+    };
+    Some(SorobanPlan {
+        data: data.clone(),
+        auth,
+        restores: matches!(body, xdr::OperationBody::RestoreFootprint(_)),
+    })
+}
+
+/// Whether a landed envelope is this intent's: rebuilt with the chain's channel, sequence, bounds and resources it has the
+/// same hash. That is proof, not a guess.
+///
+/// A call that needs no authorisation of its source carries the tag on its fee bump alone: equal calls of two workflows
+/// differ in nothing else, so there the bump must be given, and have it.
 #[must_use]
 pub fn recognise(
     network: NetworkId,
     key: &IntentKey,
     request: &Request,
     landed: &xdr::Transaction,
+    bump: Option<&xdr::FeeBumpTransaction>,
 ) -> bool {
     if let Content::Presigned(presigned) = &request.content {
         return presigned.envelope().tx == *landed;
     }
-    let Some(plan) = plan_of(landed) else {
+    let Some(plan) = plan_for(request, landed) else {
         return false;
     };
-    let rebuilt = build(request, key.tag(network), &plan);
+    let tag = key.tag(network);
+    let inside = !request.calls_contract()
+        || plan.restores()
+        || plan
+            .soroban
+            .as_ref()
+            .is_some_and(|soroban| soroban.has_nonce_of(request.source));
+    if !inside && tag_of(landed, bump) != Some(tag) {
+        return false;
+    }
+    let rebuilt = build(request, tag, &plan);
     inner_hash(&rebuilt, network) == inner_hash(landed, network)
 }
 

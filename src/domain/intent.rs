@@ -16,7 +16,7 @@ pub use presigned::Presigned;
 pub use read::{Accounts, read, read_stored};
 
 use super::memo::Memo;
-use super::operation::Operation;
+use super::operation::{ContractOperation, Credentials, Operation};
 use super::primitives::{AccountId, ChainTime, NetworkId, Stroops};
 use super::tag::Tag;
 
@@ -141,6 +141,32 @@ impl Request {
             workflow_id: self.workflow_id.clone(),
             method: self.method.clone(),
         }
+    }
+
+    /// Its operation on contracts, which stands alone, where it has one.
+    #[must_use]
+    pub fn contract(&self) -> Option<&ContractOperation> {
+        match &self.content {
+            Content::Operations(operations) => match operations.as_slice() {
+                [Operation::Contract(operation)] => Some(operation),
+                _ => None,
+            },
+            Content::Presigned(_) => None,
+        }
+    }
+
+    /// Whether its transaction calls a contract: then neither memo nor muxed accounts are allowed in it (protocol 25).
+    #[must_use]
+    pub fn calls_contract(&self) -> bool {
+        self.contract()
+            .is_some_and(|operation| operation.authorization().is_some())
+    }
+
+    /// Whether its source signs an authorisation of a call, and not the call's transaction.
+    #[must_use]
+    pub fn authorizes_by_entry(&self) -> bool {
+        let authorization = self.contract().and_then(ContractOperation::authorization);
+        authorization.is_some_and(|auth| auth.credentials == Credentials::Address)
     }
 
     /// How many operations its transaction has.

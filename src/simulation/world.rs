@@ -211,6 +211,7 @@ impl World {
         Accounts {
             default_source: self.keys.treasury,
             other_sources: Vec::new(),
+            contracts: None,
         }
     }
 

@@ -152,6 +152,7 @@ impl AttemptRow {
                 max_time: ChainTime(unsigned(TABLE, self.max_time)?),
                 max_ledger: ledger(TABLE, self.max_ledger)?,
                 base_fee: amount(self.base_fee)?,
+                soroban: None,
             },
             inner_hash: TxHash(bytes32(TABLE, &self.hash)?),
             operations: small(self.operations)?,

@@ -14,6 +14,7 @@ use crate::domain::observation::{
     AccountSnapshot, AccountState, Cursor, Landed, TransactionPage, Unknown,
 };
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
+use crate::domain::soroban_plan::authorized_by;
 use crate::domain::tag::Tag;
 use crate::horizon::{Endpoint, Horizon, Order};
 use crate::store::StoreError;
@@ -347,15 +348,20 @@ impl Reader {
         mut wanted: impl FnMut(&Landed) -> bool,
     ) -> Vec<(Tag, Landed)> {
         reading.read(&page);
+        let account = reading.account;
         let wanted = page
             .transactions
             .into_iter()
             .filter(|landed| wanted(landed));
-        wanted.filter_map(|landed| self.tagged(landed)).collect()
+        wanted
+            .filter_map(|landed| self.tagged(landed, account))
+            .collect()
     }
 
-    /// A transaction with a tag that moves the source's funds, or that we sponsored: nobody else can have made it.
-    pub(super) fn tagged(&self, landed: Landed) -> Option<(Tag, Landed)> {
+    /// A transaction with a tag that moves the source's funds, or that we sponsored: nobody else can have made it. A call that
+    /// the source authorised by an entry is ours where it used a number of the account that is read: anybody can copy an
+    /// entry off the network.
+    pub(super) fn tagged(&self, landed: Landed, account: AccountId) -> Option<(Tag, Landed)> {
         let (inner, bump) = decode(&landed.envelope_xdr).ok()?;
         let tag = tag_of(&inner.tx, bump.as_ref())?;
         let moves_funds = inner.tx.operations.iter().any(|operation| {
@@ -367,7 +373,10 @@ impl Reader {
         });
         let sponsored =
             bump.is_some_and(|bump| AccountId::of_muxed(&bump.fee_source) == self.fee_account);
-        let ours = moves_funds || sponsored;
+        let called = landed.source_account == account
+            && (inner.tx.operations.iter())
+                .any(|operation| authorized_by(&operation.body, self.source));
+        let ours = moves_funds || sponsored || called;
         ours.then_some((tag, landed))
     }
 }

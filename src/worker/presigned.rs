@@ -20,8 +20,8 @@ pub(super) async fn used_up(
     }
     let Plan {
         channel, sequence, ..
-    } = attempt.plan;
-    let user = hold.user_of(attempt.inner_hash, channel, sequence).await?;
+    } = &attempt.plan;
+    let user = hold.user_of(attempt.inner_hash, *channel, *sequence).await?;
     Ok(user.map(|user| {
         if user == attempt.inner_hash {
             already_used(user)

@@ -141,7 +141,13 @@ fn is_own(network: NetworkId, question: &Question, landed: &Landed) -> bool {
         return false;
     };
     tag_of(&inner.tx, bump.as_ref()) == Some(question.key.tag(network))
-        && recognise(network, &question.key, &question.request, &inner.tx)
+        && recognise(
+            network,
+            &question.key,
+            &question.request,
+            &inner.tx,
+            bump.as_ref(),
+        )
 }
 
 /// What an account's history shows of a sequence number.

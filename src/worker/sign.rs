@@ -171,6 +171,7 @@ impl Signing {
                 cap,
                 self.settings.percentile,
             ),
+            soroban: None,
         };
         let tx = envelope::build(request, key.tag(self.network), &plan);
         let hash = envelope::inner_hash(&tx, self.network);
@@ -222,13 +223,14 @@ fn by_tag(landed: &Landed, claimed: &Claimed, request: &Request) -> Adoption {
         max_time: ChainTime(0),
         max_ledger: landed.ledger.plus(1),
         base_fee: Stroops::new(100).unwrap_or(Stroops::ZERO),
+        soroban: None,
     };
     let attempt = Attempt {
         number: u32::try_from(claimed.attempt_count).unwrap_or(0) + 1,
+        plain_fee: plan.base_fee,
         plan,
         inner_hash: landed.inner_hash,
         operations: request.operation_count(),
-        plain_fee: plan.base_fee,
         bumps: Vec::new(),
         sponsored: false,
         presigned: false,

@@ -227,6 +227,7 @@ fn new_intent(workflow: &str) -> NewIntent {
     let accounts = Accounts {
         default_source: AccountId([SOURCE; 32]),
         other_sources: vec![AccountId([OTHER_SOURCE; 32])],
+        contracts: None,
     };
     let request = read(&payment(workflow, "1"), &accounts).unwrap();
     let network = NetworkId::of("Standalone Network ; February 2017");

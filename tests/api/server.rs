@@ -183,6 +183,7 @@ impl Server {
             accounts: Accounts {
                 default_source: AccountId([SOURCE; 32]),
                 other_sources: vec![AccountId([OTHER_SOURCE; 32])],
+                contracts: None,
             },
             settings,
             probe,

@@ -18,6 +18,7 @@ async fn landing(server: &Server, body: &Value) -> String {
     let accounts = Accounts {
         default_source: AccountId([SOURCE; 32]),
         other_sources: vec![AccountId([OTHER_SOURCE; 32])],
+        contracts: None,
     };
     let request = intent::read(body, &accounts).unwrap();
     let key = request.key(TENANT);

@@ -55,6 +55,7 @@ impl Long {
         let accounts = Accounts {
             default_source: account("source"),
             other_sources: Vec::new(),
+            contracts: None,
         };
         let body = payment("long", account("bob"), 1);
         let done = OperationResult::OpInner(OperationResultTr::Payment(PaymentResult::Success));

@@ -89,6 +89,7 @@ impl Paid {
         let accounts = Accounts {
             default_source: account("source"),
             other_sources: Vec::new(),
+            contracts: None,
         };
         let network = NetworkId::of(PASSPHRASE);
         let request = intent::read(body, &accounts).unwrap();

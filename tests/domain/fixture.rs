@@ -59,6 +59,7 @@ pub fn accounts() -> Accounts {
     Accounts {
         default_source: source(),
         other_sources: vec![account(5)],
+        contracts: Some(network()),
     }
 }
 

@@ -35,6 +35,7 @@ fn request(vector: &Value) -> Request {
     let accounts = Accounts {
         default_source: account(vector, "source"),
         other_sources: Vec::new(),
+        contracts: None,
     };
     read(&vector["body"], &accounts).expect("a body")
 }

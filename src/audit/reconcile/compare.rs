@@ -1,6 +1,7 @@
 //! What a landed transaction is to the records. Pure.
 
 use crate::audit::Finding;
+use crate::domain::soroban_plan::authorized_by;
 use crate::domain::envelope::{decode, recognise, tag_of};
 use crate::domain::intent::{IntentKey, read_stored};
 use crate::domain::observation::Landed;
@@ -85,13 +86,14 @@ pub fn touch(landed: &Landed, source: AccountId, fee_account: AccountId) -> Touc
     }
 }
 
-/// Whether an account has signed one of its operations.
+/// Whether an account has signed one of its operations, or authorised its call.
 #[must_use]
 pub fn moves_funds(landed: &Landed, source: AccountId) -> bool {
     decode(&landed.envelope_xdr).is_ok_and(|(inner, _)| {
         inner.tx.operations.iter().any(|operation| {
             let own = operation.source_account.as_ref();
             AccountId::of_muxed(own.unwrap_or(&inner.tx.source_account)) == source
+                || authorized_by(&operation.body, source)
         })
     })
 }
@@ -317,10 +319,10 @@ pub fn key(intent: &AuditedIntent) -> IntentKey {
 /// Whether a landed envelope is what an intent asks for: rebuilt from it, it has the same hash.
 fn rebuilds(network: NetworkId, intent: &AuditedIntent, envelope: &[u8]) -> bool {
     let request = intent.request.as_ref().map(read_stored);
-    let (Some(Ok(request)), Ok((inner, _))) = (request, decode(envelope)) else {
+    let (Some(Ok(request)), Ok((inner, bump))) = (request, decode(envelope)) else {
         return false;
     };
-    recognise(network, &key(intent), &request, &inner.tx)
+    recognise(network, &key(intent), &request, &inner.tx, bump.as_ref())
 }
 
 /// The inner hash that an intent says has decided it.

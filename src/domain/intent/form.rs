@@ -107,6 +107,7 @@ impl Serialize for Operation {
             | Self::Clawback { .. }
             | Self::ManageData { .. }
             | Self::SetTrustLineFlags { .. }
+            | Self::Contract(_)
             | Self::Xdr(_) => self.to_json().serialize(serializer),
         }
     }

@@ -65,6 +65,7 @@ impl Presigned {
             base_fee: self
                 .bid_per_operation()
                 .max(Stroops::new(1).unwrap_or(Stroops::ZERO)),
+            soroban: None,
         }
     }
 
@@ -84,7 +85,10 @@ impl Presigned {
                     | xdr::OperationBody::RestoreFootprint(_)
             )
         }) {
-            return Err("is a contract call, which this version does not take yet".to_owned());
+            return Err(
+                "is a contract operation, which cannot be given as a signed transaction: give the operation"
+                    .to_owned(),
+            );
         }
         if self.max_ledger().is_none() && self.max_time().is_none() {
             return Err(

@@ -1,15 +1,17 @@
 //! Reading a request from JSON: every mistake is named, nothing is guessed.
 
 use serde_json::Value;
+use stellar_xdr as xdr;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Content, MAX_METADATA_BYTES, MAX_NAME_CHARACTERS, OnStateError, Presigned, Request};
 use crate::domain::fields::{Errors, FieldError, Fields, join};
 use crate::domain::memo::Memo;
-use crate::domain::operation::{MAX_OPERATIONS, Operation, size};
-use crate::domain::primitives::{AccountId, ChainTime, Stroops};
+use crate::domain::operation::{Contracts, MAX_OPERATIONS, Operation, size};
+use crate::domain::primitives::{AccountId, ChainTime, NetworkId, Stroops};
 use crate::domain::seed::holds_seed;
+use crate::domain::soroban_plan::signer;
 
 /// The accounts whose keys this submitter holds.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct Accounts {
     pub default_source: AccountId,
     /// Other sources that may be named.
     pub other_sources: Vec<AccountId>,
+    /// The network whose contracts can be called; `None` where no Stellar RPC is configured.
+    pub contracts: Option<NetworkId>,
 }
 
 impl Accounts {
@@ -38,6 +42,17 @@ enum Policy<'a> {
     Configured(&'a Accounts),
     /// Any: it was accepted before, perhaps under another configuration.
     Stored,
+}
+
+impl Policy<'_> {
+    fn contracts(self) -> Contracts {
+        match self {
+            Self::Configured(accounts) => accounts
+                .contracts
+                .map_or(Contracts::Unavailable, Contracts::On),
+            Self::Stored => Contracts::Stored,
+        }
+    }
 }
 
 /// Reads a request.
@@ -76,7 +91,7 @@ fn read_fields(value: &Value, policy: Policy<'_>, errors: &mut Errors) -> Option
     let memo_at = fields.at("memo");
     let memo = match fields.optional("memo") {
         None => Some(Memo::None),
-        Some(value) => Memo::read(value, memo_at, errors),
+        Some(value) => Memo::read(value, memo_at.clone(), errors),
     };
     // Within the bounds that were meant: never earlier, never later, by even a part of a second.
     let not_before = time(&mut fields, "not_before", true, errors);
@@ -113,7 +128,7 @@ fn read_fields(value: &Value, policy: Policy<'_>, errors: &mut Errors) -> Option
             }
             None
         }
-        None => operations(&mut fields, source, errors).map(Content::Operations),
+        None => operations(&mut fields, source, policy, errors).map(Content::Operations),
     };
     fields.end(errors);
     let content = content?;
@@ -122,7 +137,7 @@ fn read_fields(value: &Value, policy: Policy<'_>, errors: &mut Errors) -> Option
         Content::Operations(_) => source?,
     };
     let method = method.unwrap_or_else(|| default_method(&content));
-    Some(Request {
+    let request = Request {
         workflow_id: workflow_id?,
         method,
         source,
@@ -134,14 +149,21 @@ fn read_fields(value: &Value, policy: Policy<'_>, errors: &mut Errors) -> Option
         on_state_error,
         max_fee_per_operation,
         metadata,
-    })
+    };
+    if request.calls_contract() && request.memo != Memo::None {
+        errors.add(
+            memo_at,
+            "cannot be given with a contract call: the network allows none there (protocol 25)",
+        );
+    }
+    Some(request)
 }
 
 fn default_method(content: &Content) -> String {
     match content {
         Content::Operations(operations) => operations
             .first()
-            .map_or("payment", Operation::type_name)
+            .map_or("payment", Operation::default_method)
             .to_owned(),
         Content::Presigned(presigned) => snake_case(presigned.first_operation()),
     }
@@ -222,6 +244,7 @@ fn presigned(
 fn operations(
     fields: &mut Fields<'_>,
     source: Option<AccountId>,
+    policy: Policy<'_>,
     errors: &mut Errors,
 ) -> Option<Vec<Operation>> {
     let at = fields.at("operations");
@@ -229,9 +252,27 @@ fn operations(
     let mut operations = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let at = join(&at, &index.to_string());
-        let Some(mut operation) = Operation::read(item, at.clone(), errors) else {
+        let Some(mut operation) = Operation::read(item, at.clone(), policy.contracts(), errors)
+        else {
             continue;
         };
+        if let Operation::Contract(contract) = &operation {
+            if items.len() > 1 {
+                errors.add(
+                    join(&at, "type"),
+                    "is a contract operation, which must be the only operation of its intent",
+                );
+            }
+            let own = source.map(|source| xdr::ScAddress::Account(source.to_xdr()));
+            let entries = contract.authorization().map(|auth| auth.entries.iter());
+            let mut entries = entries.into_iter().flatten();
+            if own.is_some() && entries.any(|entry| signer(entry) == own.as_ref()) {
+                errors.add(
+                    join(&at, "auth_entries"),
+                    "has one of the intent's source, which signs here",
+                );
+            }
+        }
         if let Operation::Xdr(given) = &mut operation
             && let Some(named) = given.take_named_source()
             && source.is_some_and(|source| source != named)

@@ -1,7 +1,10 @@
 //! The operations that an intent may ask for: typed, with one normal form and one XDR each.
 
 mod claimant;
+pub mod contract;
 mod read;
+mod read_contract;
+pub mod scval;
 pub mod size;
 mod xdr_operation;
 
@@ -11,6 +14,8 @@ use serde_json::{Value, json};
 use stellar_xdr as xdr;
 
 pub use claimant::{Claimant, Predicate};
+pub use contract::{ContractOperation, Credentials};
+pub use read_contract::Contracts;
 pub use xdr_operation::{XdrOperation, refuse_body};
 
 use super::asset::{Asset, Destination};
@@ -122,6 +127,8 @@ pub enum Operation {
         /// Flags to clear.
         clear: Vec<TrustLineFlag>,
     },
+    /// An operation on contracts.
+    Contract(Box<ContractOperation>),
     /// Any other operation, as XDR.
     Xdr(XdrOperation),
 }
@@ -197,7 +204,27 @@ impl Operation {
             Self::Clawback { .. } => "clawback",
             Self::ManageData { .. } => "manage_data",
             Self::SetTrustLineFlags { .. } => "set_trust_line_flags",
+            Self::Contract(operation) => operation.type_name(),
             Self::Xdr(_) => "xdr",
+        }
+    }
+
+    /// What names it in its workflow where the user does not.
+    #[must_use]
+    pub fn default_method(&self) -> &str {
+        match self {
+            Self::Contract(operation) => operation.default_method(),
+            Self::Payment { .. }
+            | Self::PathPaymentStrictSend { .. }
+            | Self::PathPaymentStrictReceive { .. }
+            | Self::CreateAccount { .. }
+            | Self::ChangeTrust { .. }
+            | Self::CreateClaimableBalance { .. }
+            | Self::ClaimClaimableBalance { .. }
+            | Self::Clawback { .. }
+            | Self::ManageData { .. }
+            | Self::SetTrustLineFlags { .. }
+            | Self::Xdr(_) => self.type_name(),
         }
     }
 
@@ -281,13 +308,14 @@ impl Operation {
                 "type": kind, "trustor": trustor, "asset": asset.to_string(),
                 "set_flags": flag_names(set), "clear_flags": flag_names(clear),
             }),
+            Self::Contract(operation) => operation.to_json(),
             Self::Xdr(operation) => json!({"type": kind, "xdr": operation.to_base64()}),
         }
     }
 
-    /// The operation's body in XDR.
+    /// The operation's body in XDR, without authorisations; `source` is the intent's.
     #[must_use]
-    pub fn to_xdr(&self) -> xdr::OperationBody {
+    pub fn to_xdr(&self, source: AccountId) -> xdr::OperationBody {
         use xdr::OperationBody as Body;
         match self {
             Self::Payment {
@@ -394,6 +422,7 @@ impl Operation {
                 clear_flags: flag_bits(clear),
                 set_flags: flag_bits(set),
             }),
+            Self::Contract(operation) => operation.to_xdr(source),
             Self::Xdr(operation) => operation.body().clone(),
         }
     }
@@ -408,6 +437,7 @@ impl Operation {
                 Some(AccountId::of_muxed(&destination.0))
             }
             Self::CreateAccount { destination, .. } => Some(*destination),
+            Self::Contract(operation) => operation.destination(),
             Self::ChangeTrust { .. }
             | Self::CreateClaimableBalance { .. }
             | Self::ClaimClaimableBalance { .. }

@@ -6,18 +6,25 @@ use serde_json::Value;
 use stellar_xdr as xdr;
 
 use super::{
-    Claimant, MAX_CLAIMANTS, MAX_DATA_BYTES, MAX_PATH, Operation, TrustLineFlag, XdrOperation,
+    Claimant, Contracts, MAX_CLAIMANTS, MAX_DATA_BYTES, MAX_PATH, Operation, TrustLineFlag,
+    XdrOperation, read_contract,
 };
 use crate::domain::asset::Asset;
 use crate::domain::fields::{Errors, Fields, join};
 use crate::domain::primitives::Stroops;
 
 const TYPES: &str = "payment, path_payment_strict_send, path_payment_strict_receive, create_account, change_trust, \
-create_claimable_balance, claim_claimable_balance, clawback, manage_data, set_trust_line_flags or xdr";
+create_claimable_balance, claim_claimable_balance, clawback, manage_data, set_trust_line_flags, invoke_contract, token_transfer, extend_footprint_ttl, \
+restore_footprint or xdr";
 
 impl Operation {
     /// Reads one operation and names every mistake in it.
-    pub fn read(value: &Value, pointer: String, errors: &mut Errors) -> Option<Self> {
+    pub fn read(
+        value: &Value,
+        pointer: String,
+        contracts: Contracts,
+        errors: &mut Errors,
+    ) -> Option<Self> {
         let mut fields = Fields::of(value, pointer, errors)?;
         let kind = fields.text("type", errors)?;
         let operation = match kind {
@@ -32,12 +39,14 @@ impl Operation {
             "manage_data" => manage_data(&mut fields, errors),
             "set_trust_line_flags" => set_trust_line_flags(&mut fields, errors),
             "xdr" => xdr_operation(&mut fields, errors),
-            "invoke_contract" | "extend_footprint_ttl" | "restore_footprint" => {
-                errors.add(
-                    fields.at("type"),
-                    "is a contract operation, which this version does not take yet",
-                );
-                return None;
+            _ if read_contract::is_contract_type(kind) => {
+                // What else may be wrong with it is of no use where it cannot be done at all.
+                if contracts == Contracts::Unavailable {
+                    errors.add(fields.at("type"), read_contract::UNAVAILABLE);
+                    return None;
+                }
+                let operation = read_contract::read(kind, &mut fields, contracts, errors);
+                operation.map(|operation| Operation::Contract(Box::new(operation)))
             }
             _ => {
                 errors.add(fields.at("type"), format_args!("must be {TYPES}"));

@@ -3,7 +3,9 @@
 use stellar_xdr as xdr;
 use xdr::{Limits, WriteXdr};
 
+use super::contract::MAX_CONTRACT_BYTES;
 use super::Operation;
+use crate::domain::primitives::AccountId;
 
 /// The most bytes of a transaction's operations: core takes no transaction above 100 KiB, and signatures and a fee bump come on top.
 const MAX_BYTES: usize = 96 * 1024;
@@ -20,22 +22,29 @@ const SOURCE_BYTES: usize = 36;
 /// # Panics
 /// Never: what was read can be encoded.
 pub fn check(operations: &[Operation]) -> Result<(), String> {
-    if operations.len() <= FEW {
+    let contract = matches!(operations, [Operation::Contract(_)]);
+    if operations.len() <= FEW && !contract {
         return Ok(());
     }
     let encoded = |operation: &Operation| {
         let operation = xdr::Operation {
             source_account: None,
-            body: operation.to_xdr(),
+            // Whoever it is, as many bytes.
+            body: operation.to_xdr(AccountId([0; 32])),
         };
         let bytes = operation.to_xdr(Limits::none());
         bytes.expect("an operation that was read encodes").len() + SOURCE_BYTES
     };
     let bytes: usize = operations.iter().map(encoded).sum();
-    if bytes <= MAX_BYTES {
+    let most = if contract {
+        MAX_CONTRACT_BYTES
+    } else {
+        MAX_BYTES
+    };
+    if bytes <= most {
         return Ok(());
     }
     Err(format!(
-        "are {bytes} bytes as a transaction, and the network takes at most {MAX_BYTES}: give fewer"
+        "are {bytes} bytes as a transaction, and the network takes at most {most}: give fewer"
     ))
 }

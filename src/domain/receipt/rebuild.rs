@@ -66,7 +66,9 @@ pub(super) fn transaction(
         ));
     }
     let request = request.ok_or("there is no request to rebuild it from")?;
-    let plan = plan(attempt)?;
+    let mut plan = plan(attempt)?;
+    // Resources and authorisations stand in the transaction alone: that the rest gives its hash is what is shown.
+    plan.soroban = envelope::plan_for(request, &inner.tx).and_then(|read| read.soroban);
     if let Content::Presigned(presigned) = &request.content {
         if !attempt.presigned || presigned.envelope().tx != inner.tx {
             return Err("it is not the transaction that was given signed".to_owned());
@@ -92,8 +94,11 @@ pub(super) fn transaction(
             attempt.hash
         ));
     }
+    // The source of a call signs its authorisation, whose nonce is the tag, instead of the transaction.
+    let by_entry = request.authorizes_by_entry() && !plan.restores();
     for signer in [plan.channel, request.source] {
-        if !has_signed(&inner, signer, hash) {
+        let needed = signer == plan.channel || !by_entry;
+        if needed && !has_signed(&inner, signer, hash) {
             return Err(format!("its envelope is not signed by {signer}"));
         }
     }
@@ -128,6 +133,7 @@ fn plan(attempt: &AttemptReceipt) -> Result<Plan, String> {
             .ok()
             .and_then(|fee| Stroops::new(fee).ok())
             .ok_or_else(|| wrong("base_fee"))?,
+        soroban: None,
     })
 }
 
@@ -194,7 +200,7 @@ fn rebuilt(
     landed: &LandedReceipt,
     bytes: &[u8],
 ) -> Result<String, String> {
-    let (inner, _) = envelope::decode(bytes).map_err(|error| format!("its envelope: {error}"))?;
+    let (inner, bump) = envelope::decode(bytes).map_err(|error| format!("its envelope: {error}"))?;
     let hash = envelope::inner_hash(&inner.tx, network(receipt));
     if hash != landed.hash {
         return Err(format!(
@@ -207,7 +213,14 @@ fn rebuilt(
         return Err("its account or sequence number is not its envelope's".to_owned());
     }
     let request = request.ok_or("there is no request to rebuild it from")?;
-    if envelope::recognise(network(receipt), &key(receipt), request, &inner.tx) {
+    let recognised = envelope::recognise(
+        network(receipt),
+        &key(receipt),
+        request,
+        &inner.tx,
+        bump.as_ref(),
+    );
+    if recognised {
         Ok("rebuilt from the intent it has the same hash".to_owned())
     } else {
         Err("it is not what the intent asks for".to_owned())

@@ -59,7 +59,7 @@ impl Engine {
         let reader = self.reader(mark.map_err(|error| error.to_string())?.since);
         // The one that was seen is put on record itself: the history may come from a Horizon that lags.
         let seen: Vec<_> = landed
-            .and_then(|landed| reader.tagged(landed.clone()))
+            .and_then(|landed| reader.tagged(landed.clone(), landed.source_account))
             .into_iter()
             .collect();
         records

@@ -47,7 +47,7 @@ impl Engine {
         let short = matches!(&answer, SubmitAnswer::Refused(outcome)
             if outcome.meaning() == TransactionMeaning::FeeAccountShort);
         if short && let Some(flight) = self.flights.get(&intent) {
-            let plan = flight.snapshot.attempt.plan;
+            let plan = &flight.snapshot.attempt.plan;
             tracing::warn!(%intent, channel = %plan.channel, "the account that pays the fee is short of lumens");
             metrics::counter!("submitter_fee_account_short_total").increment(1);
             if flight.snapshot.attempt.bumps.is_empty() {

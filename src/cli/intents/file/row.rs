@@ -8,10 +8,13 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::fields::FieldError;
 use crate::domain::intent::{Accounts, read};
-use crate::domain::primitives::AccountId;
+use crate::domain::primitives::{AccountId, NetworkId};
 
 /// Stands for the source that only the daemon knows. Nobody has its key.
 const NOBODY: AccountId = AccountId([0; 32]);
+
+/// Stands for the network that only the daemon knows.
+const NOWHERE: NetworkId = NetworkId([0; 32]);
 
 /// An intent to be posted.
 #[derive(Clone, Debug)]
@@ -39,6 +42,7 @@ impl Row {
         let accounts = Accounts {
             default_source: source(value).unwrap_or(NOBODY),
             other_sources: Vec::new(),
+            contracts: Some(NOWHERE),
         };
         let request = read(value, &accounts).map_err(|errors| BadRow {
             line,
