@@ -20,5 +20,6 @@ pub mod reason;
 pub mod receipt;
 pub mod result_code;
 pub mod seed;
+pub mod soroban;
 pub mod tag;
 pub mod transition;
