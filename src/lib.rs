@@ -8,7 +8,7 @@
 //! # Who may know whom
 //!
 //! - [`domain`] is pure: no I/O, no clock, no randomness. It knows nobody.
-//! - [`store`], [`horizon`] and [`signer`] know the domain, never each other.
+//! - [`store`], [`horizon`], [`rpc`] and [`signer`] know the domain, never each other.
 //! - [`api`] knows domain and store: a request cannot reach the chain.
 //! - [`worker`] knows these four, and never the API.
 //! - [`sandbox`] is the judge of the tests: a ledger with Horizon's API. It knows nobody, and nobody but those who start
@@ -36,6 +36,7 @@ pub mod domain;
 pub mod horizon;
 pub mod http;
 pub mod retry;
+pub mod rpc;
 pub mod sandbox;
 pub mod signer;
 #[cfg(feature = "simulation")]

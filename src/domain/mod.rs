@@ -20,6 +20,7 @@ pub mod reason;
 pub mod receipt;
 pub mod result_code;
 pub mod seed;
+pub mod soroban;
 pub mod soroban_plan;
 pub mod tag;
 pub mod transition;

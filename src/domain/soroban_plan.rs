@@ -7,6 +7,7 @@ use stellar_xdr as xdr;
 use xdr::{Limits, ReadXdr, WriteXdr};
 
 use super::primitives::AccountId;
+use super::soroban::auth::nonce;
 use super::tag::Tag;
 
 /// The most bytes of each part that is read: no transaction is larger.
@@ -64,15 +65,16 @@ impl SorobanPlan {
         })
     }
 
-    /// The authorisations with the tag as the nonce of those of `source`: a plan that has another nonce there is of another
+    /// The authorisations with the tag as the nonce of the first of `source`'s: a plan that has another nonce there is of another
     /// intent, and builds to another hash.
     #[must_use]
     pub fn tagged_auth(&self, source: AccountId, tag: Tag) -> Vec<xdr::SorobanAuthorizationEntry> {
         let mut auth = self.auth.clone();
-        for entry in &mut auth {
-            if let Some(credentials) = own_credentials(entry, source) {
-                credentials.nonce = tag.to_i64();
-            }
+        let own = auth
+            .iter_mut()
+            .filter_map(|entry| own_credentials(entry, source));
+        for (index, credentials) in own.enumerate() {
+            credentials.nonce = nonce(tag, index);
         }
         auth
     }

@@ -52,6 +52,10 @@ pub struct Http {
 impl Http {
     fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
+        // What goes to the base URL itself keeps its last slash: without it, some servers redirect.
+        if path.is_empty() {
+            return url;
+        }
         url.path_segments_mut()
             .expect("http and https URLs have a path")
             .pop_if_empty()

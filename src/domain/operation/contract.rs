@@ -215,7 +215,7 @@ impl ContractOperation {
                 let args = vec![
                     xdr::ScVal::Address(xdr::ScAddress::Account(source.to_xdr())),
                     xdr::ScVal::Address(transfer.to.clone()),
-                    xdr::ScVal::I128(transfer.amount.into()),
+                    scval::of_i128(transfer.amount),
                 ];
                 invoke(transfer.token.contract(), "transfer", args)
             }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 use stellar_xdr as xdr;
-use xdr::{Limits, ReadXdr, WriteXdr as _};
+use xdr::{Limits, ReadXdr};
 
 use super::contract::{
     Authorization, Call, ContractOperation, Credentials, MAX_ARGS, MAX_AUTH_ENTRIES,

@@ -31,6 +31,15 @@ pub fn to_json(value: &ScVal) -> Value {
     serde_json::to_value(value).expect("every value of a contract has a JSON form")
 }
 
+/// A signed integer of 128 bits as a contract's value.
+#[must_use]
+pub const fn of_i128(value: i128) -> ScVal {
+    ScVal::I128(xdr::Int128Parts {
+        hi: (value >> 64) as i64,
+        lo: value as u64,
+    })
+}
+
 /// Whether a text can be a symbol: a contract's function, for example.
 #[must_use]
 pub fn is_symbol(text: &str) -> bool {
@@ -70,8 +79,8 @@ fn read_at(value: &Value, pointer: String, depth: usize, errors: &mut Errors) ->
         "i64" => integer(inner, at, errors).map(ScVal::I64),
         "timepoint" => integer(inner, at, errors).map(|at| ScVal::Timepoint(xdr::TimePoint(at))),
         "duration" => integer(inner, at, errors).map(|for_| ScVal::Duration(xdr::Duration(for_))),
-        "u128" => integer::<u128>(inner, at, errors).map(|value| ScVal::U128(value.into())),
-        "i128" => integer::<i128>(inner, at, errors).map(|value| ScVal::I128(value.into())),
+        "u128" => integer(inner, at, errors).map(ScVal::U128),
+        "i128" => integer(inner, at, errors).map(of_i128),
         "u256" => integer(inner, at, errors).map(ScVal::U256),
         "i256" => integer(inner, at, errors).map(ScVal::I256),
         "bytes" => bytes(inner, at, errors),
