@@ -47,7 +47,7 @@ impl Core {
         self.queue.trim(&self.ledger, close_time);
         let set = self.queue.select(&self.ledger);
         self.ledger
-            .close(close_time, set.frames.clone(), set.fee_rate);
+            .close(close_time, set.frames.clone(), set.rates);
         self.queue.closed(&set.frames, &self.ledger, now);
     }
 }
