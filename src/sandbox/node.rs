@@ -215,7 +215,12 @@ impl Node {
         genesis.close_time = self.clock().now();
         genesis.base_fee = core.ledger().base_fee();
         genesis.max_tx_set_size = core.ledger().max_tx_set_size();
+        #[cfg(feature = "contracts")]
+        let max_transactions = core.ledger().engine().max_transactions();
         *core = Core::new(first_ledger(genesis, &self.config));
+        #[cfg(feature = "contracts")]
+        core.ledger_mut()
+            .set_up(|engine, _| engine.set_max_transactions(max_transactions));
         let sequence = core.ledger().sequence();
         drop(core);
         self.open

@@ -121,7 +121,8 @@ fn all_of(state: &Entries, contract: &ScAddress) -> Vec<LedgerKey> {
         match &data.val {
             ScVal::ContractInstance(instance) => match &instance.executable {
                 stellar_xdr::ContractExecutable::Wasm(hash) => Some(hash.clone()),
-                stellar_xdr::ContractExecutable::StellarAsset => None,
+                stellar_xdr::ContractExecutable::StellarAsset
+                | stellar_xdr::ContractExecutable::ExternalRef(_) => None,
             },
             _ => None,
         }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use sha2::{Digest, Sha256};
 use stellar_xdr::{
     DecoratedSignature, FeeBumpTransactionEnvelope, FeeBumpTransactionInnerTx, LedgerBounds,
-    Limits, Memo, MuxedAccount, Operation, OperationBody, Preconditions, ReadXdr, SignerKey,
+    Limits, Memo, MuxedAccount, Operation, Preconditions, ReadXdr, SignerKey,
     SorobanTransactionData, TimeBounds, Transaction, TransactionEnvelope, TransactionExt, TransactionV0Envelope,
     TransactionV1Envelope, Uint256, VecM, WriteXdr,
 };

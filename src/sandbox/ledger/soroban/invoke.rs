@@ -56,7 +56,7 @@ pub fn invoke(
         seed(call, state).to_vec(),
         &mut effects.diagnostics,
         None,
-        call.engine.modules.clone(),
+        call.engine.modules().cloned(),
     );
     effects.diagnostics.truncate(MAX_DIAGNOSTICS);
     let (value, run) = match run {

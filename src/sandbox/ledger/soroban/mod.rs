@@ -13,6 +13,8 @@ mod set_up;
 pub mod simulate;
 pub mod storage;
 
+use std::sync::OnceLock;
+
 use soroban_env_host::{Host, LedgerInfo, ModuleCache};
 use stellar_xdr::{
     DiagnosticEvent, InnerTransactionResultResult as Inner, LedgerEntryChange, LedgerEntryData,
@@ -32,7 +34,7 @@ pub struct Engine {
     network_id: [u8; 32],
     settings: Settings,
     /// Parsed code of earlier ledgers; a call of code that is newer parses it itself, and pays for that.
-    modules: Option<ModuleCache>,
+    modules: OnceLock<Option<ModuleCache>>,
 }
 
 /// A contract transaction that is being applied.
@@ -47,11 +49,10 @@ impl Engine {
     /// With the settings of the recorded network.
     pub fn new(network_id: [u8; 32]) -> Self {
         let settings = Settings::default();
-        let modules = ModuleCache::new(&Host::default()).ok();
         Self {
             network_id,
             settings,
-            modules,
+            modules: OnceLock::new(),
         }
     }
 
@@ -171,8 +172,18 @@ impl Engine {
         }
     }
 
+    /// The parsed code; most ledgers of tests never need it.
+    fn modules(&self) -> Option<&ModuleCache> {
+        self.modules
+            .get_or_init(|| ModuleCache::new(&Host::default()).ok())
+            .as_ref()
+    }
+
     fn learn_entry(&self, data: &LedgerEntryData) {
-        if let (LedgerEntryData::ContractCode(code), Some(modules)) = (data, &self.modules) {
+        let LedgerEntryData::ContractCode(code) = data else {
+            return;
+        };
+        if let Some(modules) = self.modules() {
             // What cannot be parsed has not been let in; were it here, its calls would parse it themselves, and fail.
             let _ = modules.parse_and_cache_module_simple(
                 &Host::default(),
