@@ -327,13 +327,15 @@ async fn a_ledger_takes_so_many_calls_and_the_best_bids_first() {
     assert_eq!(stage.send(&payment).await["status"], "PENDING");
     stage.town.close(1).await;
     assert_eq!(stage.count().await, 2);
-    let status = async |envelope| stage.transaction(envelope).await["status"].clone();
-    assert_eq!(status(&payment.hash()).await, "SUCCESS");
-    assert_eq!(status(&envelopes[0].hash()).await, "NOT_FOUND");
-    assert_eq!(status(&envelopes[3].hash()).await, "SUCCESS");
+    let status = async |envelope: &crate::wallet::Envelope| {
+        stage.transaction(&envelope.hash()).await["status"].clone()
+    };
+    assert_eq!(status(&payment).await, "SUCCESS");
+    assert_eq!(status(&envelopes[0]).await, "NOT_FOUND");
+    assert_eq!(status(&envelopes[3]).await, "SUCCESS");
     stage.town.close(1).await;
     assert_eq!(stage.count().await, 4);
-    assert_eq!(status(&envelopes[0].hash()).await, "SUCCESS");
+    assert_eq!(status(&envelopes[0]).await, "SUCCESS");
 }
 
 #[tokio::test]

@@ -178,7 +178,8 @@ async fn code_is_uploaded_and_a_contract_made_of_it_by_transactions() {
             vec![operation(None, body)],
         );
         let simulated = stage.simulate(&draft).await;
-        let auth = simulated["results"][0]["auth"].as_array().unwrap();
+        let auth = simulated["results"][0]["auth"].as_array();
+        let auth = auth.unwrap_or_else(|| panic!("{simulated}"));
         let auth = auth
             .iter()
             .map(|entry| super::stage::read(entry.as_str().unwrap()))

@@ -23,11 +23,13 @@ use stellar_xdr::{
 
 use super::effects::Effects;
 use super::frame::Frame;
-use super::genesis::PROTOCOL_VERSION;
 use super::load::Load;
 use super::operation::Place;
 use super::state::State;
 use settings::Settings;
+
+/// The protocol that the host is asked to keep: a host keeps its own and no older one.
+const HOST_PROTOCOL: u32 = soroban_env_host::meta::INTERFACE_VERSION.protocol;
 
 /// Runs the ledger's contracts.
 pub struct Engine {
@@ -187,7 +189,7 @@ impl Engine {
             // What cannot be parsed has not been let in; were it here, its calls would parse it themselves, and fail.
             let _ = modules.parse_and_cache_module_simple(
                 &Host::default(),
-                PROTOCOL_VERSION,
+                HOST_PROTOCOL,
                 &code.code,
             );
         }
@@ -201,7 +203,7 @@ impl Engine {
 
     fn info_at(&self, ledger: u32, close_time: u64, base_reserve: i64) -> LedgerInfo {
         LedgerInfo {
-            protocol_version: PROTOCOL_VERSION,
+            protocol_version: HOST_PROTOCOL,
             sequence_number: ledger,
             timestamp: close_time,
             network_id: self.network_id,
