@@ -247,7 +247,7 @@ async fn resources_that_are_too_small_fail_in_the_ledger() {
     assert_eq!(limited, [expected.clone(), expected]);
     // Enough for what cannot be given back, but not for the rent of a new entry.
     let mut draft = stage.prepared(stage.call(&channel(), "tick", vec![])).await;
-    data_mut(&mut draft).resource_fee -= 20_000;
+    data_mut(&mut draft).resource_fee = 25_000;
     let found = stage.land(&draft.sign(&[&channel()])).await;
     assert_eq!(
         failure(&found),

@@ -63,6 +63,11 @@ impl Engine {
         &self.settings
     }
 
+    /// The network's settings, to be set otherwise.
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
     /// The most contract transactions a ledger.
     pub fn max_transactions(&self) -> u32 {
         self.settings.lanes.ledger_max_tx_count
