@@ -286,8 +286,8 @@ fn first_ledger(genesis: Genesis, config: &Config) -> Ledger {
 fn deploy_lumens(ledger: &mut Ledger) {
     let root = super::ledger::genesis::root_key(ledger.passphrase());
     let root = super::ledger::account::AccountKey(root.verifying_key().to_bytes());
-    let done = ledger
-        .set_up(|engine, state| engine.deploy_asset(state, root, stellar_xdr::Asset::Native));
+    let done =
+        ledger.set_up(|engine, state| engine.deploy_asset(state, root, stellar_xdr::Asset::Native));
     if let Err(error) = done {
         tracing::error!(%error, "the contract of lumens was not made");
     }

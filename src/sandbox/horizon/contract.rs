@@ -3,9 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
-use stellar_xdr::{
-    ContractIdPreimage, HostFunction, OperationBody, ScAddress, ScSymbol, ScVal,
-};
+use stellar_xdr::{ContractIdPreimage, HostFunction, OperationBody, ScAddress, ScSymbol, ScVal};
 
 use super::put_asset;
 use crate::sandbox::ledger::entry::bytes;

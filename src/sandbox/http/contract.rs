@@ -10,8 +10,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use stellar_xdr::{
     AlphaNum4, AlphaNum12, Asset, AssetCode4, AssetCode12, ContractDataDurability, ContractId,
-    Hash, LedgerEntryData, LedgerKey, LedgerKeyContractCode, LedgerKeyContractData, Limits, ReadXdr,
-    ScAddress, ScSymbol, ScVal, StringM,
+    Hash, LedgerEntryData, LedgerKey, LedgerKeyContractCode, LedgerKeyContractData, Limits,
+    ReadXdr, ScAddress, ScSymbol, ScVal, StringM,
 };
 
 use super::ask::Ask;
@@ -30,24 +30,28 @@ type Shared = State<Arc<Node>>;
 
 /// `POST /sandbox/contract`, with code as its body or an asset as a parameter: deploys at once, outside every transaction.
 pub async fn deploy(State(node): Shared, ask: Ask, body: Body) -> Result<Reply, Reply> {
-    let code = to_bytes(body, MAX_CODE_BYTES)
-        .await
-        .map_err(|_| Problem::bad_request("body", "cannot be read, or is larger than a megabyte"))?;
+    let code = to_bytes(body, MAX_CODE_BYTES).await.map_err(|_| {
+        Problem::bad_request("body", "cannot be read, or is larger than a megabyte")
+    })?;
     let salt = match ask.parameter("salt") {
         None => [0; 32],
         Some(text) => hash(text).ok_or_else(|| wrong("salt", "must be 64 hex digits"))?,
     };
     let asset = match ask.parameter("asset") {
         None => None,
-        Some(text) => Some(asset(text).ok_or_else(|| {
-            wrong("asset", "must be native, or CODE:ISSUER")
-        })?),
+        Some(text) => {
+            Some(asset(text).ok_or_else(|| wrong("asset", "must be native, or CODE:ISSUER"))?)
+        }
     };
     let deploying = Arc::clone(&node);
     let code_hash = hex::encode(Sha256::digest(&code));
     let is_asset = asset.is_some();
     let done = tokio::task::spawn_blocking(move || {
-        let root = AccountKey(root_key(&deploying.config().passphrase).verifying_key().to_bytes());
+        let root = AccountKey(
+            root_key(&deploying.config().passphrase)
+                .verifying_key()
+                .to_bytes(),
+        );
         let mut core = deploying.core();
         core.ledger_mut().set_up(|engine, state| match asset {
             Some(asset) => engine.deploy_asset(state, root, asset),
@@ -74,7 +78,10 @@ pub async fn look(State(node): Shared, ask: Ask) -> Result<Reply, Reply> {
     });
     let core = node.core();
     let ledger = core.ledger();
-    let found = ledger.state().contract(&key).ok_or_else(Problem::not_found)?;
+    let found = ledger
+        .state()
+        .contract(&key)
+        .ok_or_else(Problem::not_found)?;
     let value = match &found.data {
         LedgerEntryData::ContractData(data) => serde_json::to_value(&data.val).ok(),
         _ => None,

@@ -225,7 +225,10 @@ fn send(node: &Arc<Node>, link: &Link, draw: Draw, params: &Value) -> Reply {
         told.insert("status".to_owned(), status.into());
         told.insert("hash".to_owned(), hex::encode(frame.hash()).into());
         told.insert("latestLedger".to_owned(), head.into());
-        told.insert("latestLedgerCloseTime".to_owned(), closed.to_string().into());
+        told.insert(
+            "latestLedgerCloseTime".to_owned(),
+            closed.to_string().into(),
+        );
         Ok(told.into())
     }))
 }

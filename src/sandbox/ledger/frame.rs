@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use stellar_xdr::{
     DecoratedSignature, FeeBumpTransactionEnvelope, FeeBumpTransactionInnerTx, LedgerBounds,
     Limits, Memo, MuxedAccount, Operation, Preconditions, ReadXdr, SignerKey,
-    SorobanTransactionData, TimeBounds, Transaction, TransactionEnvelope, TransactionExt, TransactionV0Envelope,
-    TransactionV1Envelope, Uint256, VecM, WriteXdr,
+    SorobanTransactionData, TimeBounds, Transaction, TransactionEnvelope, TransactionExt,
+    TransactionV0Envelope, TransactionV1Envelope, Uint256, VecM, WriteXdr,
 };
 use thiserror::Error;
 

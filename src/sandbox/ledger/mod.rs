@@ -269,12 +269,7 @@ impl Ledger {
     }
 
     /// Closes a ledger over a set of transactions, all of a kind at the same rate (stroops an operation).
-    pub fn close(
-        &mut self,
-        close_time: u64,
-        mut frames: Vec<Arc<Frame>>,
-        rates: impl Into<Rates>,
-    ) {
+    pub fn close(&mut self, close_time: u64, mut frames: Vec<Arc<Frame>>, rates: impl Into<Rates>) {
         let (rates, target) = (rates.into(), self.closing_target(close_time));
         let previous = self.hash;
         // Contract transactions come after all others.

@@ -155,7 +155,11 @@ impl Queue {
     }
 
     fn lane(&self, soroban: bool) -> &Lane {
-        if soroban { &self.soroban } else { &self.classic }
+        if soroban {
+            &self.soroban
+        } else {
+            &self.classic
+        }
     }
 
     fn lane_mut(&mut self, soroban: bool) -> &mut Lane {

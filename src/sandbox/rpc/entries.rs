@@ -36,7 +36,9 @@ pub fn keys(params: &Value) -> Result<Vec<LedgerKey>, Failure> {
         .map(|(index, text)| {
             let text = text.as_str().unwrap_or_default();
             let key = LedgerKey::from_xdr_base64(text, limits.clone()).map_err(|_| {
-                Failure::parameter(format!("cannot unmarshal key value {text} at index {index}"))
+                Failure::parameter(format!(
+                    "cannot unmarshal key value {text} at index {index}"
+                ))
             })?;
             if matches!(key, LedgerKey::Ttl(_)) {
                 return Err(Failure::parameter(

@@ -1,9 +1,7 @@
 //! Contract events.
 
 use serde_json::{Value, json};
-use stellar_xdr::{
-    ContractEvent, ContractEventBody, ContractEventType, Limits, ReadXdr, ScVal,
-};
+use stellar_xdr::{ContractEvent, ContractEventBody, ContractEventType, Limits, ReadXdr, ScVal};
 
 use super::transaction::{Form, Start, start, within};
 use super::{Failure, base64, latest, oldest};
@@ -75,7 +73,10 @@ impl Filter {
             && (self.contracts.is_empty()
                 || contract.is_some_and(|id| self.contracts.contains(&id)))
             && (self.topics.is_empty()
-                || self.topics.iter().any(|wanted| matches(wanted, &body.topics)))
+                || self
+                    .topics
+                    .iter()
+                    .any(|wanted| matches(wanted, &body.topics)))
     }
 }
 
@@ -131,7 +132,10 @@ pub fn events(ledger: &Ledger, head: u32, params: &Value) -> Result<Value, Failu
     let mut cursor = id(Toid::ledger(head.saturating_add(1)), 0);
     'ledgers: for record in (first..=head).filter_map(|number| ledger.history().ledger(number)) {
         for tx in record.transactions.iter().filter(|tx| tx.successful) {
-            let told = tx.effects.as_deref().map_or(&[][..], |effects| &effects.events);
+            let told = tx
+                .effects
+                .as_deref()
+                .map_or(&[][..], |effects| &effects.events);
             for (index, event) in (0u32..).zip(told) {
                 let id = id(tx.toid, index);
                 let wanted = filters.is_empty() || filters.iter().any(|filter| filter.takes(event));

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use stellar_xdr::{
     AccountId, Asset, ContractEvent, ContractEventBody, ContractEventType, ContractEventV0,
-    ContractId, ContractIdPreimage, ExtensionPoint, Hash, HashIdPreimage,
-    HashIdPreimageContractId, Int128Parts, ScAddress, ScSymbol, ScVal, StringM, TransactionEvent,
-    TransactionEventStage, TransactionMeta, TransactionMetaV4, VecM,
+    ContractId, ContractIdPreimage, ExtensionPoint, Hash, HashIdPreimage, HashIdPreimageContractId,
+    Int128Parts, ScAddress, ScSymbol, ScVal, StringM, TransactionEvent, TransactionEventStage,
+    TransactionMeta, TransactionMetaV4, VecM,
 };
 
 use super::{Failure, base64, latest, oldest};
@@ -95,16 +95,14 @@ pub fn hash(params: &Value) -> Result<[u8; 32], Failure> {
 }
 
 /// `getTransaction`: by the inner or the outer hash. What is not found is not between the oldest and the latest ledger.
-pub fn by_hash(
-    ledger: &Ledger,
-    head: u32,
-    asked: [u8; 32],
-    form: Form,
-) -> Result<Value, Failure> {
+pub fn by_hash(ledger: &Ledger, head: u32, asked: [u8; 32], form: Form) -> Result<Value, Failure> {
     let ((head, closed), (elder, elder_closed)) = (latest(ledger, head)?, oldest(ledger)?);
     let mut answer = Map::new();
     answer.insert("latestLedger".to_owned(), head.into());
-    answer.insert("latestLedgerCloseTime".to_owned(), closed.to_string().into());
+    answer.insert(
+        "latestLedgerCloseTime".to_owned(),
+        closed.to_string().into(),
+    );
     answer.insert("oldestLedger".to_owned(), elder.into());
     answer.insert(
         "oldestLedgerCloseTime".to_owned(),
@@ -118,10 +116,7 @@ pub fn by_hash(
     match found {
         Some(landed) => {
             put(&mut answer, ledger, &landed, asked, form);
-            answer.insert(
-                "createdAt".to_owned(),
-                landed.close_time.to_string().into(),
-            );
+            answer.insert("createdAt".to_owned(), landed.close_time.to_string().into());
         }
         None => {
             let rest = json!({
@@ -178,7 +173,13 @@ fn put(
         let of_operations: Vec<_> = frame
             .operations()
             .iter()
-            .map(|_| form.list(tx.effects.as_deref().map_or(&[][..], |effects| &effects.events)))
+            .map(|_| {
+                form.list(
+                    tx.effects
+                        .as_deref()
+                        .map_or(&[][..], |effects| &effects.events),
+                )
+            })
             .collect();
         events.insert(
             format!("contractEvents{}", form.ending()),
@@ -203,7 +204,11 @@ fn meta(landed: &Landed, fees: &[TransactionEvent]) -> TransactionMeta {
 
 /// What was charged, and what was given back, as the events that the network makes of them.
 fn fee_events(ledger: &Ledger, landed: &Landed, frame: &Frame) -> Vec<TransactionEvent> {
-    let refund = landed.tx.effects.as_ref().map_or(0, |effects| effects.refund);
+    let refund = landed
+        .tx
+        .effects
+        .as_ref()
+        .map_or(0, |effects| effects.refund);
     let payer = frame.fee_source().xdr();
     let event = |stage, stroops: i64| TransactionEvent {
         stage,

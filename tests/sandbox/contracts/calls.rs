@@ -61,14 +61,22 @@ async fn a_nonce_lets_a_call_succeed_once_whoever_sends_it() {
     // The nonce is on the ledger up to the signature's expiration.
     let keys = json!({ "keys": [nonce_key(&who(), TAG).to_xdr_base64(stellar_xdr::Limits::none()).unwrap()] });
     let entries = stage.rpc("getLedgerEntries", keys).await;
-    assert!(entries["entries"][0]["liveUntilLedgerSeq"].as_u64().unwrap() >= 500);
+    assert!(
+        entries["entries"][0]["liveUntilLedgerSeq"]
+            .as_u64()
+            .unwrap()
+            >= 500
+    );
 
     // The same entry from another channel: simulation says so, and so does the ledger, which takes the sequence number.
     let mut again = stage.call(&other(), "inc", vec![address(&who())]);
     set_auth(&mut again, vec![entry]);
     let simulated = stage.simulate(&again).await;
     let error = simulated["error"].as_str().unwrap();
-    assert!(error.starts_with("HostError: Error(Auth, ExistingValue)"), "{error}");
+    assert!(
+        error.starts_with("HostError: Error(Auth, ExistingValue)"),
+        "{error}"
+    );
     let again = with_data(again, data_of(&draft).clone());
     let found = stage.land(&again.sign(&[&other()])).await;
     assert!(trapped(&failure(&found)));
@@ -84,7 +92,10 @@ async fn a_nonce_lets_a_call_succeed_once_whoever_sends_it() {
         assert_eq!(call["type"], "invoke_host_function");
         assert_eq!(call["function"], "inc");
         assert_eq!(call["contract"], stage.counter.to_string().as_str());
-        assert_eq!(call["nonces"][0]["address"], who().key().to_string().as_str());
+        assert_eq!(
+            call["nonces"][0]["address"],
+            who().key().to_string().as_str()
+        );
     }
     assert_eq!(truth[0]["return_value"], json!({ "u32": 1 }));
     assert_eq!(
@@ -114,7 +125,10 @@ async fn a_source_that_is_the_operations_authorises_by_its_signature() {
     set_auth(&mut draft, vec![entry]);
     let draft = with_data(draft, data(&simulated));
     let unsigned = stage.send(&draft.sign(&[&channel()])).await;
-    assert!(matches!(refusal(&unsigned), Outer::TxFailed(_)), "{unsigned}");
+    assert!(
+        matches!(refusal(&unsigned), Outer::TxFailed(_)),
+        "{unsigned}"
+    );
     let found = stage.land(&draft.sign(&[&channel(), &who()])).await;
     assert_eq!(returned(&found), ScVal::U32(1));
 }
@@ -166,13 +180,14 @@ async fn what_is_not_used_is_given_back_at_the_end_of_the_ledger() {
         stage.prepared(stage.call(&other(), "tick", vec![])).await,
     ];
     for (draft, wallet) in drafts.iter().zip([channel(), other()]) {
-        assert_eq!(stage.send(&draft.sign(&[&wallet])).await["status"], "PENDING");
+        assert_eq!(
+            stage.send(&draft.sign(&[&wallet])).await["status"],
+            "PENDING"
+        );
     }
     stage.town.close(1).await;
     assert_eq!(stage.count().await, 3);
-    let again = stage
-        .transaction(&drafts[1].sign(&[&other()]).hash())
-        .await;
+    let again = stage.transaction(&drafts[1].sign(&[&other()]).hash()).await;
     let cheaper = result(again["resultXdr"].as_str().unwrap()).fee_charged;
     assert!(cheaper < charged, "{cheaper} after {charged}");
 }

@@ -36,11 +36,18 @@ async fn archive(stage: &Stage, what: &str) -> u64 {
 
 async fn live_until(stage: &Stage) -> u64 {
     let path = format!("/sandbox/contract?id={}&symbol=COUNT", stage.counter);
-    stage.town.get(&path).await.1["live_until"].as_u64().unwrap()
+    stage.town.get(&path).await.1["live_until"]
+        .as_u64()
+        .unwrap()
 }
 
 /// An operation on the footprint, with nothing but its keys declared.
-fn on_footprint(stage: &Stage, body: OperationBody, reads: Vec<LedgerKey>, writes: Vec<LedgerKey>) -> Draft {
+fn on_footprint(
+    stage: &Stage,
+    body: OperationBody,
+    reads: Vec<LedgerKey>,
+    writes: Vec<LedgerKey>,
+) -> Draft {
     let mut draft = Draft::new(
         payer().address(),
         stage.sequence(&payer()) + 1,
@@ -155,7 +162,15 @@ async fn a_consumed_nonce_is_gone_from_answers_once_its_time_is_over() {
     assert_eq!(found().await, json!([]));
     stage.town.close(110).await;
     assert!(
-        stage.town.sandbox.node().core().ledger().state().contract(&key).is_none(),
+        stage
+            .town
+            .sandbox
+            .node()
+            .core()
+            .ledger()
+            .state()
+            .contract(&key)
+            .is_none(),
         "and from memory later"
     );
 }
@@ -190,7 +205,10 @@ async fn code_is_uploaded_and_a_contract_made_of_it_by_transactions() {
     };
     let uploaded = submit(HostFunction::UploadContractWasm(code().try_into().unwrap())).await;
     let hash: [u8; 32] = Sha256::digest(code()).into();
-    assert_eq!(returned(&uploaded), ScVal::Bytes(hash.to_vec().try_into().unwrap()));
+    assert_eq!(
+        returned(&uploaded),
+        ScVal::Bytes(hash.to_vec().try_into().unwrap())
+    );
     let created = submit(HostFunction::CreateContract(CreateContractArgs {
         contract_id_preimage: ContractIdPreimage::Address(ContractIdPreimageFromAddress {
             address: ScAddress::Account(payer().key().xdr()),
@@ -212,7 +230,10 @@ async fn code_is_uploaded_and_a_contract_made_of_it_by_transactions() {
     assert_eq!(status, 200);
     let shown = &operations["_embedded"]["records"][0];
     assert_eq!(shown["type"], "invoke_host_function");
-    assert_eq!(shown["function"], "HostFunctionTypeHostFunctionTypeInvokeContract");
+    assert_eq!(
+        shown["function"],
+        "HostFunctionTypeHostFunctionTypeInvokeContract"
+    );
     assert_eq!(shown["parameters"][0]["type"], "Address");
     assert_eq!(shown["parameters"][1]["type"], "Sym");
 }

@@ -24,16 +24,37 @@ async fn an_answer_is_lost_before_or_after_core_has_the_call() {
     let envelope = draft.sign(&[&wallet]);
     let params = json!({ "transaction": envelope.base64() });
     faults(&stage, json!({ "lose_answer_before": 1.0 })).await;
-    assert!(raw(&stage, "sendTransaction", params.clone()).await.is_err());
+    assert!(
+        raw(&stage, "sendTransaction", params.clone())
+            .await
+            .is_err()
+    );
     assert_eq!(stage.town.queued(), 0);
     faults(&stage, json!({ "answer_503": 1.0 })).await;
-    assert_eq!(raw(&stage, "sendTransaction", params.clone()).await.unwrap(), 503);
-    assert_eq!(raw(&stage, "simulateTransaction", params.clone()).await.unwrap(), 503);
+    assert_eq!(
+        raw(&stage, "sendTransaction", params.clone())
+            .await
+            .unwrap(),
+        503
+    );
+    assert_eq!(
+        raw(&stage, "simulateTransaction", params.clone())
+            .await
+            .unwrap(),
+        503
+    );
     assert_eq!(stage.town.queued(), 0);
     faults(&stage, json!({ "answer_504": 1.0 })).await;
-    assert_eq!(raw(&stage, "getLatestLedger", Value::Null).await.unwrap(), 504);
+    assert_eq!(
+        raw(&stage, "getLatestLedger", Value::Null).await.unwrap(),
+        504
+    );
     faults(&stage, json!({ "lose_answer_after": 1.0 })).await;
-    assert!(raw(&stage, "sendTransaction", params.clone()).await.is_err());
+    assert!(
+        raw(&stage, "sendTransaction", params.clone())
+            .await
+            .is_err()
+    );
     assert_eq!(stage.town.queued(), 1);
     assert!(raw(&stage, "getHealth", Value::Null).await.is_err());
     faults(&stage, json!({})).await;
@@ -74,16 +95,24 @@ async fn a_server_that_lags_knows_neither_the_transaction_nor_the_nonce() {
     let key = super::stage::nonce_key(&who, 9);
     let key = stellar_xdr::WriteXdr::to_xdr_base64(&key, stellar_xdr::Limits::none()).unwrap();
     let nonce = async || {
-        let found = stage.rpc("getLedgerEntries", json!({ "keys": [key] })).await;
+        let found = stage
+            .rpc("getLedgerEntries", json!({ "keys": [key] }))
+            .await;
         found["entries"].as_array().unwrap().len()
     };
     for _ in 0..2 {
         stage.town.close(1).await;
         assert_eq!(stage.count().await, 1, "the ledger itself has it");
-        assert_eq!(stage.transaction(&envelope.hash()).await["status"], "NOT_FOUND");
+        assert_eq!(
+            stage.transaction(&envelope.hash()).await["status"],
+            "NOT_FOUND"
+        );
         assert_eq!(nonce().await, 0);
     }
     stage.town.close(1).await;
-    assert_eq!(stage.transaction(&envelope.hash()).await["status"], "SUCCESS");
+    assert_eq!(
+        stage.transaction(&envelope.hash()).await["status"],
+        "SUCCESS"
+    );
     assert_eq!(nonce().await, 1);
 }

@@ -37,7 +37,9 @@ fn capture(name: &str) -> Value {
 
 fn sent_frame(name: &str) -> Frame {
     let capture = capture(name);
-    let text = capture["request"]["params"]["transaction"].as_str().unwrap();
+    let text = capture["request"]["params"]["transaction"]
+        .as_str()
+        .unwrap();
     Frame::parse(&unbase64(text), network_id(PASSPHRASE)).unwrap()
 }
 
@@ -95,12 +97,13 @@ async fn simulated(stage: &Stage, name: &str) {
     assert_eq!(wanted.ext, found.ext, "{name}");
     let (wanted, found) = (wanted.resources, found.resources);
     let known = |keys: &[LedgerKey]| -> Vec<LedgerKey> {
-        let fixed = |key: &&LedgerKey| {
-            !matches!(key, LedgerKey::ContractData(data) if matches!(data.key, ScVal::LedgerKeyNonce(_)))
-        };
+        let fixed = |key: &&LedgerKey| !matches!(key, LedgerKey::ContractData(data) if matches!(data.key, ScVal::LedgerKeyNonce(_)));
         keys.iter().filter(fixed).cloned().collect()
     };
-    assert_eq!(wanted.footprint.read_only, found.footprint.read_only, "{name}");
+    assert_eq!(
+        wanted.footprint.read_only, found.footprint.read_only,
+        "{name}"
+    );
     assert_eq!(
         known(&wanted.footprint.read_write),
         known(&found.footprint.read_write),
@@ -115,7 +118,10 @@ async fn simulated(stage: &Stage, name: &str) {
         found.instructions,
         wanted.instructions
     );
-    assert_eq!(recorded["results"][0]["xdr"], answer["results"][0]["xdr"], "{name}");
+    assert_eq!(
+        recorded["results"][0]["xdr"], answer["results"][0]["xdr"],
+        "{name}"
+    );
 }
 
 /// A ledger with the accounts that the recorded envelopes need, and the contracts at their recorded addresses.
@@ -352,5 +358,8 @@ async fn what_else_is_asked_has_the_recorded_fields() {
         alike(&stage, name).await;
     }
     let network = stage.rpc("getNetwork", Value::Null).await;
-    assert_eq!(network, capture("get-network")["response"]["body"]["result"]);
+    assert_eq!(
+        network,
+        capture("get-network")["response"]["body"]["result"]
+    );
 }

@@ -156,10 +156,7 @@ impl Stage {
 }
 
 pub async fn deploy(town: &Town) -> String {
-    let request = town
-        .client
-        .post(town.url("/sandbox/contract"))
-        .body(code());
+    let request = town.client.post(town.url("/sandbox/contract")).body(code());
     let response = request.send().await.unwrap();
     let body: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
     assert_eq!(
@@ -240,9 +237,8 @@ pub fn authorise(entry: &mut SorobanAuthorizationEntry, who: &Wallet, nonce: i64
     };
     credentials.nonce = nonce;
     credentials.signature_expiration_ledger = expires;
-    credentials.signature = ScVal::Vec(Some(ScVec(
-        vec![ScVal::Map(Some(map))].try_into().unwrap(),
-    )));
+    credentials.signature =
+        ScVal::Vec(Some(ScVec(vec![ScVal::Map(Some(map))].try_into().unwrap())));
 }
 
 pub fn data(simulated: &Value) -> SorobanTransactionData {

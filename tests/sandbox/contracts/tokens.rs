@@ -61,7 +61,13 @@ async fn lumens_move_by_their_contract_to_accounts_and_to_contracts() {
     assert_eq!(returned(&found), ScVal::Void);
     assert_eq!(stage.balance(&holder()), had - 15_000_000);
     assert_eq!(stage.balance(&taker()), has + 15_000_000);
-    assert_eq!(found["events"]["contractEventsXdr"][0].as_array().unwrap().len(), 1);
+    assert_eq!(
+        found["events"]["contractEventsXdr"][0]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 
     let counter = ScVal::Address(stage.counter.clone());
     let found = transfer(&stage, &token, counter.clone(), 7, 2).await;
@@ -91,7 +97,10 @@ async fn more_than_there_is_is_the_contracts_error_ten() {
     let draft = stage.invoke(&channel(), token, "transfer", args);
     let simulated = stage.simulate(&draft).await;
     let error = simulated["error"].as_str().unwrap();
-    assert!(error.starts_with("HostError: Error(Contract, #10)"), "{error}");
+    assert!(
+        error.starts_with("HostError: Error(Contract, #10)"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

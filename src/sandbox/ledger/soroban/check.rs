@@ -25,15 +25,15 @@ const MAX_RESOURCE_FEE: i64 = 1 << 50;
 pub struct Refusal {
     /// The transaction's code.
     pub code: Inner,
-    /// What is told to the sender besides.
-    pub reason: Option<DiagnosticEvent>,
+    /// What is told to the sender besides. Boxed: events are large beside the happy path.
+    pub reason: Option<Box<DiagnosticEvent>>,
 }
 
 fn invalid(kind: ScErrorCode, text: &str, values: &[u64]) -> Refusal {
     let values: Vec<_> = values.iter().map(|value| ScVal::U64(*value)).collect();
     Refusal {
         code: Inner::TxSorobanInvalid,
-        reason: Some(complaint(kind, text, &values)),
+        reason: Some(Box::new(complaint(kind, text, &values))),
     }
 }
 
@@ -258,15 +258,18 @@ pub fn malformed(
         }
         OperationBody::ExtendFootprintTtl(op) => {
             let bad = !footprint.read_write.is_empty()
-                || footprint.read_only.iter().any(|key| durability(key).is_none())
+                || footprint
+                    .read_only
+                    .iter()
+                    .any(|key| durability(key).is_none())
                 || op.extend_to > settings.archival.max_entry_ttl - 1;
             bad.then_some(OperationResultTr::ExtendFootprintTtl(
                 ExtendFootprintTtlResult::Malformed,
             ))
         }
         OperationBody::RestoreFootprint(_) => {
-            let bad = !footprint.read_only.is_empty()
-                || !footprint.read_write.iter().all(is_persistent);
+            let bad =
+                !footprint.read_only.is_empty() || !footprint.read_write.iter().all(is_persistent);
             bad.then_some(OperationResultTr::RestoreFootprint(
                 RestoreFootprintResult::Malformed,
             ))

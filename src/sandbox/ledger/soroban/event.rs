@@ -13,7 +13,9 @@ pub fn complaint(code: ScErrorCode, text: &str, values: &[ScVal]) -> DiagnosticE
     let data = if values.is_empty() {
         text
     } else {
-        let all: Vec<ScVal> = std::iter::once(text).chain(values.iter().cloned()).collect();
+        let all: Vec<ScVal> = std::iter::once(text)
+            .chain(values.iter().cloned())
+            .collect();
         ScVal::Vec(Some(ScVec(
             VecM::try_from(all).expect("a list without a limit holds a few values"),
         )))

@@ -65,7 +65,9 @@ pub fn restore(
                 "operation byte-read resources exceeds amount specified",
                 &[
                     ScVal::U64(u64::from(bytes)),
-                    ScVal::U64(u64::from(resources.disk_read_bytes.min(resources.write_bytes))),
+                    ScVal::U64(u64::from(
+                        resources.disk_read_bytes.min(resources.write_bytes),
+                    )),
                 ],
             ));
             return Err(Restored::ResourceLimitExceeded);

@@ -110,7 +110,10 @@ pub fn invoke(
 
 /// Takes what was used of what may be given back, in stroops; an error if more was used than declared.
 pub fn pay(call: &Call<'_>, effects: &mut Effects, rent: i64, spent: i64) -> Result<(), ()> {
-    let most = call.data.resource_fee.saturating_sub(effects.non_refundable);
+    let most = call
+        .data
+        .resource_fee
+        .saturating_sub(effects.non_refundable);
     if spent > most {
         effects.diagnostics.push(complaint(
             ScErrorCode::ExceededLimit,
@@ -216,7 +219,10 @@ fn archived(effects: &mut Effects, key: &LedgerKey) -> Outcome {
             "trying to access an archived contract data entry",
             vec![ScVal::Address(data.contract.clone()), data.key.clone()],
         ),
-        _ => ("trying to access an archived contract code entry", Vec::new()),
+        _ => (
+            "trying to access an archived contract code entry",
+            Vec::new(),
+        ),
     };
     effects
         .diagnostics
@@ -233,11 +239,7 @@ fn limit(effects: &mut Effects, text: &str, used: u32, most: u32) -> Outcome {
     Outcome::ResourceLimitExceeded
 }
 
-fn check_writes(
-    call: &Call<'_>,
-    changes: &[Change],
-    effects: &mut Effects,
-) -> Result<(), Outcome> {
+fn check_writes(call: &Call<'_>, changes: &[Change], effects: &mut Effects) -> Result<(), Outcome> {
     let settings = &call.engine.settings;
     let mut written = 0u32;
     for change in changes.iter().filter(|change| !change.read_only) {

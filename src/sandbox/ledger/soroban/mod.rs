@@ -8,8 +8,8 @@ mod event;
 mod fee;
 mod footprint;
 mod invoke;
-pub mod settings;
 mod set_up;
+pub mod settings;
 pub mod simulate;
 pub mod storage;
 
@@ -106,7 +106,10 @@ impl Engine {
 
     /// Why a transaction's form is refused, where core tells why.
     pub fn reason(&self, frame: &Frame) -> Option<DiagnosticEvent> {
-        check::check(frame, &self.settings).err()?.reason
+        check::check(frame, &self.settings)
+            .err()?
+            .reason
+            .map(|reason| *reason)
     }
 
     /// Checks the operation of a contract transaction.
@@ -192,11 +195,8 @@ impl Engine {
         };
         if let Some(modules) = self.modules() {
             // What cannot be parsed has not been let in; were it here, its calls would parse it themselves, and fail.
-            let _ = modules.parse_and_cache_module_simple(
-                &Host::default(),
-                HOST_PROTOCOL,
-                &code.code,
-            );
+            let _ =
+                modules.parse_and_cache_module_simple(&Host::default(), HOST_PROTOCOL, &code.code);
         }
     }
 

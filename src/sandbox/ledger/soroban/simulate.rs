@@ -10,8 +10,8 @@ use soroban_simulation::simulation::{
     simulate_invoke_host_function_op, simulate_restore_op,
 };
 use stellar_xdr::{
-    AccountId, DiagnosticEvent, InvokeHostFunctionOp, LedgerEntry, LedgerKey, OperationBody,
-    ScVal, SorobanAuthorizationEntry, SorobanTransactionData,
+    AccountId, DiagnosticEvent, InvokeHostFunctionOp, LedgerEntry, LedgerKey, OperationBody, ScVal,
+    SorobanAuthorizationEntry, SorobanTransactionData,
 };
 
 use super::Engine;

@@ -53,9 +53,9 @@ impl State {
         self.contracts
             .range(first..)
             .map(|(key, _)| key)
-            .take_while(|key| {
-                matches!(key, LedgerKey::ContractData(data) if data.contract == *contract)
-            })
+            .take_while(
+                |key| matches!(key, LedgerKey::ContractData(data) if data.contract == *contract),
+            )
             .cloned()
             .collect()
     }
