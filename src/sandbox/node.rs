@@ -215,7 +215,12 @@ impl Node {
         genesis.close_time = self.clock().now();
         genesis.base_fee = core.ledger().base_fee();
         genesis.max_tx_set_size = core.ledger().max_tx_set_size();
+        #[cfg(feature = "contracts")]
+        let max_transactions = core.ledger().engine().max_transactions();
         *core = Core::new(first_ledger(genesis, &self.config));
+        #[cfg(feature = "contracts")]
+        core.ledger_mut()
+            .set_up(|engine, _| engine.set_max_transactions(max_transactions));
         let sequence = core.ledger().sequence();
         drop(core);
         self.open
@@ -271,5 +276,19 @@ fn first_ledger(genesis: Genesis, config: &Config) -> Ledger {
         ledgers: config.history_retention.unwrap_or(u32::MAX),
         transactions: config.history_transactions,
     });
+    #[cfg(feature = "contracts")]
+    deploy_lumens(&mut ledger);
     ledger
+}
+
+/// The contract of lumens is there from the beginning.
+#[cfg(feature = "contracts")]
+fn deploy_lumens(ledger: &mut Ledger) {
+    let root = super::ledger::genesis::root_key(ledger.passphrase());
+    let root = super::ledger::account::AccountKey(root.verifying_key().to_bytes());
+    let done =
+        ledger.set_up(|engine, state| engine.deploy_asset(state, root, stellar_xdr::Asset::Native));
+    if let Err(error) = done {
+        tracing::error!(%error, "the contract of lumens was not made");
+    }
 }
