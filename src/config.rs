@@ -6,6 +6,7 @@
 mod check;
 mod error;
 mod layers;
+mod rpc;
 mod rules;
 mod sections;
 mod settings;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub use error::{ConfigError, ConfigErrors};
 pub use sections::{
     AccountsConfig, ApiConfig, Config, DatabaseConfig, EngineConfig, FeePayer, FeesConfig,
-    HorizonConfig, LogConfig, ReconcileConfig, RpcConfig, SubmitMode,
+    HorizonConfig, LogConfig, ReconcileConfig, RpcConfig, SubmitMode, Way,
 };
 
 /// What holds where nothing else is said.

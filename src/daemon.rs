@@ -22,13 +22,14 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config};
 use crate::domain::primitives::NetworkId;
 use crate::horizon::{Horizon, NetworkError};
+use crate::rpc::{self, Rpc};
 use crate::store::Store;
 use crate::worker::{self, Engine, Status};
 use readiness::Readiness;
 use reconciling::Reconciler;
 use tasks::{gauges, listen, partitions, purge, until};
 
-pub use wiring::{connect, engine_settings, horizon, keyring};
+pub use wiring::{connect, engine_settings, horizon, keyring, rpc as rpc_pool, way};
 
 /// How long the API may take to answer what it has begun, beyond the engine's own drain.
 const API_DRAIN: Duration = Duration::from_secs(10);
@@ -60,15 +61,20 @@ pub struct Daemon {
     others: Vec<JoinHandle<()>>,
 }
 
-/// Refuses a Horizon of another network. One that does not answer is waited for later, by the engine.
-async fn check_network(horizon: &Horizon) -> anyhow::Result<()> {
+/// Refuses a Horizon, or Stellar RPC, of another network. One that does not answer is waited for later, by whoever asks it.
+async fn check_network(horizon: &Horizon, rpc: Option<&Rpc>) -> anyhow::Result<()> {
+    let variable = config::variable("network.passphrase");
+    let other = |error: String| anyhow::anyhow!("network.passphrase ({variable}): {error}");
     let asked = horizon.any().check_network();
     match tokio::time::timeout(NETWORK_PATIENCE, asked).await {
-        Ok(Err(error @ NetworkError::Other { .. })) => {
-            let variable = config::variable("network.passphrase");
-            Err(anyhow::anyhow!("network.passphrase ({variable}): {error}"))
-        }
-        Ok(Ok(_) | Err(NetworkError::Unknown { .. })) | Err(_) => Ok(()),
+        Ok(Err(error @ NetworkError::Other { .. })) => return Err(other(error.to_string())),
+        Ok(Ok(_) | Err(NetworkError::Unknown { .. })) | Err(_) => {}
+    }
+    let Some(rpc) = rpc else { return Ok(()) };
+    let asked = rpc.any().check_network();
+    match tokio::time::timeout(NETWORK_PATIENCE, asked).await {
+        Ok(Err(error @ rpc::NetworkError::Other { .. })) => Err(other(error.to_string())),
+        Ok(Ok(_) | Err(rpc::NetworkError::Unknown { .. })) | Err(_) => Ok(()),
     }
 }
 
@@ -82,6 +88,8 @@ impl Daemon {
         let (keys, accounts, fee_account) = keyring(config)?;
         let receipt_key = config.receipt_key()?;
         let horizon = horizon(config)?;
+        let rpc = rpc_pool(config)?;
+        let way = way(config, rpc.as_ref())?;
         let settings = engine_settings(config, fee_account)?;
         let source = settings.source;
         let listener = TcpListener::bind(config.api.listen)
@@ -95,7 +103,7 @@ impl Daemon {
             })?;
         let api_address = listener.local_addr()?;
         // A wrong network is told before anything is stored.
-        check_network(&horizon).await?;
+        check_network(&horizon, rpc.as_deref()).await?;
         let store = connect(config).await?;
         store.migrate().await?;
         store.may_be_of(&passphrase).await?;
@@ -124,7 +132,8 @@ impl Daemon {
             accounts.clone(),
             settings,
             status.clone(),
-        );
+        )
+        .by(way);
         let waker = engine.waker();
         let engine = tokio::spawn(engine.run(stopped.clone()));
         let app = api::App {

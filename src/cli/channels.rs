@@ -11,7 +11,7 @@ use super::Global;
 use super::output::{self, Usage};
 use super::pausing::{Pause, Resume};
 use crate::config::{Config, Required};
-use crate::daemon::{connect, engine_settings, horizon, keyring};
+use crate::daemon::{connect, engine_settings, horizon, keyring, rpc_pool, way};
 use crate::store::Store;
 use crate::worker::{Engine, Phase, Status, ensure_report};
 
@@ -126,7 +126,8 @@ fn engine(config: &Config, store: &Store, status: &Status) -> anyhow::Result<Eng
         accounts,
         settings,
         status.clone(),
-    ))
+    )
+    .by(way(config, rpc_pool(config)?.as_ref())?))
 }
 
 async fn list(global: &Global) -> anyhow::Result<()> {

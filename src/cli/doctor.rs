@@ -5,11 +5,15 @@ use serde::Serialize;
 use super::{Global, output};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Required};
-use crate::daemon::{connect, horizon, keyring};
+use crate::daemon::{connect, horizon, keyring, rpc_pool};
+use crate::domain::observation::Unknown;
+use crate::domain::primitives::LedgerSeq;
 use crate::store::Store;
 
 /// Seconds that our clock and the chain's may differ before it is said.
 const CLOCK_SECONDS: i64 = 30;
+/// Ledgers by which a Stellar RPC server may be behind Horizon.
+const LEDGERS_BEHIND: u32 = 10;
 /// Channels that are named.
 const MAX_SHOWN: usize = 5;
 
@@ -29,7 +33,9 @@ pub async fn run(global: &Global) -> anyhow::Result<()> {
     )];
     findings.push(finding("database", database(&config).await));
     findings.extend(records(&config).await);
-    findings.extend(chain(&config).await?);
+    let (horizons, newest) = chain(&config).await?;
+    findings.extend(horizons);
+    findings.extend(rpc(&config, newest).await?);
     let wrong = findings.iter().filter(|finding| !finding.ok).count();
     if global.json {
         output::json(&findings)?;
@@ -141,8 +147,10 @@ async fn channels(store: &Store) -> Result<String, String> {
     }
 }
 
-async fn chain(config: &Config) -> anyhow::Result<Vec<Finding>> {
+/// The Horizons and the accounts, and the newest ledger of all.
+async fn chain(config: &Config) -> anyhow::Result<(Vec<Finding>, Option<LedgerSeq>)> {
     let mut findings = Vec::new();
+    let mut newest = None;
     let pool = horizon(config)?;
     let (_, accounts, fee_account) = keyring(config)?;
     for endpoint in pool.endpoints() {
@@ -159,6 +167,9 @@ async fn chain(config: &Config) -> anyhow::Result<Vec<Finding>> {
                 .map_err(|error| error.to_string()),
         ));
         let header = endpoint.latest_ledger().await;
+        if let Ok(Some(header)) = &header {
+            newest = newest.max(Some(header.sequence));
+        }
         findings.push(finding("clock", match header {
             Ok(Some(header)) => {
                 let closed = i64::try_from(header.closed_at.0).unwrap_or(i64::MAX);
@@ -195,5 +206,45 @@ async fn chain(config: &Config) -> anyhow::Result<Vec<Finding>> {
             },
         ));
     }
+    Ok((findings, newest))
+}
+
+/// The Stellar RPC servers, where any are configured: the network, their ledgers, and what a contract call may use.
+async fn rpc(config: &Config, newest: Option<LedgerSeq>) -> anyhow::Result<Vec<Finding>> {
+    let Some(pool) = rpc_pool(config)? else {
+        let what = "none is configured: contract calls are refused".to_owned();
+        return Ok(vec![finding("stellar rpc", Ok(what))]);
+    };
+    let mut findings = Vec::new();
+    for endpoint in pool.endpoints() {
+        let said = rpc_server(endpoint, newest).await;
+        findings.push(finding(format!("stellar rpc {}", endpoint.name()), said));
+    }
     Ok(findings)
+}
+
+async fn rpc_server(
+    endpoint: &crate::rpc::Endpoint,
+    newest: Option<LedgerSeq>,
+) -> Result<String, String> {
+    let detail = |unknown: Unknown| unknown.detail;
+    let network = endpoint
+        .check_network()
+        .await
+        .map_err(|error| error.to_string())?;
+    let span = endpoint.health().await.map_err(detail)?;
+    if let Some(newest) = newest
+        && span.latest.plus(LEDGERS_BEHIND) < newest
+    {
+        return Err(format!(
+            "its newest ledger is {}, and Horizon's is {newest}: it is behind",
+            span.latest
+        ));
+    }
+    let version = endpoint.version().await.map_err(detail)?;
+    let limits = endpoint.limits().await.map_err(detail)?;
+    Ok(format!(
+        "version {version}, protocol {}, ledger {}, history from {}; a contract call may take {} instructions",
+        network.protocol_version, span.latest, span.oldest, limits.instructions
+    ))
 }

@@ -12,7 +12,7 @@ use super::error::ConfigErrors;
 use super::rules::Checks;
 use super::sections::{
     AccountsConfig, ApiConfig, Config, DatabaseConfig, EngineConfig, FeePayer, FeesConfig,
-    HorizonConfig, LogConfig, ReconcileConfig, RetentionConfig, RpcConfig, SubmitMode,
+    HorizonConfig, LogConfig, ReconcileConfig, RetentionConfig, SubmitMode,
 };
 use super::settings::{self, Settings};
 use crate::domain::fee::Percentile;
@@ -22,7 +22,9 @@ use crate::signer::{ChannelSeed, SecretKey};
 use crate::telemetry::{LogFormat, parse_filter};
 
 /// How long a request may be allowed to take, in seconds.
-const REQUEST_SECONDS: RangeInclusive<i64> = 1..=300;
+pub(super) const REQUEST_SECONDS: RangeInclusive<i64> = 1..=300;
+/// How many requests an hour may be allowed; 0 is any number.
+pub(super) const REQUESTS_PER_HOUR: RangeInclusive<i64> = 0..=100_000_000;
 /// Of a synchronous submission: Horizon itself answers after 31.
 const SUBMIT_SECONDS: RangeInclusive<i64> = 32..=300;
 /// How large bodies may be allowed to be, in bytes: 64 KiB to 64 MiB.
@@ -65,7 +67,7 @@ impl Checks {
         let passphrase = self.passphrase(settings.network.passphrase);
         Config {
             database: self.database(settings.database),
-            rpc: self.rpc(settings.rpc),
+            rpc: self.rpc(&settings.rpc),
             accounts: self.accounts(settings.accounts),
             fees: self.fees(settings.fees),
             engine: self.engine(&settings.engine),
@@ -120,7 +122,7 @@ impl Checks {
             requests_per_hour: self.number(
                 "horizon.requests_per_hour",
                 given.requests_per_hour,
-                0..=100_000_000,
+                REQUESTS_PER_HOUR,
             ),
             submit: self.choice(
                 "horizon.submit",
@@ -144,18 +146,6 @@ impl Checks {
                     REQUEST_SECONDS,
                 ),
             },
-        }
-    }
-
-    fn rpc(&mut self, given: settings::Rpc) -> RpcConfig {
-        let url = Some(given.url).filter(|url| !url.is_empty());
-        RpcConfig {
-            url: url.and_then(|url| self.web("rpc.url", &url)),
-            request_timeout: self.seconds(
-                "rpc.request_timeout_seconds",
-                given.request_timeout_seconds,
-                REQUEST_SECONDS,
-            ),
         }
     }
 

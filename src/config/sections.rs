@@ -9,7 +9,9 @@ use url::Url;
 use super::error::ConfigError;
 use crate::domain::fee::Percentile;
 use crate::domain::primitives::Stroops;
+use crate::domain::soroban::Margin;
 use crate::horizon::{Deadlines, HorizonOptions};
+use crate::rpc::RpcOptions;
 use crate::signer::{ChannelSeed, SecretKey};
 use crate::telemetry::LogFormat;
 
@@ -76,6 +78,22 @@ impl Config {
         })
     }
 
+    /// What the pool of Stellar RPC servers needs; `None` where none is configured.
+    ///
+    /// # Errors
+    /// Names the key that is not given.
+    pub fn rpc_options(&self) -> Result<Option<RpcOptions>, ConfigError> {
+        if self.rpc.urls.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(RpcOptions {
+            urls: self.rpc.urls.clone(),
+            passphrase: self.network_passphrase()?.to_owned(),
+            requests_per_hour: self.rpc.requests_per_hour,
+            deadline: self.rpc.request_timeout,
+        }))
+    }
+
     /// The key of the account that pays.
     ///
     /// # Errors
@@ -133,13 +151,30 @@ pub struct HorizonConfig {
     pub deadlines: Deadlines,
 }
 
+/// Which way envelopes take to the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Horizon.
+    Horizon,
+    /// Stellar RPC.
+    Rpc,
+    /// Horizon, and Stellar RPC where that does not take them.
+    Both,
+}
+
 /// `[rpc]`.
 #[derive(Clone)]
 pub struct RpcConfig {
-    /// Base URL; `None` where not given.
-    pub url: Option<Url>,
-    /// How long a call may take.
+    /// URLs; empty where not given.
+    pub urls: Vec<Url>,
+    /// Requests an hour to each; 0: any number.
+    pub requests_per_hour: u32,
+    /// How long a request may take.
     pub request_timeout: Duration,
+    /// How much more than simulated is declared.
+    pub margin: Margin,
+    /// Which way envelopes take.
+    pub submit: Way,
 }
 
 /// `[accounts]`.
@@ -261,8 +296,11 @@ impl std::fmt::Debug for HorizonConfig {
 impl std::fmt::Debug for RpcConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RpcConfig")
-            .field("host", &hosts(self.url.as_slice()))
+            .field("hosts", &hosts(&self.urls))
+            .field("requests_per_hour", &self.requests_per_hour)
             .field("request_timeout", &self.request_timeout)
+            .field("margin", &self.margin)
+            .field("submit", &self.submit)
             .finish()
     }
 }

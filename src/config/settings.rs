@@ -43,8 +43,12 @@ pub struct Horizon {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rpc {
+    pub urls: Vec<String>,
     pub url: String,
+    pub requests_per_hour: i64,
     pub request_timeout_seconds: i64,
+    pub resource_margin_percent: i64,
+    pub submit: String,
 }
 
 #[derive(Deserialize)]

@@ -10,6 +10,7 @@ use crate::config::{self, Config};
 use crate::domain::intent::Accounts;
 use crate::domain::primitives::AccountId;
 use crate::horizon::Horizon;
+use crate::rpc::Rpc;
 use crate::signer::Keyring;
 use crate::store::{Store, StoreError};
 use crate::worker;
@@ -71,6 +72,32 @@ pub async fn connect(config: &Config) -> anyhow::Result<Store> {
 /// Names the key of the configuration that is missing or wrong.
 pub fn horizon(config: &Config) -> anyhow::Result<Arc<Horizon>> {
     Ok(Arc::new(Horizon::new(&config.horizon_options()?)?))
+}
+
+/// The pool of Stellar RPC servers; `None` where none is configured.
+///
+/// # Errors
+/// Names the key of the configuration that is missing or wrong.
+pub fn rpc(config: &Config) -> anyhow::Result<Option<Arc<Rpc>>> {
+    let options = config.rpc_options()?;
+    let pool = options.map(|options| Rpc::new(&options)).transpose()?;
+    Ok(pool.map(Arc::new))
+}
+
+/// Which way envelopes take, out of the configuration.
+///
+/// # Errors
+/// Where that way leads over Stellar RPC, and none is configured.
+pub fn way(config: &Config, rpc: Option<&Arc<Rpc>>) -> anyhow::Result<worker::Way> {
+    let pool = || {
+        rpc.map(Arc::clone)
+            .context("rpc.submit needs rpc.urls, which is not given")
+    };
+    Ok(match config.rpc.submit {
+        config::Way::Horizon => worker::Way::Horizon,
+        config::Way::Rpc => worker::Way::Rpc(pool()?),
+        config::Way::Both => worker::Way::Both(pool()?),
+    })
 }
 
 /// How the engine works, out of the configuration.

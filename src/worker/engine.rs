@@ -100,6 +100,7 @@ pub(super) enum Input {
 pub struct Engine {
     pub(super) store: Arc<dyn Records>,
     pub(super) horizon: Arc<Horizon>,
+    pub(super) way: super::ways::Way,
     pub(super) keys: Arc<Keyring>,
     pub(super) network: NetworkId,
     pub(super) passphrase: String,
@@ -162,6 +163,7 @@ impl Engine {
         Self {
             store,
             horizon,
+            way: super::ways::Way::Horizon,
             keys,
             network: NetworkId::of(passphrase),
             passphrase: passphrase.to_owned(),

@@ -23,12 +23,14 @@ mod sign;
 mod status;
 mod submit;
 mod tries;
+mod ways;
 
 pub use channels::{EnsureReport, SYSTEM_TENANT, ensure_report};
 pub use engine::foreign::{SECOND_WRITER, resumes_by_itself};
 pub use engine::{Engine, EngineError, Waker};
 pub use settings::{FeePayer, Settings, SubmitMode};
 pub use status::{Phase, Status};
+pub use ways::Way;
 
 /// Runs what takes milliseconds of computing off the threads that answer. On one thread there is none to spare: there it
 /// runs at once, so that a history that is played on one thread has one order.

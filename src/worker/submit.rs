@@ -15,6 +15,11 @@ pub(super) async fn submit(horizon: &Horizon, mode: SubmitMode, envelope: &[u8])
         SubmitMode::Async => endpoint.submit_async(envelope).await,
         SubmitMode::Sync => endpoint.submit(envelope).await,
     };
+    counted(answer)
+}
+
+/// The answer to a submission, counted.
+pub(super) fn counted(answer: SubmitAnswer) -> SubmitAnswer {
     metrics::counter!("submitter_submissions_total", "answer" => kind(&answer)).increment(1);
     answer
 }

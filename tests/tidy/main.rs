@@ -19,7 +19,7 @@ const MAY_KNOW: &[(&str, &str)] = &[
     ("clock", ""),
     ("retry", ""),
     // Values are parsed into the types of the rooms that use them, so that what is wrong is told at once and with its key.
-    ("config", "domain horizon signer telemetry"),
+    ("config", "domain horizon rpc signer telemetry"),
     ("telemetry", ""),
     // One request and its whole answer, whoever is asked.
     ("http", "domain"),
@@ -30,7 +30,10 @@ const MAY_KNOW: &[(&str, &str)] = &[
     ("signer", "domain"),
     // A request cannot reach the chain.
     ("api", "domain store"),
-    ("worker", "defect domain clock retry store horizon signer"),
+    (
+        "worker",
+        "defect domain clock retry store horizon rpc signer",
+    ),
     // The ledger's history, and the records against it: it sends and changes nothing.
     ("audit", "domain retry store horizon"),
     // The judge: a mistake shared with the judged would be invisible.
@@ -43,19 +46,19 @@ const MAY_KNOW: &[(&str, &str)] = &[
     // Those that wire the others, each only what lies below it. `dev` runs the daemon and the sandbox.
     (
         "daemon",
-        "domain clock retry config telemetry store horizon signer api audit worker",
+        "domain clock retry config telemetry store horizon rpc signer api audit worker",
     ),
     (
         "dev",
-        "domain clock retry config telemetry store horizon signer api audit worker sandbox daemon",
+        "domain clock retry config telemetry store horizon rpc signer api audit worker sandbox daemon",
     ),
     (
         "bench",
-        "domain clock retry config telemetry store horizon signer api audit worker sandbox daemon dev",
+        "domain clock retry config telemetry store horizon rpc signer api audit worker sandbox daemon dev",
     ),
     (
         "cli",
-        "defect domain clock retry config telemetry store horizon signer api audit worker sandbox simulation daemon dev bench",
+        "defect domain clock retry config telemetry store horizon rpc signer api audit worker sandbox simulation daemon dev bench",
     ),
     ("main", "cli"),
 ];

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::super::bump::{BumpOrder, Bumped, Bumping};
 use super::super::reconcile::{self, Question};
-use super::super::submit::{Answered, submit};
+use super::super::submit::Answered;
 use super::{Engine, Input};
 use crate::domain::decide::{Action, next};
 use crate::domain::transition::sent;
@@ -62,9 +62,9 @@ impl Engine {
         sent(&mut flight.snapshot, head, pace);
         let (bytes, hash) = (flight.newest_envelope(), flight.newest_hash());
         let number = flight.snapshot.attempt.number;
-        let (horizon, mode) = (Arc::clone(&self.horizon), self.settings.submit);
+        let ways = self.ways();
         self.spawn_within(&self.posts, move || async move {
-            let answer = submit(&horizon, mode, &bytes).await;
+            let answer = ways.submit(&bytes).await;
             Input::Answered(intent, number, Box::new(Answered { hash, answer }))
         });
     }
@@ -84,9 +84,11 @@ impl Engine {
         } else {
             hash
         };
-        let horizon = Arc::clone(&self.horizon);
+        let since = flight.snapshot.attempt.signed_at;
+        let head = self.head.map_or(since, |header| header.sequence);
+        let ways = self.ways();
         self.spawn_within(&self.reads, move || async move {
-            let found = horizon.any().transaction(hash).await;
+            let found = ways.look_up(hash, since, head).await;
             Input::LookedUp(intent, number, Box::new(found))
         });
     }
