@@ -133,7 +133,8 @@ impl Daemon {
             settings,
             status.clone(),
         )
-        .by(way);
+        .by(way)
+        .with_contracts(rpc.map(|rpc| rpc as Arc<dyn worker::contracts::Contracts>), config.rpc.margin);
         let waker = engine.waker();
         let engine = tokio::spawn(engine.run(stopped.clone()));
         let app = api::App {

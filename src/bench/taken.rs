@@ -75,6 +75,7 @@ pub fn settlement(new: &NewAttempt) -> NewSettlement {
         result_xdr: String::new(),
     };
     NewSettlement {
+        call: None,
         intent_id: new.intent_id,
         number: new.attempt.number,
         settlement: Settlement {

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::config::{self, Config};
 use crate::domain::intent::Accounts;
-use crate::domain::primitives::AccountId;
+use crate::domain::primitives::{AccountId, NetworkId};
 use crate::horizon::Horizon;
 use crate::rpc::Rpc;
 use crate::signer::Keyring;
@@ -33,7 +33,9 @@ pub fn keyring(config: &Config) -> anyhow::Result<(Arc<Keyring>, Accounts, Accou
     let accounts = Accounts {
         default_source: source,
         other_sources: Vec::new(),
-        contracts: None,
+        contracts: config
+            .rpc_options()?
+            .map(|options| NetworkId::of(&options.passphrase)),
     };
     Ok((Arc::new(ring), accounts, fee_account))
 }

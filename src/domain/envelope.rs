@@ -41,6 +41,12 @@ impl Plan {
         self.soroban.as_ref().map_or(0, |soroban| soroban.resource_fee())
     }
 
+    /// What the simulation gave, as the records have it.
+    #[must_use]
+    pub fn soroban_json(&self) -> Option<serde_json::Value> {
+        self.soroban.as_ref().map(|soroban| soroban.to_json())
+    }
+
     /// Whether the attempt only brings archived entries back for the one after it.
     #[must_use]
     pub fn restores(&self) -> bool {

@@ -6,6 +6,7 @@ mod evidence;
 
 use thiserror::Error;
 
+pub use ending::resume_after;
 pub use evidence::{Evidence, SequenceUse};
 
 use super::attempt::{Attempt, Head, Snapshot};

@@ -1,5 +1,7 @@
 //! Attempts, fee bumps and submissions on record.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use sqlx::FromRow;
 use time::OffsetDateTime;
@@ -9,6 +11,7 @@ use super::{Store, StoreError, bytes32, ledger, parsed, unsigned};
 use crate::domain::attempt::{Attempt, Bump};
 use crate::domain::envelope::Plan;
 use crate::domain::primitives::{ChainTime, Sequence, Stroops, TxHash};
+use crate::domain::soroban_plan::SorobanPlan;
 
 /// An attempt as it is on record.
 #[derive(Clone, Debug, FromRow)]
@@ -43,6 +46,10 @@ pub struct AttemptRow {
     pub envelope: Vec<u8>,
     /// The newest ledger when it was signed.
     pub signed_at_ledger: i64,
+    /// What a contract operation's simulation gave.
+    pub soroban: Option<Value>,
+    /// What the ledger says of a landed call beyond its result.
+    pub call: Option<Value>,
     /// Its state.
     pub state: String,
     /// The recorded transaction.
@@ -114,7 +121,7 @@ pub struct NewBump {
 }
 
 const ATTEMPT_COLUMNS: &str = "a.intent_id, a.number, a.channel, a.sequence, a.min_time, a.max_time, a.max_ledger, a.base_fee, \
-a.operations, a.plain_fee, a.sponsored, a.presigned, a.hash, a.envelope, a.signed_at_ledger, a.state, a.landed, \
+a.operations, a.plain_fee, a.sponsored, a.presigned, a.hash, a.envelope, a.signed_at_ledger, a.soroban, a.call, a.state, a.landed, \
 a.death_proof, a.created_at, a.ended_at";
 
 impl AttemptRow {
@@ -152,7 +159,16 @@ impl AttemptRow {
                 max_time: ChainTime(unsigned(TABLE, self.max_time)?),
                 max_ledger: ledger(TABLE, self.max_ledger)?,
                 base_fee: amount(self.base_fee)?,
-                soroban: None,
+                soroban: match &self.soroban {
+                    None => None,
+                    Some(value) => {
+                        let plan = SorobanPlan::from_json(value);
+                        Some(Arc::new(plan.ok_or_else(|| StoreError::Corrupt {
+                            table: TABLE,
+                            what: "soroban is no plan".to_owned(),
+                        })?))
+                    }
+                },
             },
             inner_hash: TxHash(bytes32(TABLE, &self.hash)?),
             operations: small(self.operations)?,

@@ -38,6 +38,8 @@ pub struct IntentRow {
     pub reason: Option<Value>,
     /// The recorded transaction that decided it.
     pub transaction: Option<Value>,
+    /// What a call returned.
+    pub result: Option<Value>,
     /// Accepted.
     pub created_at: OffsetDateTime,
     /// Last changed.
@@ -64,6 +66,7 @@ impl IntentRow {
             attempt_count: 0,
             reason: None,
             transaction: None,
+            result: None,
             updated_at: self.created_at,
             finished_at: None,
             ..self.clone()
@@ -72,7 +75,7 @@ impl IntentRow {
 }
 
 pub(super) const COLUMNS: &str = "id, tenant, workflow_id, method, tag, source, request, enqueued, status, due_at, cancel_requested, \
-attempt_count, reason, transaction, created_at, updated_at, finished_at";
+attempt_count, reason, transaction, result, created_at, updated_at, finished_at";
 
 /// What a list is filtered by; every field that is given must match.
 #[derive(Clone, Debug, Default)]
@@ -168,7 +171,7 @@ impl Store {
         let outcome: Option<(String, bool)> = sqlx::query_as(
             "with before as (
                select id, status, owner, cancel_requested,
-                 owner is null and submitter.is_explained() and case when tag is null
+                 owner is null and submitter.is_explained() and not (contract and attempt_count > 0) and case when tag is null
                    then not exists (select from submitter.landings l where l.successful)
                    else not exists (select from submitter.landings l where l.tag = intents.tag and l.successful) end as known
                from submitter.intents where tenant = $1 and id = $2 for update),

@@ -231,8 +231,8 @@ impl Store {
              attempted as (
                insert into submitter.attempts
                  (intent_id, number, channel, sequence, min_time, max_time, max_ledger, base_fee, operations, plain_fee,
-                  sponsored, presigned, hash, envelope, signed_at_ledger, state, landed, ended_at)
-               select id, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, now() from done
+                  sponsored, presigned, hash, envelope, signed_at_ledger, state, landed, soroban, ended_at)
+               select id, $5, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $27, now() from done
                returning intent_id, number),
              bumped as (
                insert into submitter.fee_bumps (intent_id, number, ordinal, hash, fee, envelope)
@@ -267,6 +267,7 @@ impl Store {
         .bind(bump.map(|(_, envelope)| envelope))
         .bind(events.iter().map(|event| event.kind).collect::<Vec<_>>())
         .bind(events.into_iter().map(|event| adopted(event.data)).collect::<Vec<_>>())
+        .bind(plan.soroban_json())
         .execute(&self.pool)
         .await?;
         Ok(())

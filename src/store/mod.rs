@@ -5,6 +5,7 @@ pub mod api_keys;
 pub mod attempts;
 pub mod audit;
 mod bounded;
+pub mod calls;
 pub mod channels;
 pub mod events;
 pub mod figures;

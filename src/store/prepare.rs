@@ -55,6 +55,8 @@ pub struct RareWork {
     pub system: bool,
     /// Transactions that somebody else signed.
     pub presigned: bool,
+    /// Intents about contracts, which are simulated before they are taken up.
+    pub contracts: bool,
     /// Waiting intents whose time is over.
     pub expired: bool,
     /// Parked intents whose time has come.
@@ -107,16 +109,35 @@ impl Store {
         now: ChainTime,
         limit: i64,
     ) -> Result<Claim, StoreError> {
+        self.claim_some(worker, lane, channel_kind, now, limit, None)
+            .await
+    }
+
+    /// The same of some contract intents, or (with `None`) of all that are none: those are simulated first.
+    pub(super) async fn claim_some(
+        &self,
+        worker: Uuid,
+        lane: Lane,
+        channel_kind: &str,
+        now: ChainTime,
+        limit: i64,
+        contracts: Option<&[Uuid]>,
+    ) -> Result<Claim, StoreError> {
         let mut tx = self.pool.begin().await?;
         within(self.hold_lease(&mut tx, worker)).await?;
-        let due = sqlx::query(
+        let wanted = if contracts.is_some() {
+            "i.contract and i.id = any ($5)"
+        } else {
+            "not i.contract"
+        };
+        let sql = format!(
             "with room as (
                select count(*) as n from (
                  select from submitter.channels where kind = $1 and state = 'open' and busy_with is null limit $2) c),
              due as (
                select i.id, i.due_at, i.seq from submitter.intents i
                where i.status = 'queued' and i.due_at <= greatest($3, now()) and i.lane = $4
-                 and i.request is not null and not i.presigned
+                 and i.request is not null and not i.presigned and {wanted}
                  -- What has landed unknown to the records is taken up to be ended by that, whatever else is the matter.
                  and ((not i.cancel_requested and coalesce(i.valid_until >= $3, true))
                    or exists (select from submitter.landings l where l.tag = i.tag and l.successful))
@@ -140,11 +161,16 @@ impl Store {
                            (select array_agg(sequence order by account) from idle)) as pair (id, channel, sequence)
                join submitter.intents i on i.id = pair.id
                where pair.channel is not null) claimed on true",
-        )
+        );
+        let due = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(channel_kind)
         .bind(limit)
         .bind(to_timestamp(now))
         .bind(lane.as_str());
+        let due = match contracts {
+            Some(ids) => due.bind(ids),
+            None => due,
+        };
         let rows = within(due.fetch_all(&mut *tx)).await?;
         let mut idle = 0;
         let mut claimed = Vec::with_capacity(rows.len());
@@ -171,12 +197,15 @@ impl Store {
             "select exists (select from submitter.intents where request is null and finished_at is null) as unread,
                     exists (select from submitter.intents where lane = 'system' and finished_at is null) as system,
                     exists (select from submitter.intents where presigned and finished_at is null) as presigned,
+                    exists (select from submitter.intents where contract and finished_at is null and status = 'queued') as contracts,
                     exists (select from submitter.intents
-                      where status in ('queued', 'parked') and owner is null and valid_until < $1) as expired,
+                      where status in ('queued', 'parked') and owner is null and valid_until < $1
+                        and not (contract and attempt_count > 0)) as expired,
                     exists (select from submitter.intents
                       where status = 'parked' and owner is null and due_at <= now()) as resumable,
                     exists (select from submitter.intents
-                      where cancel_requested and owner is null and finished_at is null) as unwanted,
+                      where cancel_requested and owner is null and finished_at is null
+                        and not (contract and attempt_count > 0)) as unwanted,
                     exists (select from submitter.channels where kind = 'channel' and state = 'open') as has_channels,
                     (select count(*) from submitter.workers where lease_until > now()) as workers",
         )
@@ -257,6 +286,7 @@ impl Store {
             .collect();
         sqlx::query(
             "update submitter.intents set request = $2, tag = $3, source = $4, presigned = $5, destinations = $6,
+               contract = submitter.is_contract($2),
                ordering_key = $7, due_at = coalesce($8, due_at), valid_until = $9, updated_at = now()
              where id = $1 and status = 'queued' and request is null",
         )
@@ -352,9 +382,10 @@ impl Claim {
         let recorded = sqlx::query(
             "with rows as (
                select * from unnest($2::uuid[], $3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-                 $9::bigint[], $10::int[], $11::bigint[], $12::bool[], $13::bool[], $14::bytea[], $15::bytea[], $16::bigint[])
+                 $9::bigint[], $10::int[], $11::bigint[], $12::bool[], $13::bool[], $14::bytea[], $15::bytea[], $16::bigint[],
+                 $17::jsonb[])
                as t (intent_id, number, channel, sequence, min_time, max_time, max_ledger, base_fee, operations, plain_fee,
-                     sponsored, presigned, hash, envelope, signed_at_ledger)),
+                     sponsored, presigned, hash, envelope, signed_at_ledger, soroban)),
              taken as (
                update submitter.intents i set status = 'in_flight', owner = $1, attempt_count = r.number, updated_at = now(),
                  reason = null
@@ -368,7 +399,7 @@ impl Claim {
                select tenant, id, 'attempt.signed', jsonb_build_object('attempt', number, 'hash', encode(hash, 'hex')) from taken)
              insert into submitter.attempts
                (intent_id, number, channel, sequence, min_time, max_time, max_ledger, base_fee, operations, plain_fee,
-                sponsored, presigned, hash, envelope, signed_at_ledger)
+                sponsored, presigned, hash, envelope, signed_at_ledger, soroban)
              select r.* from rows r",
         )
         .bind(self.worker)
@@ -386,7 +417,8 @@ impl Claim {
         .bind(attempts.iter().map(|new| new.attempt.presigned).collect::<Vec<_>>())
         .bind(attempts.iter().map(|new| new.attempt.inner_hash.0.to_vec()).collect::<Vec<_>>())
         .bind(attempts.iter().map(|new| new.envelope.clone()).collect::<Vec<_>>())
-        .bind(column(&|a| i64::from(a.signed_at.0)));
+        .bind(column(&|a| i64::from(a.signed_at.0)))
+        .bind(attempts.iter().map(|new| new.attempt.plan.soroban_json()).collect::<Vec<_>>());
         within(recorded.execute(&mut *self.tx)).await?;
         within(self.tx.commit()).await?;
         Ok(())

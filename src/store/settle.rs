@@ -20,6 +20,8 @@ pub struct NewSettlement {
     pub number: u32,
     /// What changes. What consumers are told of it is made only when it is put on record: thousands may wait for that.
     pub settlement: Settlement,
+    /// What the ledger says of a landed call beyond its result.
+    pub call: Option<Value>,
 }
 
 /// What the engine needs of an intent that it takes over.
@@ -127,28 +129,30 @@ impl Store {
         let done: Vec<(Uuid,)> = sqlx::query_as(
             "with rows as (
                select * from unnest($2::uuid[], $3::int[], $4::text[], $5::jsonb[], $6::jsonb[], $7::text[], $8::jsonb[],
-                 $9::jsonb[], $10::float8[], $11::bigint[], $12::text[])
-               as t (intent_id, number, attempt_state, landed, proof, status, reason, transaction, resume, sequence, lost)),
+                 $9::jsonb[], $10::float8[], $11::bigint[], $12::text[], $17::jsonb[])
+               as t (intent_id, number, attempt_state, landed, proof, status, reason, transaction, resume, sequence, lost, call)),
              mine as (
                select r.*, i.tenant, a.channel,
                  -- Two things outweigh what the attempt came to: a landing of this intent that the records did not know (or
                  -- that there may be one), by which it will be ended, and a wish to cancel that came in between.
                  case when r.status <> 'succeeded' and (not (select submitter.is_explained())
                         or exists (select from submitter.landings l where l.tag = i.tag and l.successful)) then 'queued'
-                      when i.cancel_requested and r.status in ('queued', 'parked') then 'canceled'
+                      -- A call's end waits until its nonce was looked up.
+                      when i.cancel_requested and not i.contract and r.status in ('queued', 'parked') then 'canceled'
                       else r.status end as outcome
                -- Locked one after the other, in one order everywhere, each found by its key: what else must hold is asked
                -- outside, since it would also offer a partial index, which is small only where statistics are old.
                from (select * from rows order by intent_id) r
                cross join lateral (
-                 select i.id, i.tenant, i.tag, i.cancel_requested, i.owner from submitter.intents i
+                 select i.id, i.tenant, i.tag, i.cancel_requested, i.contract, i.owner from submitter.intents i
                  where i.id = r.intent_id offset 0 for update) i
                cross join lateral (
                  select a.channel, a.ended_at from submitter.attempts a
                  where a.intent_id = i.id and a.number = r.number offset 0 for update) a
                where i.owner = $1 and a.ended_at is null and exists (select from submitter.workers w where w.id = $1 and w.lease_until > now() for key share)),
              ended as (
-               update submitter.attempts a set state = m.attempt_state, landed = m.landed, death_proof = m.proof, ended_at = now()
+               update submitter.attempts a set state = m.attempt_state, landed = m.landed, death_proof = m.proof, ended_at = now(),
+                 call = m.call
                from mine m where a.intent_id = m.intent_id and a.number = m.number),
              freed as (
                update submitter.channels c set busy_with = null, sequence = greatest(c.sequence, m.sequence),
@@ -168,6 +172,7 @@ impl Store {
              update submitter.intents i set status = m.outcome, owner = null, updated_at = now(),
                reason = case when m.outcome = m.status then m.reason when m.outcome = 'canceled' then $16::jsonb end,
                transaction = case when m.outcome = m.status then m.transaction end,
+               result = case when m.outcome = 'succeeded' then m.call -> 'result' end,
                parked_times = i.parked_times + case when m.outcome = 'parked' then 1 else 0 end,
                due_at = case when m.outcome = 'parked' or m.outcome = m.status then now() + make_interval(secs => m.resume)
                              when m.outcome = 'queued' then now() + interval '5 seconds' end,
@@ -190,6 +195,7 @@ impl Store {
         .bind(event_kinds)
         .bind(event_data)
         .bind(json!(Reason::canceled()))
+        .bind(batch.iter().map(|new| new.call.clone()).collect::<Vec<_>>())
         .fetch_all(&self.pool)
         .await?;
         Ok(done.into_iter().map(|(id,)| id).collect())

@@ -54,6 +54,8 @@ impl Store {
             "with unwanted as (
                select id from submitter.intents
                where cancel_requested and owner is null and finished_at is null and tag is not null
+                 -- A call that was sent before ends once its nonce was looked up.
+                 and not (contract and attempt_count > 0)
                  and (select submitter.is_explained())
                  and not exists (select from submitter.landings l where l.tag = intents.tag and l.successful)
                limit $1 for update skip locked),
@@ -81,6 +83,7 @@ impl Store {
             "with over as (
                select id from submitter.intents
                where status in ('queued', 'parked') and owner is null and valid_until < $1
+                 and not (contract and attempt_count > 0)
                  and (select submitter.is_explained())
                  and not exists (select from submitter.landings l where l.tag = intents.tag and l.successful)
                order by valid_until limit $2 for update skip locked),

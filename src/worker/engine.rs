@@ -18,20 +18,25 @@ use uuid::Uuid;
 
 use self::beside::Beside;
 use super::bump::Bumped;
+use super::calls::Prepared;
 use super::channels::Ensure;
 use super::confirm::ClosedLedger;
+use super::contracts::Contracts;
 use super::flight::{Flight, Watched};
+use super::inquire::Inquired;
 use super::prepare::Taken;
 use super::reconcile::Gathered;
 use super::recorder::Recorded;
 use super::records::Records;
 use super::settings::Settings;
+use super::simulate::PlannedCall;
 use super::status::{Phase, Status};
 use super::submit::Answered;
 use crate::domain::attempt::Head;
 use crate::domain::intent::Accounts;
 use crate::domain::observation::{FeeStats, LedgerHeader, LookUp, Unknown};
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, Sequence, Stroops};
+use crate::domain::soroban::Margin;
 use crate::domain::transition::Pace;
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
@@ -74,6 +79,10 @@ pub(super) enum Input {
     Wake,
     /// Attempts are on record, by this life of the worker, and may be sent.
     Prepared(Uuid, Vec<(Uuid, Flight)>),
+    /// Contract intents were simulated.
+    Planned(Prepared),
+    /// What was still to be known of a call that has ended.
+    Inquired(Uuid, u32, Box<Inquired>),
     /// A round of taking up has ended.
     TakenUp(Uuid, Result<Taken, StoreError>),
     /// Settlements were put on record, or not.
@@ -117,6 +126,11 @@ pub struct Engine {
     /// The newest ledger when everything of an earlier life was explained.
     pub(super) explained_at: LedgerSeq,
     pub(super) fees: Option<FeeStats>,
+    /// Who answers about contracts, and how much more than simulated is declared.
+    pub(super) contracts: Option<Arc<dyn Contracts>>,
+    pub(super) margin: Margin,
+    /// Contract intents that were simulated and wait for a channel.
+    pub(super) calls: BTreeMap<Uuid, PlannedCall>,
     pub(super) submissions: Vec<NewSubmission>,
     /// Intents whose settlement is still to be put on record.
     pub(super) settled: Vec<(Uuid, u32)>,
@@ -179,6 +193,9 @@ impl Engine {
             head: None,
             explained_at: LedgerSeq(0),
             fees: None,
+            contracts: None,
+            margin: Margin::NONE,
+            calls: BTreeMap::new(),
             submissions: Vec::new(),
             settled: Vec::new(),
             due_bumps: Vec::new(),
@@ -195,6 +212,14 @@ impl Engine {
             next_orphans: Instant::now(),
             ensure: Ensure::default(),
         }
+    }
+
+    /// The same engine, with somebody who answers about contracts; `margin` is declared above what was simulated.
+    #[must_use]
+    pub fn with_contracts(mut self, contracts: Option<Arc<dyn Contracts>>, margin: Margin) -> Self {
+        self.contracts = contracts;
+        self.margin = margin;
+        self
     }
 
     /// Something that wakes the engine when new work is announced.
@@ -300,6 +325,11 @@ impl Engine {
                 }
                 Input::Wake => self.woken(),
                 Input::Prepared(worker, flights) => self.prepared(worker, flights, &mut touched),
+                Input::Planned(prepared) => self.planned(prepared),
+                Input::Inquired(intent, number, inquired) => {
+                    self.inquired(intent, number, *inquired);
+                    touched.push(intent);
+                }
                 Input::TakenUp(worker, outcome) => self.taken_up(worker, outcome).await,
                 Input::Recorded(recorded) => self.recorded(recorded),
                 Input::Noted(kept) => self.noted(kept),
@@ -381,6 +411,7 @@ impl Engine {
         self.settled.clear();
         self.submissions.clear();
         self.due_bumps.clear();
+        self.calls.clear();
     }
 
     pub(super) fn is_halted(&self) -> bool {

@@ -25,6 +25,8 @@ pub struct Flight {
     pub bumped: Option<Arc<Vec<u8>>>,
     /// Something is being asked or sent for it; one thing at a time.
     pub busy: bool,
+    /// It has ended, and what is still to be known of that is being asked.
+    pub inquired: bool,
     /// It is settled, and that is still to be put on record.
     pub settled: Option<Box<NewSettlement>>,
 }

@@ -5,11 +5,14 @@
 
 mod accounts;
 mod bump;
+mod calls;
 mod channels;
 mod confirm;
+pub mod contracts;
 mod engine;
 mod flight;
 mod history;
+mod inquire;
 mod lease;
 mod look;
 mod prepare;
@@ -20,6 +23,7 @@ pub mod records;
 mod scan;
 mod settings;
 mod sign;
+mod simulate;
 mod status;
 mod submit;
 mod tries;

@@ -18,6 +18,7 @@ use super::records::{Records, Taking};
 use super::sign::{Signed, Signing, Turned, list};
 use crate::domain::intent;
 use crate::domain::reason::Reason;
+use crate::signer::Keyring;
 use crate::store::StoreError;
 use crate::store::accept::Lane;
 
@@ -88,6 +89,8 @@ impl InFlight {
 pub(super) struct Taken {
     /// No channel was left idle: until one is, another round finds nothing.
     pub starved: bool,
+    /// There are contract intents that wait.
+    pub contracts: bool,
 }
 
 impl Round {
@@ -130,7 +133,13 @@ impl Round {
             let claim = self.store.claim_presigned(self.worker, now, limit).await?;
             self.attempt(claim).await?;
         }
-        Ok(Taken { starved })
+        if !self.signing.calls.is_empty() {
+            self.claim_calls(kind, window).await?;
+        }
+        Ok(Taken {
+            starved,
+            contracts: rare.contracts,
+        })
     }
 
     /// Claims what is due of a lane, as far as the window has room; returns whether another round would find nothing before
@@ -164,6 +173,21 @@ impl Round {
             }
         }
         Ok(false)
+    }
+
+    /// Claims the contract intents that were simulated.
+    async fn claim_calls(&mut self, kind: &str, window: u64) -> Result<(), StoreError> {
+        let now = self.signing.header.closed_at;
+        let limit = self.limit(window);
+        if limit == 0 || self.stop.is_cancelled() {
+            return Ok(());
+        }
+        let calls: Vec<Uuid> = self.signing.calls.keys().copied().collect();
+        let claim = self
+            .store
+            .claim_calls(self.worker, kind, now, limit, &calls)
+            .await?;
+        self.attempt(claim).await
     }
 
     /// How many may be claimed at once.
@@ -245,27 +269,34 @@ impl Round {
             // Without an engine nobody sends them: whoever takes over loads them.
             let _ = self.engine.send(prepared).await;
         }
-        self.turn_away(turned).await
+        turn_away(&*self.store, &self.signing.keys, turned).await
     }
+}
 
-    async fn turn_away(&self, turned: Vec<(Uuid, Turned)>) -> Result<(), StoreError> {
+/// Ends, or leaves, those that get no attempt.
+pub(super) async fn turn_away(
+    store: &dyn Records,
+    keys: &Keyring,
+    turned: Vec<(Uuid, Turned)>,
+) -> Result<(), StoreError> {
+    {
         let mut bad_channel = false;
         for (id, what) in turned {
             match what {
                 Turned::Landed(adoption) => {
                     let (hash, end) = (adoption.attempt.inner_hash, &adoption.settlement.intent);
                     tracing::warn!(intent = %id, %hash, ?end, "it has landed already, sent by a submitter whose records were lost");
-                    self.store.adopt_landing(id, &adoption).await?;
+                    store.adopt_landing(id, &adoption).await?;
                 }
-                Turned::Fail(reason) => self.store.fail_queued(id, &reason).await?,
-                Turned::Park(reason) => self.store.park_queued(id, &reason).await?,
+                Turned::Fail(reason) => store.fail_queued(id, &reason).await?,
+                Turned::Park(reason) => store.park_queued(id, &reason).await?,
                 Turned::BadChannel => bad_channel = true,
                 Turned::Late => {}
             }
         }
         if bad_channel {
             // Another daemon may have made the channel: its key is derived now, or it is paused.
-            derive_keys(&*self.store, &self.signing.keys).await?;
+            derive_keys(store, keys).await?;
         }
         Ok(())
     }

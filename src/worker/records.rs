@@ -13,6 +13,7 @@ use crate::domain::reason::Reason;
 use crate::domain::tag::Tag;
 use crate::store::accept::{Accepted, Lane, NewIntent};
 use crate::store::attempts::{AttemptRow, BumpRow, NewBump, NewSubmission};
+use crate::store::calls::{DueCall, QueuedEnd};
 use crate::store::channels::ChannelRow;
 use crate::store::intents::IntentRow;
 use crate::store::landings::HistoryMark;
@@ -131,6 +132,28 @@ macro_rules! declare {
                 worker: Uuid,
                 batch: &[NewSettlement],
             ) -> Result<Vec<Uuid>, StoreError>;
+            /// Records without contract intents have none that are due.
+            async fn calls_due(
+                &self,
+                _now: ChainTime,
+                _limit: i64,
+                _known: &[Uuid],
+            ) -> Result<Vec<DueCall>, StoreError> {
+                Ok(Vec::new())
+            }
+            async fn claim_calls(
+                &self,
+                worker: Uuid,
+                channel_kind: &str,
+                now: ChainTime,
+                _limit: i64,
+                _calls: &[Uuid],
+            ) -> Result<Taking, StoreError> {
+                self.claim(worker, Lane::User, channel_kind, now, 0).await
+            }
+            async fn end_queued(&self, _id: Uuid, _end: &QueuedEnd) -> Result<(), StoreError> {
+                Ok(())
+            }
             $(async fn $name(&self $(, $argument: $kind)*) -> Result<$answer, StoreError>;)*
         }
     };
@@ -219,6 +242,30 @@ macro_rules! hand_on {
                 batch: &[NewSettlement],
             ) -> Result<Vec<Uuid>, StoreError> {
                 Self::settle(self, worker, batch).await
+            }
+
+            async fn calls_due(
+                &self,
+                now: ChainTime,
+                limit: i64,
+                known: &[Uuid],
+            ) -> Result<Vec<DueCall>, StoreError> {
+                Self::calls_due(self, now, limit, known).await
+            }
+
+            async fn claim_calls(
+                &self,
+                worker: Uuid,
+                channel_kind: &str,
+                now: ChainTime,
+                limit: i64,
+                calls: &[Uuid],
+            ) -> Result<Taking, StoreError> {
+                Self::claim_calls(self, worker, channel_kind, now, limit, calls).await.map(Taking::from)
+            }
+
+            async fn end_queued(&self, id: Uuid, end: &QueuedEnd) -> Result<(), StoreError> {
+                Self::end_queued(self, id, end).await
             }
 
             $(async fn $name(&self $(, $argument: $kind)*) -> Result<$answer, StoreError> {

@@ -1,9 +1,13 @@
 //! Building and signing: what a claimed intent becomes. Nothing is asked and nothing is put on record here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::flight::Flight;
 use super::settings::{FeePayer, Settings};
+use super::simulate::PlannedCall;
 use crate::domain::adoption::{self, Adopter, Adoption};
 use crate::domain::attempt::{Attempt, Progress, Snapshot, Terms};
 use crate::domain::envelope::{self, Plan};
@@ -40,6 +44,8 @@ pub(super) struct Signing {
     pub header: LedgerHeader,
     /// What ledgers charged of late.
     pub fees: Option<FeeStats>,
+    /// The plans of contract intents that were simulated.
+    pub calls: Arc<BTreeMap<Uuid, PlannedCall>>,
 }
 
 /// A claimed pair's attempt, to be put on record, and its flight once it is; or why there is none.
@@ -85,13 +91,14 @@ impl Signing {
             plain: Arc::new(bytes),
             bumped: None,
             busy: false,
+            inquired: false,
             settled: None,
         };
         Ok((new, flight))
     }
 
     /// Whether a transaction with this intent's tag has landed without the records knowing.
-    fn landed_before(
+    pub(super) fn landed_before(
         &self,
         claimed: &Claimed,
         request: &Request,
@@ -159,24 +166,39 @@ impl Signing {
         if max_time <= header.closed_at.0 {
             return Err(Turned::Late);
         }
+        let max_ledger = header.sequence.plus(self.settings.validity_ledgers + 1);
+        let soroban = match request.contract() {
+            None => None,
+            // One that was simulated before, and whose signatures hold for as long as it may land.
+            Some(_) => match self.calls.get(&claimed.id) {
+                Some(call) if call.expires >= max_ledger => Some(Arc::clone(&call.plan)),
+                Some(_) | None => return Err(Turned::Late),
+            },
+        };
         let plan = Plan {
             channel,
             sequence: Sequence(claimed.sequence).next(),
             min_time: request.not_before.unwrap_or(ChainTime(0)),
             max_time: ChainTime(max_time),
-            max_ledger: header.sequence.plus(self.settings.validity_ledgers + 1),
+            max_ledger,
             base_fee: opening_bid(
                 self.fees.as_ref(),
                 header.base_fee.get(),
                 cap,
                 self.settings.percentile,
             ),
-            soroban: None,
+            soroban,
         };
         let tx = envelope::build(request, key.tag(self.network), &plan);
         let hash = envelope::inner_hash(&tx, self.network);
+        // The source of a call has signed its authorisation instead; without one the tag has no place but a fee bump.
+        let calls = request.calls_contract() && !plan.restores();
+        let has_nonce = plan
+            .soroban
+            .as_ref()
+            .is_some_and(|soroban| soroban.has_nonce_of(request.source));
         let mut signers = vec![channel];
-        if request.source != channel {
+        if request.source != channel && !(calls && request.authorizes_by_entry()) {
             signers.push(request.source);
         }
         let mut signatures = Vec::with_capacity(signers.len());
@@ -202,7 +224,7 @@ impl Signing {
             operations: request.operation_count(),
             plain_fee,
             bumps: Vec::new(),
-            sponsored: self.settings.payer == FeePayer::FeeAccount,
+            sponsored: self.settings.payer == FeePayer::FeeAccount || (calls && !has_nonce),
             presigned: false,
             signed_at: header.sequence,
         };

@@ -194,6 +194,7 @@ pub fn landed(hash: TxHash, sequence: i64, successful: bool) -> Box<Landed> {
 /// How an attempt ended, and where its intent goes.
 pub fn settlement(id: Uuid, number: u32, attempt: AttemptEnd, intent: IntentEnd) -> NewSettlement {
     NewSettlement {
+        call: None,
         intent_id: id,
         number,
         settlement: Settlement {

@@ -1,7 +1,7 @@
 //! What the answer to a POST changes: nothing on record, for everything but a recorded landing is unknown.
 
 use super::Pace;
-use super::ending::verdict;
+use super::ending::{may_simulate_again, verdict};
 use crate::domain::attempt::{Head, Snapshot, Verdict};
 use crate::domain::observation::{SubmitAnswer, UnknownKind};
 use crate::domain::reason::Reason;
@@ -113,7 +113,8 @@ fn refused(snapshot: &mut Snapshot, outcome: &TransactionOutcome, head: Head) {
         | TransactionMeaning::SorobanInvalid
         | TransactionMeaning::Frozen
         | TransactionMeaning::Unrecognised => {
-            snapshot.progress.verdict = Some(verdict(&snapshot.terms, outcome));
+            let again = may_simulate_again(snapshot);
+            snapshot.progress.verdict = Some(verdict(&snapshot.terms, outcome, again));
             snapshot.progress.resend_at = soon;
         }
     }

@@ -15,9 +15,12 @@ const FIRST_RESUME_SECONDS: u64 = 10;
 /// Seconds between two tries at most.
 const MAX_RESUME_SECONDS: u64 = 600;
 
+/// How often a contract operation that failed in a ledger, or was refused, is built again.
+const MAX_REBUILDS: u32 = 3;
+
 /// Seconds until an intent that was parked so often before is tried again.
 #[must_use]
-pub(super) fn resume_after(parked_times: u32) -> u64 {
+pub fn resume_after(parked_times: u32) -> u64 {
     let factor = 1_u64 << parked_times.min(10);
     (FIRST_RESUME_SECONDS * factor).min(MAX_RESUME_SECONDS)
 }
@@ -33,9 +36,15 @@ pub(super) fn landed(
 ) -> Transition {
     let sequence = landed.sequence;
     if landed.successful {
+        // What was archived is back: the call itself comes now.
+        let intent = match snapshot.attempt.plan.restores() {
+            true if snapshot.terms.cancel_requested => IntentEnd::Canceled,
+            true => IntentEnd::Requeued,
+            false => IntentEnd::Succeeded,
+        };
         return settled(
             AttemptEnd::Landed(landed),
-            IntentEnd::Succeeded,
+            intent,
             Some(sequence),
         );
     }
@@ -44,7 +53,8 @@ pub(super) fn landed(
         SequenceEffect::Unsure if used => {}
         // It may still be applied, or something else has used the number: the account must say. Nothing more is sent.
         SequenceEffect::Unsure | SequenceEffect::Unused => {
-            let verdict = verdict(&snapshot.terms, &landed.outcome);
+            let again = may_simulate_again(snapshot);
+            let verdict = verdict(&snapshot.terms, &landed.outcome, again);
             let progress = &mut snapshot.progress;
             progress.verdict = Some(verdict);
             progress.check_account = true;
@@ -56,7 +66,8 @@ pub(super) fn landed(
     let intent = if snapshot.terms.cancel_requested {
         IntentEnd::Canceled
     } else {
-        follow(snapshot, verdict(&snapshot.terms, &landed.outcome), head)
+        let again = may_simulate_again(snapshot);
+        follow(snapshot, verdict(&snapshot.terms, &landed.outcome, again), head)
     };
     settled(AttemptEnd::LandedFailed(landed), intent, Some(sequence))
 }
@@ -69,6 +80,11 @@ fn settled(attempt: AttemptEnd, intent: IntentEnd, sequence: Option<Sequence>) -
         adopted: None,
         channel_lost: false,
     }))
+}
+
+/// Whether a contract operation is simulated and built again after a failure.
+pub(super) fn may_simulate_again(snapshot: &Snapshot) -> bool {
+    snapshot.attempt.plan.soroban.is_some() && snapshot.attempt.number <= MAX_REBUILDS
 }
 
 /// Where a verdict leads once the attempt has ended.
@@ -129,7 +145,9 @@ fn is_expired(terms: &Terms, head: Head) -> bool {
 
 /// What a failing result means for the intent, whoever says it: of a recorded one a fact, of a refusal what follows
 /// once the attempt is proven dead.
-pub(super) fn verdict(terms: &Terms, outcome: &TransactionOutcome) -> Verdict {
+///
+/// `again` says whether a contract operation may still be simulated again.
+pub(super) fn verdict(terms: &Terms, outcome: &TransactionOutcome, again: bool) -> Verdict {
     if let Some((index, failure)) = outcome.first_failure() {
         let detail = format!(
             "operation {index} was answered {} by the ledger",
@@ -154,6 +172,7 @@ pub(super) fn verdict(terms: &Terms, outcome: &TransactionOutcome) -> Verdict {
                     OnStateError::Park => Verdict::Park(reason),
                 }
             }
+            OperationMeaning::Contract if again => Verdict::Rebuild,
             OperationMeaning::Contract => Verdict::Fail(Reason::new(
                 failure.code,
                 "The contract call failed",
@@ -188,6 +207,7 @@ pub(super) fn verdict(terms: &Terms, outcome: &TransactionOutcome) -> Verdict {
         | TransactionMeaning::BadSequence
         | TransactionMeaning::NoAccount
         | TransactionMeaning::FeeTooLow => Verdict::Rebuild,
+        TransactionMeaning::SorobanInvalid if again => Verdict::Rebuild,
         TransactionMeaning::Success
         | TransactionMeaning::Failed
         | TransactionMeaning::Invalid

@@ -250,6 +250,8 @@ pub(super) fn attempt_row(new: &NewAttempt, now: OffsetDateTime) -> AttemptRow {
         hash: attempt.inner_hash.0.to_vec(),
         envelope: new.envelope.clone(),
         signed_at_ledger: i64::from(attempt.signed_at.0),
+        soroban: plan.soroban_json(),
+        call: None,
         state: "signed".to_owned(),
         landed: None,
         death_proof: None,

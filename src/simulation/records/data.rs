@@ -111,6 +111,7 @@ impl Intent {
             attempt_count: self.attempt_count,
             reason: self.reason.clone(),
             transaction: self.transaction.clone(),
+            result: None,
             created_at: self.created_at,
             updated_at: self.updated_at,
             finished_at: self.finished_at,

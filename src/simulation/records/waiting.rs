@@ -31,6 +31,8 @@ impl State {
             unread: any(|intent| intent.request.is_none()),
             system: any(|intent| intent.lane == crate::store::accept::Lane::System),
             presigned: any(|intent| intent.presigned),
+            // Histories have none.
+            contracts: false,
             expired: self.waiting().any(|intent| is_over(intent, chain)),
             resumable: self.waiting().any(|intent| is_resumable(intent, now)),
             unwanted: any(|intent| intent.cancel_requested && intent.owner.is_none()),

@@ -10,17 +10,26 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::super::calls::{MAX_PLANNED, Preparation, Prepared};
 use super::super::flight::Flight;
 use super::super::prepare::{InFlight, Round, Taken};
 use super::super::sign::Signing;
 use super::super::status::Phase;
 use super::{Engine, Input};
 use crate::domain::observation::LedgerHeader;
+use crate::domain::primitives::LedgerSeq;
 use crate::store::StoreError;
 
 /// Between the beginnings of two rounds: what is announced, or becomes idle, meanwhile is taken up together. After a rest
 /// the first is taken up at once.
 const ROUND_EVERY: Duration = Duration::from_millis(100);
+
+/// Between two looks for contract intents to simulate.
+const SIMULATE_EVERY: Duration = Duration::from_millis(100);
+/// The same, after somebody did not answer.
+const SIMULATE_AFTER_SILENCE: Duration = Duration::from_secs(1);
+/// Ledgers for which a plan is good.
+const PLAN_LEDGERS: u32 = 8;
 
 /// What is under way.
 #[derive(Debug)]
@@ -33,6 +42,10 @@ pub(super) struct Beside {
     pub next_round: Instant,
     /// No channel was idle when the last one ended: announcements change nothing.
     starved: bool,
+    /// Contract intents are simulated.
+    simulating: bool,
+    /// The next ones are not simulated earlier.
+    next_simulation: Instant,
     /// Settlements are put on record.
     pub settling: bool,
     /// Answers are put on record.
@@ -52,6 +65,8 @@ impl Beside {
             wanted: false,
             next_round: Instant::now(),
             starved: false,
+            simulating: false,
+            next_simulation: Instant::now(),
             settling: false,
             noting: false,
             bumping: false,
@@ -62,7 +77,7 @@ impl Beside {
 
     /// Nothing is under way.
     pub(super) const fn is_idle(&self) -> bool {
-        !(self.taking_up || self.settling || self.noting || self.bumping)
+        !(self.taking_up || self.simulating || self.settling || self.noting || self.bumping)
     }
 }
 
@@ -137,16 +152,10 @@ impl Engine {
         self.flights
             .values()
             .for_each(|flight| in_flight.add(flight));
+        self.drop_stale_calls(header.sequence);
         let round = Round {
             store: Arc::clone(&self.store),
-            signing: Arc::new(Signing {
-                keys: Arc::clone(&self.keys),
-                network: self.network,
-                accounts: self.accounts.clone(),
-                settings: Arc::clone(&self.settings),
-                header,
-                fees: self.fees,
-            }),
+            signing: self.signing(header),
             worker: self.worker,
             room,
             in_flight,
@@ -176,9 +185,68 @@ impl Engine {
                 // Settled, and the news of that is still on its way.
                 self.drop_flight(id);
             }
+            self.calls.remove(&id);
             self.watched.add(flight.snapshot.attempt.inner_hash, id);
             self.flights.insert(id, Box::new(flight));
             touched.push(id);
+        }
+    }
+
+    /// Everything that attempts are made of now.
+    fn signing(&self, header: LedgerHeader) -> Arc<Signing> {
+        Arc::new(Signing {
+            keys: Arc::clone(&self.keys),
+            network: self.network,
+            accounts: self.accounts.clone(),
+            settings: Arc::clone(&self.settings),
+            header,
+            fees: self.fees,
+            calls: Arc::new(self.calls.clone()),
+        })
+    }
+
+    /// Forgets plans that are too old: state moves on, and signatures expire.
+    fn drop_stale_calls(&mut self, now: LedgerSeq) {
+        self.calls
+            .retain(|_, call| now <= call.simulated_at.plus(PLAN_LEDGERS));
+    }
+
+    /// Has contract intents simulated that are due.
+    fn simulate(&mut self) {
+        let early = Instant::now() < self.beside.next_simulation;
+        if self.beside.simulating || early || self.calls.len() >= MAX_PLANNED {
+            return;
+        }
+        let (Some(header), true) = (self.head, self.may_take_up()) else {
+            return;
+        };
+        self.beside.simulating = true;
+        let preparation = Preparation {
+            store: Arc::clone(&self.store),
+            contracts: self.contracts.clone(),
+            margin: self.margin,
+            signing: self.signing(header),
+            worker: self.worker,
+            known: self.calls.keys().copied().collect(),
+        };
+        self.spawn(preparation.run());
+    }
+
+    /// Contract intents were simulated.
+    pub(super) fn planned(&mut self, prepared: Prepared) {
+        self.beside.simulating = false;
+        let pause = if prepared.wait {
+            SIMULATE_AFTER_SILENCE
+        } else {
+            SIMULATE_EVERY
+        };
+        self.beside.next_simulation = Instant::now() + pause;
+        if prepared.worker != self.worker || self.is_halted() {
+            return;
+        }
+        if !prepared.planned.is_empty() {
+            self.calls.extend(prepared.planned);
+            self.want_round();
         }
     }
 
@@ -188,6 +256,9 @@ impl Engine {
         match outcome {
             Ok(taken) => {
                 self.beside.starved = taken.starved;
+                if taken.contracts {
+                    self.simulate();
+                }
             }
             Err(StoreError::LeaseLost(_)) => self.lease_lost(worker).await,
             Err(StoreError::Moved) => self.moved = true,

@@ -9,7 +9,10 @@ use uuid::Uuid;
 use super::super::reconcile::Gathered;
 use super::super::recorder::{self, Recorded};
 use super::super::submit::{Answered, answer_json};
+use super::super::contracts::Contracts;
+use super::super::inquire::{Inquired, Inquiry};
 use super::{Engine, Input};
+use crate::domain::primitives::LedgerSeq;
 use crate::domain::observation::{Landed, LookUp, SubmitAnswer, Unknown};
 use crate::domain::result_code::TransactionMeaning;
 use crate::domain::transition::{
@@ -137,19 +140,17 @@ impl Engine {
         if answers_action {
             flight.busy = false;
         }
-        if flight.settled.is_some() {
+        if flight.settled.is_some() || flight.inquired {
             return None;
         }
         match absorb(&mut flight.snapshot, observed, head, pace) {
             Ok(Transition::Learned) => None,
             Ok(Transition::Settled(settlement)) => {
-                note(&flight.key.workflow_id, intent, &settlement);
-                flight.settled = Some(Box::new(NewSettlement {
-                    intent_id: intent,
-                    number,
-                    settlement: *settlement,
-                }));
-                self.settled.push((intent, number));
+                let asks = flight.request.contract().is_some() && Inquiry::is_needed(&settlement);
+                match self.contracts.clone().filter(|_| asks) {
+                    Some(contracts) => self.inquire(contracts, intent, number, *settlement, head.ledger),
+                    None => self.settle(intent, number, *settlement, None),
+                }
                 None
             }
             Ok(Transition::Unexplained(reason)) => Some(reason),
@@ -158,6 +159,75 @@ impl Engine {
                 metrics::counter!("submitter_impossible_observations_total").increment(1);
                 flight.snapshot.progress.idle_until = head.ledger.plus(1);
                 None
+            }
+        }
+    }
+
+    /// An attempt has ended, which is still to be put on record.
+    fn settle(
+        &mut self,
+        intent: Uuid,
+        number: u32,
+        settlement: Settlement,
+        call: Option<serde_json::Value>,
+    ) {
+        let Some(flight) = self.flights.get_mut(&intent) else {
+            return;
+        };
+        note(&flight.key.workflow_id, intent, &settlement);
+        flight.settled = Some(Box::new(NewSettlement {
+            intent_id: intent,
+            number,
+            settlement,
+            call,
+        }));
+        self.settled.push((intent, number));
+    }
+
+    /// Asks what is still to be known of a call that has ended.
+    fn inquire(
+        &mut self,
+        contracts: Arc<dyn Contracts>,
+        intent: Uuid,
+        number: u32,
+        settlement: Settlement,
+        head: LedgerSeq,
+    ) {
+        let network = self.network;
+        let Some(flight) = self.flights.get_mut(&intent) else {
+            return;
+        };
+        flight.inquired = true;
+        flight.busy = true;
+        let source = flight.request.source;
+        let nonce = flight.key.tag(network).to_i64();
+        let inquiry = Inquiry {
+            contracts,
+            settlement,
+            nonce: flight.request.authorizes_by_entry().then_some((source, nonce)),
+            head,
+        };
+        self.spawn_within(&self.reads, move || async move {
+            Input::Inquired(intent, number, Box::new(inquiry.run().await))
+        });
+    }
+
+    /// What was still to be known of a call that has ended is known, or not yet.
+    pub(in crate::worker) fn inquired(&mut self, intent: Uuid, number: u32, inquired: Inquired) {
+        let next = self.head_now().map(|head| head.ledger.plus(1));
+        let flight = self.flights.get_mut(&intent);
+        let Some(flight) = flight.filter(|flight| flight.snapshot.attempt.number == number) else {
+            return;
+        };
+        flight.inquired = false;
+        flight.busy = false;
+        match inquired.settlement {
+            Some(settlement) => self.settle(intent, number, *settlement, inquired.call),
+            // Whether its nonce was used is not known: it is looked at again.
+            None => {
+                if let Some(next) = next {
+                    flight.snapshot.progress.idle_until = next;
+                }
             }
         }
     }

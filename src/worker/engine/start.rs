@@ -283,6 +283,7 @@ impl Engine {
                     plain: Arc::new(row.envelope.clone()),
                     bumped: own.last().map(|bump| Arc::new(bump.envelope.clone())),
                     busy: false,
+                    inquired: false,
                     settled: None,
                 }),
             );
