@@ -54,6 +54,12 @@ pub struct AttemptBody {
     /// The recorded transaction.
     #[schema(value_type = Option<Object>)]
     landed: Option<Value>,
+    /// Of a contract operation: what it declares (`data`) and who authorised it (`auth`), XDR in base64.
+    #[schema(value_type = Option<Object>)]
+    soroban: Option<Value>,
+    /// Of a landed call: what it returned (`result`), the error that it failed with, and its events, XDR in base64.
+    #[schema(value_type = Option<Object>)]
+    call: Option<Value>,
     /// Why it can never land.
     #[schema(value_type = Option<Object>)]
     death_proof: Option<Value>,
@@ -208,6 +214,8 @@ impl AttemptBody {
             fee_bumps: fee_bumps.collect(),
             submissions,
             landed: row.landed,
+            soroban: row.soroban,
+            call: row.call,
             death_proof: row.death_proof,
             created_at: utc(row.created_at),
             ended_at: row.ended_at.map(utc),

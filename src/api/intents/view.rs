@@ -66,6 +66,9 @@ pub struct IntentBody {
     pub metadata: Option<Value>,
     /// The recorded transaction that decided it; null while nothing has.
     pub transaction: Option<TransactionBody>,
+    /// What a contract call returned (a value of SEP-51); null for everything else, and where it is not known.
+    #[schema(value_type = Value)]
+    pub result: Option<Value>,
     /// How many transactions were built for it.
     pub attempt_count: i32,
     /// Whether somebody canceled it; in flight it is final only once that is proven.
@@ -189,6 +192,7 @@ impl IntentBody {
             max_fee_per_operation: text(given("max_fee_per_operation")),
             metadata: given("metadata"),
             transaction: column(row.transaction)?,
+            result: row.result,
             attempt_count: row.attempt_count,
             cancel_requested: row.cancel_requested,
             reason: column(row.reason)?,

@@ -1,0 +1,85 @@
+//! A world with the counter's contract on its ledger, and daemons that call it.
+
+use serde_json::{Value, json};
+
+use crate::world::{Daemon, LEDGER_SECONDS, World, account, ledger};
+
+/// The counter: `inc` asks for an authorisation, `tick` for none.
+const COUNTER: &[u8] = include_bytes!("../fixtures/rpc-captures/counter.wasm");
+
+pub struct Stage {
+    pub world: World,
+    /// The counter's address.
+    pub counter: String,
+    http: reqwest::Client,
+}
+
+impl Stage {
+    /// With a funded source, the counter, and so many channels to come.
+    pub async fn new(channels: u32) -> Self {
+        let mut world = World::new(&["--ledger-seconds", LEDGER_SECONDS]).await;
+        world.ledger.fund(account("source")).await;
+        let rpc = format!("{}/rpc", world.ledger.url);
+        world.setup.channels(channels).set("RPC__URL", &rpc);
+        let http = ledger::client();
+        let url = format!("{}/sandbox/contract", world.ledger.url);
+        let answer = http.post(url).body(COUNTER).send().await.unwrap();
+        let deployed: Value = answer.json().await.unwrap();
+        let counter = deployed["contract"].as_str().unwrap().to_owned();
+        world.ledger.pass(1).await;
+        Self {
+            world,
+            counter,
+            http,
+        }
+    }
+
+    /// The same, and a daemon that is ready.
+    pub async fn ready(channels: u32) -> (Self, Daemon) {
+        let stage = Self::new(channels).await;
+        let daemon = Daemon::start_ready(&stage.world.setup).await;
+        (stage, daemon)
+    }
+
+    /// What the ledger has under a symbol of the counter; null where nothing is.
+    pub async fn value(&self, symbol: &str) -> Value {
+        let (counter, url) = (&self.counter, &self.world.ledger.url);
+        let url = format!("{url}/sandbox/contract?id={counter}&symbol={symbol}");
+        let answer = self.http.get(url).send().await.unwrap();
+        if answer.status() == 404 {
+            return Value::Null;
+        }
+        let entry: Value = answer.json().await.unwrap();
+        entry["value"].clone()
+    }
+
+    /// How far it has counted.
+    pub async fn count(&self) -> u64 {
+        self.value("COUNT").await["u32"].as_u64().unwrap_or(0)
+    }
+
+    /// A control of contracts.
+    pub async fn control(&self, path: &str) -> Value {
+        let url = format!("{}/sandbox/contract{path}", self.world.ledger.url);
+        let answer = self.http.post(url).send().await.unwrap();
+        let status = answer.status();
+        let body: Value = answer.json().await.unwrap();
+        assert!(status.is_success(), "{path}: {status} {body}");
+        body
+    }
+
+    /// A call of a function for a workflow.
+    pub fn call(&self, workflow: &str, function: &str, args: &[Value]) -> Value {
+        json!({
+            "workflow_id": workflow,
+            "operations": [{
+                "type": "invoke_contract", "contract": self.counter, "function": function, "args": args,
+            }],
+        })
+    }
+
+    /// `inc`, authorised by the source.
+    pub fn inc(&self, workflow: &str) -> Value {
+        self.call(workflow, "inc", &[json!({"address": account("source")})])
+    }
+}
