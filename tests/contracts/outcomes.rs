@@ -14,7 +14,7 @@ async fn a_call_that_fails_when_simulated_is_not_sent() {
         ("boom", "function_trapped", "simulated"),
         ("nothing", "contract_missing", "simulated"),
     ] {
-        let id = client.post(&stage.call("bad", function, &[])).await;
+        let id = client.post(&stage.call(&format!("bad-{function}"), function, &[])).await;
         let intent = client.wait_for(&id, "failed", PATIENCE).await;
         assert_eq!(intent["reason"]["code"], code, "{intent}");
         let detail = intent["reason"]["detail"].as_str().unwrap();

@@ -148,8 +148,59 @@ pub enum Operation {
         set_flags: Option<Vec<TrustLineFlag>>,
         clear_flags: Option<Vec<TrustLineFlag>>,
     },
+    /// Calls a contract's function. It stands alone in its intent, and takes no memo; `method` is the function unless given.
+    InvokeContract {
+        /// `C…`.
+        contract: String,
+        /// 1 to 32 letters, digits and underscores.
+        function: String,
+        /// Values of SEP-51, such as `{"address": "G…"}`, `{"i128": "5"}`, `{"u64": "5"}`, `{"symbol": "a"}`, `{"bytes": "00ff"}`,
+        /// `{"vec": […]}`; a map may be an object whose names are symbols; true, false and null are booleans and void.
+        #[schema(value_type = Option<Vec<Value>>)]
+        args: Option<Vec<Value>>,
+        /// How the intent's source authorises it: by an entry whose nonce is the tag, or as the operation's source.
+        auth: Option<CallAuth>,
+        /// What others have signed: SorobanAuthorizationEntry, XDR in base64.
+        auth_entries: Option<Vec<String>>,
+    },
+    /// Transfers a token from the source (SEP-41): an asset, through its contract, or a contract's own.
+    TokenTransfer {
+        /// `native` or `CODE:ISSUER`; or else `contract`.
+        asset: Option<String>,
+        /// `C…`.
+        contract: Option<String>,
+        /// `G…`, `M…` or `C…`.
+        to: String,
+        /// Of an asset a decimal with at most seven places; of a contract a whole number of its smallest units.
+        amount: String,
+        auth: Option<CallAuth>,
+        auth_entries: Option<Vec<String>>,
+    },
+    /// Has contracts' ledger entries live longer.
+    ExtendFootprintTtl {
+        /// Ledger keys: XDR in base64, `{"contract": "C…"}` (its instance), `{"contract": "C…", "key": value, "durability": "persistent"}`, or
+        /// `{"wasm": hash}`.
+        #[schema(value_type = Vec<Value>)]
+        keys: Vec<Value>,
+        /// Ledgers from now that they live at least.
+        extend_to: u32,
+    },
+    /// Brings archived entries back.
+    RestoreFootprint {
+        /// As of `extend_footprint_ttl`.
+        #[schema(value_type = Vec<Value>)]
+        keys: Vec<Value>,
+    },
     /// Any other operation, as the XDR of an Operation in base64.
     Xdr { xdr: String },
+}
+
+/// How the intent's source authorises a call; `address` where it is not given.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CallAuth {
+    Address,
+    SourceAccount,
 }
 
 /// Who may claim a claimable balance, and when.

@@ -97,7 +97,7 @@ pub fn meaning_of(code: &str) -> Option<&'static CodeMeaning> {
 
 /// Every code: ours, those of transactions, and those of operations. The tests hold it against the code base and the protocol.
 #[rustfmt::skip]
-pub const CODES: [CodeMeaning; 110] = [
+pub const CODES: [CodeMeaning; 120] = [
     of("canceled", "It was canceled on request, and proven not to have landed.", Remedy::Done),
     of("expired", "Its valid_until passed on the chain's clock, and it is proven not to have landed.", Remedy::Done),
     of("invalid_intent", "The body that was enqueued in SQL is not a valid request.", Remedy::Request),
@@ -112,6 +112,16 @@ pub const CODES: [CodeMeaning; 110] = [
     of("signing_failed", "Building its transaction failed by a mistake of this program.", Remedy::Look),
     of("sequence_unexplained", "Its sequence number was used, and Horizon shows no transaction that did: it may have landed.", Remedy::Unexplained),
     of("nonce_used_elsewhere", "The contract call's authorization was used by somebody else's transaction.", Remedy::Look),
+    of("contract_error", "The contract refuses the call with an error of its own; it was simulated, and not sent.", Remedy::Contract),
+    of("function_trapped", "The contract's code traps; it was simulated, and not sent.", Remedy::Contract),
+    of("contract_missing", "The contract, its function, or an entry that it needs does not exist.", Remedy::Contract),
+    of("authorization_failed", "An authorization of the call does not suffice.", Remedy::Contract),
+    of("authorization_missing", "Somebody else must authorize the call: give that, signed, as auth_entries.", Remedy::Request),
+    of("authorization_not_asked_for", "An authorization was given that the call does not ask for.", Remedy::Request),
+    of("call_not_understood", "Stellar RPC does not understand the call.", Remedy::Request),
+    of("host_error", "The network's host refuses the call.", Remedy::Contract),
+    of("resource_limit_exceeded", "The call needs more than the network lets one transaction have.", Remedy::Contract),
+    of("resource_fee_too_high", "The call's resources cost more than is ever paid here.", Remedy::Request),
     of("tx_success", "The transaction was applied.", Remedy::Look),
     of("tx_fee_bump_inner_success", "The transaction in the fee bump was applied.", Remedy::Look),
     of("tx_failed", "An operation of it failed.", Remedy::Never),
