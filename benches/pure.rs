@@ -76,6 +76,7 @@ fn plan(channel: AccountId) -> Plan {
         max_time: ChainTime(1_795_348_800),
         max_ledger: LedgerSeq(1_030),
         base_fee: Stroops::new(100).unwrap(),
+        soroban: None,
     }
 }
 

@@ -99,6 +99,7 @@ fn transaction(request: &Request) {
         max_time: ChainTime(request.valid_until.map_or(0, |at| at.0)),
         max_ledger: LedgerSeq(1000),
         base_fee: Stroops::new(100).expect("100 is not negative"),
+        soroban: None,
     };
     let transaction = envelope::build(request, key("acme").tag(network()), &plan);
     assert!(

@@ -30,6 +30,7 @@ async fn landing(server: &Server, body: &Value) -> String {
         max_time: ChainTime(2_000_000_000),
         max_ledger: LedgerSeq(900),
         base_fee: Stroops::new(100).unwrap(),
+        soroban: None,
     };
     let tx = envelope::build(&request, key.tag(network), &plan);
     let hash = envelope::inner_hash(&tx, network);

@@ -100,6 +100,7 @@ impl Long {
             max_time: ChainTime(2_000_000_000),
             max_ledger: LedgerSeq(4_000_000_000),
             base_fee: Stroops::new(100).unwrap(),
+            soroban: None,
         };
         let tx = envelope::build(&self.request, Tag::from_muxed_id(tag).unwrap(), &plan);
         let hash = envelope::inner_hash(&tx, network);

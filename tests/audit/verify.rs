@@ -79,6 +79,7 @@ impl Paid {
             max_time: ChainTime(u64::try_from(self.world.ledger.clock().await).unwrap() + 600),
             max_ledger: LedgerSeq(head + 100),
             base_fee: Stroops::new(100).unwrap(),
+            soroban: None,
         };
         (channel, plan)
     }

@@ -114,6 +114,7 @@ pub fn foreign_plan() -> Plan {
         max_time: ChainTime(1_900_000_000),
         max_ledger: LedgerSeq(900),
         base_fee: stroops(100),
+        soroban: None,
     }
 }
 

@@ -20,6 +20,7 @@ fn built() -> Transaction {
         max_time: ChainTime(1_800_000_000),
         max_ledger: LedgerSeq(51_000_012),
         base_fee: stroops(100),
+        soroban: None,
     };
     build(&request, request.key("acme").tag(network()), &plan)
 }

@@ -85,6 +85,7 @@ pub fn attempt() -> Attempt {
             max_time: ChainTime(MAX_TIME),
             max_ledger: LedgerSeq(MAX_LEDGER),
             base_fee: stroops(100),
+            soroban: None,
         },
         inner_hash: INNER,
         operations: 1,

@@ -7,6 +7,7 @@ mod bids;
 mod bodies;
 mod codes;
 mod contents;
+mod contracts;
 mod continuity;
 mod decisions;
 mod drive;

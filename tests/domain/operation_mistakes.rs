@@ -324,21 +324,6 @@ fn an_operation_is_an_object_of_a_known_type() {
             "must be payment, path_payment_strict_send",
         ),
         (json!({"type": "account_merge"}), "/type", "must be payment"),
-        (
-            json!({"type": "invoke_contract"}),
-            "/type",
-            "is a contract operation",
-        ),
-        (
-            json!({"type": "extend_footprint_ttl"}),
-            "/type",
-            "is a contract operation",
-        ),
-        (
-            json!({"type": "restore_footprint"}),
-            "/type",
-            "is a contract operation",
-        ),
     ];
     for (operation, below, detail) in cases {
         only(&second(operation), &format!("/operations/1{below}"), detail);

@@ -27,6 +27,7 @@ fn plan() -> Plan {
         max_time: ChainTime(1_800_000_000),
         max_ledger: LedgerSeq(51_000_012),
         base_fee: stroops(100),
+        soroban: None,
     }
 }
 
@@ -39,7 +40,7 @@ fn built(request: &Request) -> Transaction {
 }
 
 fn is_own(request: &Request, landed: &Transaction) -> bool {
-    recognise(network(), &key(request), request, landed)
+    recognise(network(), &key(request), request, landed, None)
 }
 
 fn with_memo(operations: &[Value]) -> Request {
@@ -148,10 +149,10 @@ fn another_key_or_network_is_another_intent() {
             workflow_id: workflow_id.to_owned(),
             method: method.to_owned(),
         };
-        assert!(!recognise(network(), &key, &request, &own), "{key:?}");
+        assert!(!recognise(network(), &key, &request, &own, None), "{key:?}");
     }
     let other = NetworkId::of("Test SDF Network ; September 2015");
-    assert!(!recognise(other, &key(&request), &request, &own));
+    assert!(!recognise(other, &key(&request), &request, &own, None));
 }
 
 #[test]

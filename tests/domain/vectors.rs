@@ -49,6 +49,7 @@ fn plan(vector: &Value) -> Plan {
         max_time: ChainTime(number(plan, "max_time")),
         max_ledger: LedgerSeq(number(plan, "max_ledger")),
         base_fee: Stroops::new(number(plan, "base_fee")).expect("a fee"),
+        soroban: None,
     }
 }
 

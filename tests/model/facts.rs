@@ -72,6 +72,7 @@ fn plan(setting: &Setting, state: &State, number: u8) -> Plan {
         max_time: until.map_or(ChainTime(u64::MAX), closed_at),
         max_ledger: ledger(attempt.signed + setting.validity).plus(1),
         base_fee: stroops(PLAIN_FEE),
+        soroban: None,
     }
 }
 

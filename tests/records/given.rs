@@ -122,6 +122,7 @@ fn plan(channel: AccountId, sequence: i64) -> Plan {
         max_time: ChainTime(NOW.0 + 60),
         max_ledger: LedgerSeq(1_030),
         base_fee: Stroops::new(100).unwrap(),
+        soroban: None,
     }
 }
 
