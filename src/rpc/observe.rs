@@ -1,8 +1,9 @@
 //! Answers → what they say. Pure: what an answer proves, and that everything else proves nothing.
 
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use stellar_xdr as xdr;
-use xdr::{Limits, ReadXdr};
+use xdr::{Limits, ReadXdr, WriteXdr};
 
 use super::wire;
 use crate::domain::landed::{self, Facts, LandedError, Record, envelope_hashes};
@@ -303,7 +304,9 @@ fn found(network: NetworkId, asked: TxHash, id: u64, answer: &Answer) -> Result<
         "FAILED" => false,
         _ => return Err(answer.unknown(UnknownKind::Unparsable, "a status that is not known")),
     };
-    let (Some(envelope), Some(result)) = (&said.envelope_xdr, &said.result_xdr) else {
+    let envelope = in_xdr::<xdr::TransactionEnvelope>(said.envelope_xdr, said.envelope_json);
+    let result = in_xdr::<xdr::TransactionResult>(said.result_xdr, said.result_json);
+    let (Some(envelope), Some(result)) = (&envelope, &result) else {
         let what = "a transaction without its envelope or result";
         return Err(answer.unknown(UnknownKind::Unparsable, what));
     };
@@ -332,8 +335,9 @@ fn found(network: NetworkId, asked: TxHash, id: u64, answer: &Answer) -> Result<
             answer.unknown(kind, format!("the transaction {error}"))
         })?;
     // The meta is for people: that it landed is so without it.
-    let meta = said.result_meta_xdr.as_deref();
+    let meta = in_xdr::<xdr::TransactionMeta>(said.result_meta_xdr, said.result_meta_json);
     let mut call = meta
+        .as_deref()
         .and_then(|meta| decode::<xdr::TransactionMeta>(answer, meta, "meta").ok())
         .map(|meta| CallRecord::of(&meta));
     if let Some(call) = &mut call
@@ -347,6 +351,18 @@ fn found(network: NetworkId, asked: TxHash, id: u64, answer: &Answer) -> Result<
         span,
         call,
     })
+}
+
+/// A value in base64, also where it came as JSON; `None` where it did not come, or is none.
+fn in_xdr<T: DeserializeOwned + WriteXdr>(
+    xdr: Option<String>,
+    json: Option<Box<RawValue>>,
+) -> Option<String> {
+    if xdr.is_some() {
+        return xdr;
+    }
+    let value: T = serde_json::from_str(json?.get()).ok()?;
+    value.to_xdr_base64(Limits::none()).ok()
 }
 
 /// `sendTransaction` of this envelope (base64): never more than what core's queue said.

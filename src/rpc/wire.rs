@@ -1,6 +1,7 @@
 //! What is read of Stellar RPC's JSON, field by field. 64-bit integers are strings there, sometimes.
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use crate::domain::primitives::TxHash;
 
@@ -215,4 +216,11 @@ pub struct Transaction {
     pub result_meta_xdr: Option<String>,
     #[serde(default)]
     pub diagnostic_events_xdr: Option<Vec<String>>,
+    // In place of those, where a server was asked for JSON, or answers with it by itself.
+    #[serde(default)]
+    pub envelope_json: Option<Box<RawValue>>,
+    #[serde(default)]
+    pub result_json: Option<Box<RawValue>>,
+    #[serde(default)]
+    pub result_meta_json: Option<Box<RawValue>>,
 }
