@@ -416,7 +416,8 @@ fn reply<T: DeserializeOwned>(
     if answer.status != 200 {
         return Err(no_answer(answer));
     }
-    let reply: wire::Reply<T> = answer.json(what)?;
+    // Whose answer it is, before what it says.
+    let reply: wire::Reply<Box<RawValue>> = answer.json(what)?;
     if reply.jsonrpc != "2.0" {
         return Err(answer.unknown(
             UnknownKind::Unparsable,
@@ -433,13 +434,17 @@ fn reply<T: DeserializeOwned>(
     if reply.id != Some(id) {
         return Err(lying(answer, "the answer to another request"));
     }
-    let absent = || {
-        answer.unknown(
-            UnknownKind::Unparsable,
-            "an answer with neither result nor error",
-        )
+    let unfit = |what: String| answer.unknown(UnknownKind::Unparsable, what);
+    let Some(result) = reply.result else {
+        return Err(unfit("an answer with neither result nor error".to_owned()));
     };
-    reply.result.map(Ok).ok_or_else(absent)
+    // The parser's own message may quote the body, so only where it stopped is told.
+    serde_json::from_str(result.get()).map(Ok).map_err(|error| {
+        unfit(format!(
+            "the result is not {what}: column {}",
+            error.column()
+        ))
+    })
 }
 
 /// An error of the server, which says nothing of what was asked.

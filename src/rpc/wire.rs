@@ -39,14 +39,9 @@ pub struct Reply<T> {
     pub jsonrpc: String,
     #[serde(default)]
     pub id: Option<u64>,
-    #[serde(default = "none")]
     pub result: Option<T>,
     #[serde(default)]
     pub error: Option<RpcFault>,
-}
-
-const fn none<T>() -> Option<T> {
-    None
 }
 
 /// A JSON-RPC error.

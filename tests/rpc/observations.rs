@@ -12,9 +12,6 @@ fn every_capture_gives_the_observation_that_it_names() {
     let expected: Vec<&str> = EXPECTED.iter().map(|(name, _, _)| *name).collect();
     assert_eq!(names, expected, "each capture once, in order");
     assert!(captures.len() >= 60, "{} captures", captures.len());
-    for capture in &captures {
-        println!("TOLD\t{}\t{}", capture.name, capture.told());
-    }
     for (capture, (name, row, told)) in captures.iter().zip(EXPECTED) {
         assert_eq!(capture.observation, *row, "{name}: the capture's own row");
         assert_eq!(capture.told(), *told, "{name}: {row}");
