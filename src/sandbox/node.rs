@@ -55,6 +55,7 @@ pub struct Node {
     rhythm: watch::Sender<Rhythm>,
     closed: watch::Sender<u64>,
     chain: AtomicU64,
+    simulations: AtomicU64,
     network_id: [u8; 32],
     genesis: Genesis,
     config: Config,
@@ -86,6 +87,7 @@ impl Node {
             }),
             closed: watch::Sender::new(0),
             chain: AtomicU64::new(genesis.chain),
+            simulations: AtomicU64::new(0),
             network_id: network_id(&genesis.passphrase),
             genesis,
             capacity: Arc::new(Semaphore::new(config.max_concurrent_requests)),
@@ -113,6 +115,11 @@ impl Node {
     /// The keys that have signed.
     pub fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// A number that no simulation has had: where its random numbers start, so that a run can be repeated.
+    pub fn next_simulation(&self) -> u64 {
+        self.simulations.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Core, for a short look or change.

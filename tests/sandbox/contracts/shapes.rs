@@ -302,6 +302,16 @@ async fn recorded_calls_come_out_as_recorded() {
     alike(&stage, "send-sac-transfer").await;
     stage.town.close(1).await;
     alike(&stage, "get-transaction-sac-transfer").await;
+    // Pages, but of the ledgers that are here.
+    for (name, limit) in [("get-transactions-page", 1), ("get-events", 2)] {
+        let recorded = capture(name);
+        let mut params = recorded["request"]["params"].clone();
+        params["startLedger"] = stage.town.sandbox.node().core().ledger().sequence().into();
+        params["pagination"]["limit"] = limit.into();
+        let method = recorded["request"]["method"].as_str().unwrap();
+        let answer = stage.ask(method, params).await;
+        assert_alike(name, &recorded["response"]["body"], &answer);
+    }
 }
 
 #[tokio::test]
@@ -336,6 +346,50 @@ async fn recorded_calls_of_archived_entries_come_out_as_recorded() {
     alike(&stage, "send-archived-autorestore").await;
     stage.town.close(1).await;
     alike(&stage, "get-transaction-autorestore").await;
+
+    // Archived once more, and nothing restores them.
+    let (status, body) = stage.town.post(&format!("{path}&symbol=COUNT")).await;
+    assert_eq!(status, 200, "{body}");
+    let again = sent_frame("send-entry-archived");
+    {
+        let mut core = stage.town.sandbox.node().core();
+        let ledger = core.ledger_mut();
+        let mut account = ledger.state().account(again.source()).unwrap().clone();
+        account.sequence = again.sequence() - 1;
+        ledger.import_account(again.source(), Some(account));
+    }
+    alike(&stage, "send-entry-archived").await;
+    stage.town.close(1).await;
+    alike(&stage, "get-transaction-entry-archived").await;
+}
+
+#[tokio::test]
+async fn xdr_comes_as_json_where_it_is_asked_for() {
+    let stage = recorded_network().await;
+    let frame = sent_frame("send-fee-bump-muxed");
+    {
+        let mut core = stage.town.sandbox.node().core();
+        let ledger = core.ledger_mut();
+        let mut account = ledger.state().account(frame.source()).unwrap().clone();
+        account.sequence = frame.sequence() - 1;
+        ledger.import_account(frame.source(), Some(account));
+    }
+    alike(&stage, "send-fee-bump-muxed").await;
+    stage.town.close(1).await;
+    let name = "get-transaction-success-json";
+    let recorded = capture(name);
+    let answer = stage
+        .rpc("getTransaction", recorded["request"]["params"].clone())
+        .await;
+    let recorded = &recorded["response"]["body"]["result"];
+    let names = |value: &Value| -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(names(recorded), names(&answer));
+    assert_eq!(recorded["envelopeJson"], answer["envelopeJson"]);
+    let first =
+        |value: &Value| value["events"]["transactionEventsJson"][0]["event"]["body"].clone();
+    assert_eq!(first(recorded), first(&answer), "the fee that was taken");
 }
 
 #[tokio::test]
