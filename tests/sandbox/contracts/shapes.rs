@@ -22,9 +22,9 @@ use super::stage::{Stage, contract, read, symbol};
 use crate::support::{read_json, unbase64};
 use crate::wallet::PASSPHRASE;
 
-/// The newest ledger when the first call was simulated, and its close time.
-const LEDGER: u32 = 1324;
-const CLOSED: u64 = 1_795_323_827;
+/// The ledger before the one in which the first call landed, and its close time.
+const LEDGER: u32 = 1325;
+const CLOSED: u64 = 1_795_323_828;
 /// How much more or less a simulation may measure, in percent: the recorded host was six protocols older.
 const INSTRUCTIONS_PERCENT: f64 = 20.0;
 /// The contract whose entries were archived.
@@ -122,6 +122,17 @@ async fn simulated(stage: &Stage, name: &str) {
         recorded["results"][0]["xdr"], answer["results"][0]["xdr"],
         "{name}"
     );
+}
+
+/// Asks Horizon's face for what a real Horizon told of the same transaction.
+async fn alike_in_horizon(stage: &Stage, name: &str) {
+    let capture = crate::captures::capture::Capture::read(name);
+    let path = capture.json["request"]["path"].as_str().unwrap();
+    let request = stage.town.client.get(stage.town.url(path));
+    let response = request.header("Host", "horizon").send().await.unwrap();
+    assert_eq!(response.status(), 200, "{name}");
+    let body = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+    capture.compare_body(&body).unwrap();
 }
 
 /// A ledger with the accounts that the recorded envelopes need, and the contracts at their recorded addresses.
@@ -271,16 +282,19 @@ async fn recorded_calls_come_out_as_recorded() {
     }
     stage.town.close(1).await;
     alike(&stage, "get-transaction-success").await;
+    alike_in_horizon(&stage, "transaction-contract-call").await;
     alike(&stage, "send-after-landed").await;
     alike(&stage, "simulate-nonce-used").await;
     alike(&stage, "send-nonce-used").await;
     stage.town.close(1).await;
     alike(&stage, "get-transaction-nonce-used").await;
+    alike_in_horizon(&stage, "transaction-contract-call-failed").await;
     let (recorded, answer) = alike(&stage, "get-ledger-entries-nonce").await;
     assert_eq!(recorded["entries"][0]["xdr"], answer["entries"][0]["xdr"]);
     simulated(&stage, "simulate-again-tick").await;
     alike(&stage, "send-fee-bump-muxed").await;
     stage.town.close(1).await;
+    alike_in_horizon(&stage, "transaction-contract-call-fee-bump").await;
     for name in [
         "get-transaction-fee-bump-outer",
         "get-transaction-fee-bump-inner",
