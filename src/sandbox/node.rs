@@ -223,11 +223,16 @@ impl Node {
         genesis.base_fee = core.ledger().base_fee();
         genesis.max_tx_set_size = core.ledger().max_tx_set_size();
         #[cfg(feature = "contracts")]
-        let max_transactions = core.ledger().engine().max_transactions();
+        let (max_transactions, before) = {
+            let engine = core.ledger().engine();
+            (engine.max_transactions(), engine.restores_before())
+        };
         *core = Core::new(first_ledger(genesis, &self.config));
         #[cfg(feature = "contracts")]
-        core.ledger_mut()
-            .set_up(|engine, _| engine.set_max_transactions(max_transactions));
+        core.ledger_mut().set_up(|engine, _| {
+            engine.set_max_transactions(max_transactions);
+            engine.set_restores_before(before);
+        });
         let sequence = core.ledger().sequence();
         drop(core);
         self.open

@@ -277,3 +277,32 @@ async fn what_nobody_extends_is_archived_when_its_time_is_over() {
     let found = stage.land(&again.sign(&[&payer()])).await;
     assert_eq!(returned(&found), ScVal::U32(2));
 }
+
+#[tokio::test]
+async fn an_older_server_wants_entries_restored_before_the_call() {
+    let stage = Stage::start().await;
+    let first = stage.prepared(stage.call(&payer(), "tick", vec![])).await;
+    stage.land(&first.sign(&[&payer()])).await;
+    archive(&stage, "").await;
+    let old = json!({ "restore_preamble": true });
+    let (status, told) = stage.town.put("/sandbox/ledger", old).await;
+    assert_eq!((status, &told["restore_preamble"]), (200, &json!(true)));
+    let simulated = stage.simulate(&stage.call(&payer(), "tick", vec![])).await;
+    let plan = data(&simulated);
+    assert_eq!(plan.ext, SorobanTransactionDataExt::V0);
+    let preamble = data(&simulated["restorePreamble"]);
+    assert_eq!(preamble.resources.footprint.read_write.len(), 3);
+    let restore = OperationBody::RestoreFootprint(RestoreFootprintOp {
+        ext: ExtensionPoint::V0,
+    });
+    let draft = on_footprint(&stage, restore, vec![], vec![]);
+    let found = stage
+        .land(&with_data(draft, preamble).sign(&[&payer()]))
+        .await;
+    assert_eq!(found["status"], "SUCCESS", "{found}");
+    // The plan that came with it is good now, and nothing is left to be restored.
+    let draft = stage.call(&payer(), "tick", vec![]);
+    assert!(stage.simulate(&draft).await["restorePreamble"].is_null());
+    let found = stage.land(&with_data(draft, plan).sign(&[&payer()])).await;
+    assert_eq!(returned(&found), ScVal::U32(2));
+}
