@@ -355,10 +355,12 @@ fn read(bytes: &[u8], state: &State) -> Option<Seen> {
             .operations
             .iter()
             .filter_map(|operation| match &operation.body {
-                OperationBody::Payment(payment) if payment.asset == Asset::Native => Some(Payment {
-                    amount: payment.amount,
-                    to: key(&payment.destination),
-                }),
+                OperationBody::Payment(payment) if payment.asset == Asset::Native => {
+                    Some(Payment {
+                        amount: payment.amount,
+                        to: key(&payment.destination),
+                    })
+                }
                 _ => None,
             })
             .collect(),
@@ -373,7 +375,10 @@ fn read(bytes: &[u8], state: &State) -> Option<Seen> {
 /// Whether an operation moves nothing of ours, pays what was asked for, or makes or fills up a channel.
 fn is_known(operation: &Operation, tx: &Transaction, state: &State) -> bool {
     let source = operation.source_account.as_ref();
-    if !state.ours.contains(&key(source.unwrap_or(&tx.source_account))) {
+    if !state
+        .ours
+        .contains(&key(source.unwrap_or(&tx.source_account)))
+    {
         return true;
     }
     match &operation.body {

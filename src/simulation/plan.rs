@@ -133,6 +133,16 @@ impl Plan {
             }
         };
         let restored = dice.chance(0.25);
+        let clock_jumps = dice.chance(0.35);
+        let quiet = [
+            rates.odd,
+            rates.left_out,
+            rates.garbage,
+            rates.cut,
+            rates.unreachable,
+        ]
+        .iter()
+        .all(|rate| *rate < 0.1);
         Self {
             daemons: usize::try_from(dice.between(1, 3)).unwrap_or(1),
             channels: small(dice, 0, 4),
@@ -144,10 +154,12 @@ impl Plan {
             stormy_ledgers: small(dice, 10, 40),
             surges: dice.chance(0.3),
             second_writer: dice.chance(0.15),
-            clock_jumps: dice.chance(0.35),
+            clock_jumps,
             restored,
-            // What history no longer has cannot be explained, and stops a daemon that must explain it.
-            keeps_ledgers: (!restored && dice.chance(0.15)).then(|| small(dice, 40, 60)),
+            // What history no longer has cannot be explained, and waits for a person: so nothing may last longer than it reaches
+            // back. A clock that jumps keeps leases of the dead for minutes.
+            keeps_ledgers: (dice.chance(0.3) && !restored && !clock_jumps && quiet)
+                .then(|| small(dice, 60, 90)),
             reset: dice.chance(0.02),
             rates,
         }

@@ -8,9 +8,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::client::{self, Told, Wish};
-use super::records::Snapshot;
 use super::dice::Dice;
 use super::plan::small;
+use super::records::Snapshot;
 use super::rival;
 use super::verdict::{self, Promised};
 use super::world::World;
@@ -147,6 +147,7 @@ impl Weather {
         if self.reset_at == Some(number) {
             dice.count("network reset");
             dice.note(format_args!("the network begins anew"));
+            self.promised.reset_after(world.oracle.posts());
             world.network.node.reset();
             world.oracle.begin_anew();
             return true;
@@ -269,7 +270,8 @@ pub async fn play(world: &Arc<World>) {
             break;
         }
     }
-    if reset {
+    // Whoever had sent nothing yet may begin on the new chain.
+    if reset && weather.promised.had_sent() {
         verdict::all_has_stopped(world).await;
     }
     for over in over {

@@ -63,7 +63,10 @@ pub fn judge(world: &World, told: &Told, ended: bool) {
 /// What users were told as final before the records were restored: it must stay true, though the records may know nothing
 /// of it.
 #[derive(Default)]
-pub struct Promised(BTreeSet<(u64, i64)>);
+pub struct Promised {
+    over: BTreeSet<(u64, i64)>,
+    sent: u64,
+}
 
 impl Promised {
     /// What users could be told now. That something was canceled is nowhere but in the records, and is lost with them.
@@ -73,19 +76,31 @@ impl Promised {
             let number = number.and_then(|number| number.parse().ok());
             let asked = row.request.as_ref().and_then(|request| {
                 let is_presigned = request["transaction_xdr"].is_string();
-                (!is_presigned).then(|| asked_amount(Some(request))).flatten()
+                (!is_presigned)
+                    .then(|| asked_amount(Some(request)))
+                    .flatten()
             });
             if let (Some(number), Some(asked), "failed" | "expired") =
                 (number, asked, row.status.as_str())
             {
-                self.0.insert((number, asked));
+                self.over.insert((number, asked));
             }
         }
     }
 
+    /// The network begins anew, after so many POSTs.
+    pub fn reset_after(&mut self, posts: u64) {
+        self.sent = posts;
+    }
+
+    /// Whether something had been sent on the chain that is no more.
+    pub fn had_sent(&self) -> bool {
+        self.sent > 0
+    }
+
     /// Compares it with the ledger.
     pub fn judge(&self, world: &World) {
-        for (number, asked) in &self.0 {
+        for (number, asked) in &self.over {
             let successes = world.oracle.successes(*number);
             if successes.iter().any(|success| success.amount == *asked) {
                 world.oracle.violated(format!(
