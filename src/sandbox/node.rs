@@ -171,6 +171,15 @@ impl Node {
         *self.injector.lock().expect("no holder of this lock panics") = Injector::new(faults);
     }
 
+    /// From now on, until faults are set, a Horizon is at least so many ledgers behind.
+    pub fn set_least_lag(&self, ledgers: u32) {
+        let mut injector = self.injector.lock();
+        injector
+            .as_mut()
+            .expect("no holder of this lock panics")
+            .set_least_lag(ledgers);
+    }
+
     /// The rate limiter, if there is one.
     pub fn limiter(&self) -> Option<MutexGuard<'_, RateLimiter>> {
         self.limiter
