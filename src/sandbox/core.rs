@@ -46,8 +46,7 @@ impl Core {
         let close_time = self.ledger.next_close_time(now);
         self.queue.trim(&self.ledger, close_time);
         let set = self.queue.select(&self.ledger);
-        self.ledger
-            .close(close_time, set.frames.clone(), set.fee_rate);
+        self.ledger.close(close_time, set.frames.clone(), set.rates);
         self.queue.closed(&set.frames, &self.ledger, now);
     }
 }

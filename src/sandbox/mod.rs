@@ -3,7 +3,7 @@
 //! It imports nothing of the rest of the crate: it is the judge, and a mistake shared with the judged would be invisible.
 //!
 //! - [`ledger`] and [`queue`] are stellar-core's rules: pure, synchronous, deterministic.
-//! - [`horizon`] makes Horizon's resources of them; `http` serves these.
+//! - [`horizon`] makes Horizon's resources of them, `rpc` a Stellar RPC's answers; `http` serves these.
 //! - [`faults`] and the controls under `/sandbox` are for users' own tests.
 
 pub mod clock;
@@ -17,6 +17,8 @@ pub mod ledger;
 pub mod node;
 pub mod queue;
 pub mod rate_limit;
+#[cfg(feature = "contracts")]
+pub mod rpc;
 mod server;
 
 pub use config::{Config, Pace};

@@ -17,6 +17,8 @@ use super::http::connection::{Link, Severable};
 use super::node::{FRIENDBOT_QUEUE, Node};
 use super::{friendbot, http};
 
+/// Contracts call each other, and the interpreter's frames are large where nothing is optimised.
+const STACK_BYTES: usize = 16 << 20;
 /// Time for the last answers to leave.
 const FAREWELL: Duration = Duration::from_millis(20);
 
@@ -62,6 +64,7 @@ pub async fn start(config: Config) -> Result<Sandbox, SandboxError> {
     let listener = listener.into_std().map_err(failed)?;
     let runtime = Builder::new_current_thread()
         .enable_all()
+        .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(SandboxError::Thread)?;
     let listener = {
@@ -74,6 +77,7 @@ pub async fn start(config: Config) -> Result<Sandbox, SandboxError> {
     let running = Arc::clone(&node);
     std::thread::Builder::new()
         .name("sandbox".to_owned())
+        .stack_size(STACK_BYTES)
         .spawn(move || {
             runtime.block_on(run(running, listener, asked));
             drop(runtime);

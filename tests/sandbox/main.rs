@@ -7,6 +7,7 @@
 mod apply_vectors;
 mod book;
 mod captures;
+mod contracts;
 mod controls;
 mod crowd;
 mod faults;

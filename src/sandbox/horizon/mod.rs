@@ -1,6 +1,7 @@
 //! What Horizon shows of the ledger: resources, pages and problems. Nothing here knows HTTP.
 
 pub mod account;
+mod contract;
 pub mod fee_stats;
 pub mod ledger;
 pub mod operation;

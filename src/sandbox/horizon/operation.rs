@@ -10,7 +10,7 @@ use stellar_xdr::{
 };
 
 use super::transaction::Landed;
-use super::{amount, asset_name, link, put_account, put_asset, timestamp};
+use super::{amount, asset_name, contract, link, put_account, put_asset, timestamp};
 use crate::sandbox::ledger::account::{AccountKey, account_flag, line_flag};
 use crate::sandbox::ledger::asset;
 use crate::sandbox::ledger::frame::Frame;
@@ -214,10 +214,10 @@ fn put_details(body: &mut Fields, op: &Operation, frame: &Frame, landed: &Landed
         | OperationBody::EndSponsoringFutureReserves
         | OperationBody::RevokeSponsorship(_)
         | OperationBody::LiquidityPoolDeposit(_)
-        | OperationBody::LiquidityPoolWithdraw(_)
-        | OperationBody::InvokeHostFunction(_)
+        | OperationBody::LiquidityPoolWithdraw(_) => {}
+        OperationBody::InvokeHostFunction(_)
         | OperationBody::ExtendFootprintTtl(_)
-        | OperationBody::RestoreFootprint(_) => {}
+        | OperationBody::RestoreFootprint(_) => contract::put_details(body, &op.body),
     }
 }
 

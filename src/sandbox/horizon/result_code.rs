@@ -4,10 +4,11 @@ use serde_json::{Map, Value};
 use stellar_xdr::{
     AccountMergeResult, BumpSequenceResult, ChangeTrustResult, ClaimClaimableBalanceResult,
     ClawbackClaimableBalanceResult, ClawbackResult, CreateAccountResult,
-    CreateClaimableBalanceResult, InnerTransactionResultResult as Inner, ManageDataResult,
-    OperationResult, OperationResultTr as Tr, PathPaymentStrictReceiveResult as Receive,
-    PathPaymentStrictSendResult as Send, PaymentResult, SetOptionsResult, SetTrustLineFlagsResult,
-    TransactionResult, TransactionResultResult as Outer,
+    CreateClaimableBalanceResult, ExtendFootprintTtlResult, InnerTransactionResultResult as Inner,
+    InvokeHostFunctionResult, ManageDataResult, OperationResult, OperationResultTr as Tr,
+    PathPaymentStrictReceiveResult as Receive, PathPaymentStrictSendResult as Send, PaymentResult,
+    RestoreFootprintResult, SetOptionsResult, SetTrustLineFlagsResult, TransactionResult,
+    TransactionResultResult as Outer,
 };
 
 /// The `result_codes` of a problem: the transaction's code, the inner one's in a fee bump, and the operations' if they were reached.
@@ -142,10 +143,40 @@ fn own(result: &Tr) -> &'static str {
         | Tr::EndSponsoringFutureReserves(_)
         | Tr::RevokeSponsorship(_)
         | Tr::LiquidityPoolDeposit(_)
-        | Tr::LiquidityPoolWithdraw(_)
-        | Tr::InvokeHostFunction(_)
-        | Tr::ExtendFootprintTtl(_)
-        | Tr::RestoreFootprint(_) => "op_not_supported",
+        | Tr::LiquidityPoolWithdraw(_) => "op_not_supported",
+        Tr::InvokeHostFunction(code) => invoke(code),
+        Tr::ExtendFootprintTtl(code) => extend(code),
+        Tr::RestoreFootprint(code) => restore(code),
+    }
+}
+
+/// Contract operations' codes have no `op_` but where they are everybody's.
+fn invoke(code: &InvokeHostFunctionResult) -> &'static str {
+    match code {
+        InvokeHostFunctionResult::Success(_) => "op_success",
+        InvokeHostFunctionResult::Malformed => "op_malformed",
+        InvokeHostFunctionResult::Trapped => "function_trapped",
+        InvokeHostFunctionResult::ResourceLimitExceeded => "resource_limit_exceeded",
+        InvokeHostFunctionResult::EntryArchived => "entry_archived",
+        InvokeHostFunctionResult::InsufficientRefundableFee => "insufficient_refundable_fee",
+    }
+}
+
+fn extend(code: &ExtendFootprintTtlResult) -> &'static str {
+    match code {
+        ExtendFootprintTtlResult::Success => "op_success",
+        ExtendFootprintTtlResult::Malformed => "op_malformed",
+        ExtendFootprintTtlResult::ResourceLimitExceeded => "resource_limit_exceeded",
+        ExtendFootprintTtlResult::InsufficientRefundableFee => "insufficient_refundable_fee",
+    }
+}
+
+fn restore(code: &RestoreFootprintResult) -> &'static str {
+    match code {
+        RestoreFootprintResult::Success => "op_success",
+        RestoreFootprintResult::Malformed => "op_malformed",
+        RestoreFootprintResult::ResourceLimitExceeded => "resource_limit_exceeded",
+        RestoreFootprintResult::InsufficientRefundableFee => "insufficient_refundable_fee",
     }
 }
 

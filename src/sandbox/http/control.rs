@@ -70,6 +70,10 @@ struct LedgerChange {
     max_tx_set_size: Option<u32>,
     base_fee: Option<i64>,
     stalled: Option<bool>,
+    #[cfg(feature = "contracts")]
+    max_contract_transactions: Option<u32>,
+    #[cfg(feature = "contracts")]
+    restore_preamble: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -88,14 +92,24 @@ pub async fn get_ledger(State(node): Shared) -> Reply {
         Pace::Every(interval) => json!(interval.as_secs_f64()),
         Pace::Manual => json!("manual"),
     };
-    Reply::ok(json!({
+    #[cfg_attr(
+        not(feature = "contracts"),
+        expect(unused_mut, reason = "nothing is added without contracts")
+    )]
+    let mut told = json!({
         "seconds": seconds,
         "max_tx_set_size": ledger.max_tx_set_size(),
         "base_fee": ledger.base_fee(),
         "stalled": rhythm.stalled,
         "ledger": ledger.sequence(),
         "queued": core.queued(),
-    }))
+    });
+    #[cfg(feature = "contracts")]
+    {
+        told["max_contract_transactions"] = ledger.engine().max_transactions().into();
+        told["restore_preamble"] = ledger.engine().restores_before().into();
+    }
+    Reply::ok(told)
 }
 
 /// `PUT /sandbox/ledger`: what is left out stays as it is.
@@ -112,6 +126,25 @@ pub async fn put_ledger(State(node): Shared, body: Body) -> Result<Reply, Reply>
         return Err(
             Problem::bad_request("base_fee", "must be from 1 to 4294967295 stroops").into(),
         );
+    }
+    #[cfg(feature = "contracts")]
+    if let Some(count) = change.max_contract_transactions {
+        if count == 0 {
+            return Err(Problem::bad_request(
+                "max_contract_transactions",
+                "must be at least 1 transaction",
+            )
+            .into());
+        }
+        node.core()
+            .ledger_mut()
+            .set_up(|engine, _| engine.set_max_transactions(count));
+    }
+    #[cfg(feature = "contracts")]
+    if let Some(before) = change.restore_preamble {
+        node.core()
+            .ledger_mut()
+            .set_up(|engine, _| engine.set_restores_before(before));
     }
     set_ledger(&node, change.max_tx_set_size, change.base_fee);
     node.set_rhythm(|rhythm| {

@@ -1,13 +1,17 @@
-//! Horizon's routes, and the sandbox's own.
+//! Horizon's routes, Stellar RPC's, and the sandbox's own.
 
 mod ask;
 pub mod connection;
+#[cfg(feature = "contracts")]
+mod contract;
 mod control;
 mod event;
 mod guard;
 mod list;
 mod read;
 mod reply;
+#[cfg(feature = "contracts")]
+mod rpc;
 mod submit;
 mod truth;
 
@@ -57,6 +61,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/operations", get(list::operations))
         .route("/operations/{id}", get(read::get_operation))
         .route("/payments", get(list::payments))
+        .merge(rpc_routes())
         .fallback(|| async { Reply::from(Problem::not_found()) })
         .layer(from_fn_with_state(Arc::clone(&node), guard::guard));
     let controls = Router::new()
@@ -65,6 +70,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/close", post(control::post_close))
         .route("/reset", post(control::post_reset))
         .route("/truth", get(truth::get_truth))
+        .merge(contract_controls())
         .layer(from_fn(control::loopback_only));
     horizon
         .route(
@@ -73,4 +79,28 @@ pub fn router(node: Arc<Node>) -> Router {
         )
         .nest("/sandbox", controls)
         .with_state(node)
+}
+
+#[cfg(feature = "contracts")]
+fn rpc_routes() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/rpc", post(rpc::post))
+        .route("/soroban/rpc", post(rpc::post))
+}
+
+#[cfg(not(feature = "contracts"))]
+fn rpc_routes() -> Router<Arc<Node>> {
+    Router::new()
+}
+
+#[cfg(feature = "contracts")]
+fn contract_controls() -> Router<Arc<Node>> {
+    Router::new()
+        .route("/contract", get(contract::look).post(contract::deploy))
+        .route("/contract/archive", post(contract::archive))
+}
+
+#[cfg(not(feature = "contracts"))]
+fn contract_controls() -> Router<Arc<Node>> {
+    Router::new()
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde_json::{Value, json};
-use stellar_xdr::{MuxedAccount, Operation, OperationBody};
+use stellar_xdr::{
+    HostFunction, MuxedAccount, Operation, OperationBody, SorobanAuthorizationEntry,
+    SorobanCredentials,
+};
 
 use super::ask::Ask;
 use super::reply::Reply;
@@ -122,17 +125,42 @@ fn item(landed: &Landed) -> Value {
         "successful": tx.successful,
         "result_codes": result_codes(&landed.result()),
         "operations": frame.operations().iter().map(|op| operation(op, &frame)).collect::<Vec<_>>(),
+        "return_value": tx.effects.as_ref().map(|effects| json!(effects.return_value)),
         "paging_token": tx.toid.0.to_string(),
     })
 }
 
-/// The id in the transaction's muxed source, or else in its muxed fee source.
+/// The id in the transaction's muxed source, or else in its muxed fee source, or else the first nonce of a call's authorisation.
 fn tag(frame: &Frame) -> Option<u64> {
     let id = |address: &MuxedAccount| match address {
         MuxedAccount::MuxedEd25519(muxed) => Some(muxed.id),
         MuxedAccount::Ed25519(_) => None,
     };
-    id(&frame.tx().source_account).or_else(|| id(frame.fee_address()))
+    id(&frame.tx().source_account)
+        .or_else(|| id(frame.fee_address()))
+        .or_else(|| {
+            let all = frame.operations().iter().flat_map(|op| nonces(&op.body));
+            let mut all = all.map(|(_, nonce)| nonce);
+            all.next().and_then(|nonce| u64::try_from(nonce).ok())
+        })
+}
+
+/// The addresses that authorise a call by signature, with their nonces.
+fn nonces(body: &OperationBody) -> Vec<(String, i64)> {
+    let OperationBody::InvokeHostFunction(op) = body else {
+        return Vec::new();
+    };
+    let of = |entry: &SorobanAuthorizationEntry| match &entry.credentials {
+        SorobanCredentials::SourceAccount => None,
+        SorobanCredentials::Address(signed) | SorobanCredentials::AddressV2(signed) => {
+            Some((signed.address.to_string(), signed.nonce))
+        }
+        SorobanCredentials::AddressWithDelegates(signed) => {
+            let signed = &signed.address_credentials;
+            Some((signed.address.to_string(), signed.nonce))
+        }
+    };
+    op.auth.iter().filter_map(of).collect()
 }
 
 /// Type, source, and where there are any destination, asset and amount; for other types the XDR as JSON too.
@@ -181,6 +209,16 @@ fn operation(op: &Operation, frame: &Frame) -> Value {
     });
     if !body.is_null() {
         item["body"] = body;
+    }
+    if let OperationBody::InvokeHostFunction(call) = &op.body {
+        if let HostFunction::InvokeContract(call) = &call.host_function {
+            item["contract"] = call.contract_address.to_string().into();
+            item["function"] = call.function_name.0.to_utf8_string_lossy().into();
+        }
+        let nonces = nonces(&op.body).into_iter();
+        item["nonces"] = nonces
+            .map(|(address, nonce)| json!({ "address": address, "nonce": nonce.to_string() }))
+            .collect();
     }
     item
 }

@@ -92,6 +92,7 @@ fn take_record(rest: &mut &[u8], toid: Toid) -> Option<TxRecord> {
         successful: verdict::is_success(&read),
         result,
         fee_charged,
+        effects: None,
     })
 }
 

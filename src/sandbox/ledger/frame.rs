@@ -5,14 +5,15 @@ use std::sync::Mutex;
 use sha2::{Digest, Sha256};
 use stellar_xdr::{
     DecoratedSignature, FeeBumpTransactionEnvelope, FeeBumpTransactionInnerTx, LedgerBounds,
-    Limits, Memo, MuxedAccount, Operation, OperationBody, Preconditions, ReadXdr, SignerKey,
-    TimeBounds, Transaction, TransactionEnvelope, TransactionExt, TransactionV0Envelope,
-    TransactionV1Envelope, Uint256, VecM, WriteXdr,
+    Limits, Memo, MuxedAccount, Operation, Preconditions, ReadXdr, SignerKey,
+    SorobanTransactionData, TimeBounds, Transaction, TransactionEnvelope, TransactionExt,
+    TransactionV0Envelope, TransactionV1Envelope, Uint256, VecM, WriteXdr,
 };
 use thiserror::Error;
 
 use super::account::AccountKey;
 use super::signature::{Keys, Verdicts};
+use super::{CONTRACTS, supported};
 
 /// The largest envelope that is read, in bytes of XDR (Horizon's own limit).
 pub const MAX_ENVELOPE_BYTES: usize = 1_000_000;
@@ -115,6 +116,11 @@ impl Frame {
             .into_boxed_slice()
     }
 
+    /// The envelope.
+    pub fn envelope(&self) -> &TransactionEnvelope {
+        &self.envelope
+    }
+
     /// The envelope's XDR.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -162,6 +168,16 @@ impl Frame {
         }
     }
 
+    /// The length in bytes of the transaction's own envelope, signatures included.
+    pub fn inner_size(&self) -> u32 {
+        let bytes = match self.fee_bump() {
+            None => self.bytes.len(),
+            // Outside of a fee bump, four bytes say what it is.
+            Some(_) => 4 + super::entry::bytes(self.inner()).len(),
+        };
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+
     /// The transaction itself.
     pub fn tx(&self) -> &Transaction {
         &self.inner().tx
@@ -199,6 +215,38 @@ impl Frame {
     /// The sequence number.
     pub fn sequence(&self) -> i64 {
         self.tx().seq_num.0
+    }
+
+    /// Footprint, resources and fee of a contract transaction.
+    pub fn soroban_data(&self) -> Option<&SorobanTransactionData> {
+        match &self.tx().ext {
+            TransactionExt::V0 => None,
+            TransactionExt::V1(data) => Some(data),
+        }
+    }
+
+    /// Whether it is a contract transaction, which is queued, paid for and applied by rules of its own.
+    pub fn is_soroban(&self) -> bool {
+        self.operations()
+            .iter()
+            .any(|operation| supported::is_soroban(&operation.body))
+    }
+
+    /// What is declared to be paid for resources, in stroops; nothing for a classic transaction.
+    pub fn resource_fee(&self) -> i64 {
+        self.soroban_data()
+            .filter(|_| self.is_soroban())
+            .map_or(0, |data| data.resource_fee)
+    }
+
+    /// What is bid for being included, in stroops: the whole bid without the fee for resources.
+    pub fn inclusion_bid(&self) -> i64 {
+        self.fee_bid().saturating_sub(self.resource_fee())
+    }
+
+    /// The same of the transaction itself.
+    pub fn inner_inclusion_bid(&self) -> i64 {
+        self.inner_fee_bid().saturating_sub(self.resource_fee())
     }
 
     /// The most that may be charged, in stroops.
@@ -283,12 +331,12 @@ impl Frame {
 
     /// The name of what the sandbox cannot do with this transaction, if there is something.
     pub fn unsupported(&self) -> Option<&'static str> {
-        if matches!(self.tx().ext, TransactionExt::V1(_)) {
+        if !CONTRACTS && self.soroban_data().is_some() {
             return Some("a contract transaction (Soroban data)");
         }
         self.operations()
             .iter()
-            .find_map(|operation| unsupported_operation(&operation.body))
+            .find_map(|operation| supported::unsupported(&operation.body))
     }
 
     /// What is known of its signatures; shared by every check, so that each is verified once.
@@ -341,38 +389,4 @@ fn modern(old: TransactionV0Envelope) -> TransactionEnvelope {
         ext: TransactionExt::V0,
     };
     TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures })
-}
-
-fn unsupported_operation(body: &OperationBody) -> Option<&'static str> {
-    match body {
-        OperationBody::CreateAccount(_)
-        | OperationBody::Payment(_)
-        | OperationBody::PathPaymentStrictReceive(_)
-        | OperationBody::PathPaymentStrictSend(_)
-        | OperationBody::SetOptions(_)
-        | OperationBody::AccountMerge(_)
-        | OperationBody::ManageData(_)
-        | OperationBody::BumpSequence(_)
-        | OperationBody::CreateClaimableBalance(_)
-        | OperationBody::ClaimClaimableBalance(_)
-        | OperationBody::Clawback(_)
-        | OperationBody::ClawbackClaimableBalance(_)
-        | OperationBody::SetTrustLineFlags(_) => None,
-        OperationBody::ChangeTrust(op) => super::asset::of_trust(&op.line)
-            .is_none()
-            .then_some("change_trust of a liquidity pool's share"),
-        OperationBody::ManageSellOffer(_) => Some("manage_sell_offer"),
-        OperationBody::CreatePassiveSellOffer(_) => Some("create_passive_sell_offer"),
-        OperationBody::AllowTrust(_) => Some("allow_trust"),
-        OperationBody::Inflation => Some("inflation"),
-        OperationBody::ManageBuyOffer(_) => Some("manage_buy_offer"),
-        OperationBody::BeginSponsoringFutureReserves(_) => Some("begin_sponsoring_future_reserves"),
-        OperationBody::EndSponsoringFutureReserves => Some("end_sponsoring_future_reserves"),
-        OperationBody::RevokeSponsorship(_) => Some("revoke_sponsorship"),
-        OperationBody::LiquidityPoolDeposit(_) => Some("liquidity_pool_deposit"),
-        OperationBody::LiquidityPoolWithdraw(_) => Some("liquidity_pool_withdraw"),
-        OperationBody::InvokeHostFunction(_) => Some("invoke_host_function"),
-        OperationBody::ExtendFootprintTtl(_) => Some("extend_footprint_ttl"),
-        OperationBody::RestoreFootprint(_) => Some("restore_footprint"),
-    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::account::AccountKey;
 use super::archive::Archived;
+use super::effects::Effects;
 
 /// Bits of a paging token below the ledger's number.
 const LEDGER_SHIFT: u32 = 32;
@@ -71,6 +72,8 @@ pub struct TxRecord {
     pub fee_charged: i64,
     /// Whether its operations were done.
     pub successful: bool,
+    /// What a contract transaction did; none of others, and of those that are archived.
+    pub effects: Option<Box<Effects>>,
 }
 
 /// How often each fee an operation occurs, in stroops.
@@ -115,6 +118,8 @@ pub struct LedgerRecord {
     pub fees_charged: FeeCounts,
     /// Bid, an operation.
     pub fees_bid: FeeCounts,
+    /// Charged for the inclusion of contract transactions, which are not among the others.
+    pub soroban_fees: FeeCounts,
 }
 
 /// What names an account in history.

@@ -4,29 +4,44 @@ pub mod account;
 mod apply;
 pub mod archive;
 pub mod asset;
+pub mod effects;
+pub mod entry;
 pub mod frame;
 pub mod genesis;
+mod header;
 pub mod history;
+pub mod load;
 pub mod operation;
 mod preflight;
 pub mod signature;
+#[cfg(feature = "contracts")]
+pub mod soroban;
+#[cfg(not(feature = "contracts"))]
+#[path = "no_soroban.rs"]
+pub mod soroban;
 pub mod state;
+mod supported;
+mod tally;
 pub mod verdict;
 
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use stellar_xdr::{
-    Hash, LedgerHeader, LedgerHeaderExt, Limits, StellarValue, StellarValueExt, TimePoint,
-    TransactionResult, VecM, WriteXdr,
-};
+use stellar_xdr::TransactionResult;
 
 use account::{Account, AccountKey, ClaimableBalance};
+use apply::Applied;
 use frame::Frame;
 use genesis::{Genesis, PROTOCOL_VERSION, TOTAL_COINS};
-use history::{FeeCounts, History, LedgerRecord, Toid, TxRecord};
+use history::{History, LedgerRecord, Toid, TxRecord};
+use load::Load;
 pub use preflight::Target;
+use soroban::Engine;
 use state::{Savepoint, Stamp, State};
+use tally::Tally;
+
+/// Whether this build runs contracts.
+pub const CONTRACTS: bool = cfg!(feature = "contracts");
 
 /// How long, in seconds, a transaction must still be valid to be queued: twice a ledger of five seconds.
 const LATE_MARGIN_SECONDS: u64 = 10;
@@ -50,6 +65,36 @@ impl Default for Retention {
     }
 }
 
+/// What everybody in a ledger pays for being included, in stroops an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Classic transactions.
+    pub classic: i64,
+    /// Contract transactions.
+    pub soroban: i64,
+}
+
+/// The same for all.
+impl From<i64> for Rates {
+    fn from(rate: i64) -> Self {
+        Self {
+            classic: rate,
+            soroban: rate,
+        }
+    }
+}
+
+impl Rates {
+    /// What a transaction pays.
+    pub fn of(self, frame: &Frame) -> i64 {
+        if frame.is_soroban() {
+            self.soroban
+        } else {
+            self.classic
+        }
+    }
+}
+
 /// A chain of ledgers and the state after the newest.
 pub struct Ledger {
     network_id: [u8; 32],
@@ -63,6 +108,7 @@ pub struct Ledger {
     fee_pool: i64,
     base_fee: i64,
     max_tx_set_size: u32,
+    engine: Engine,
 }
 
 impl Ledger {
@@ -80,8 +126,9 @@ impl Ledger {
             state.put_claimable(id, balance);
         }
         state.commit_ledger();
+        let network_id = genesis::network_id(&genesis.passphrase);
         let mut ledger = Self {
-            network_id: genesis::network_id(&genesis.passphrase),
+            network_id,
             passphrase: genesis.passphrase,
             state,
             history: History::default(),
@@ -92,8 +139,9 @@ impl Ledger {
             fee_pool: 0,
             base_fee: genesis.base_fee,
             max_tx_set_size: genesis.max_tx_set_size,
+            engine: Engine::new(network_id),
         };
-        ledger.record(Vec::new(), Fees::default());
+        ledger.record(Vec::new(), Tally::default());
         ledger
     }
 
@@ -135,6 +183,27 @@ impl Ledger {
     /// Sets the most operations a ledger, from the next on.
     pub fn set_max_tx_set_size(&mut self, operations: u32) {
         self.max_tx_set_size = operations;
+    }
+
+    /// What runs the contracts.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The contracts and their ledger, to be set up or set otherwise, outside every transaction.
+    pub fn set_up<T>(&mut self, set_up: impl FnOnce(&mut Engine, &mut State) -> T) -> T {
+        let done = set_up(&mut self.engine, &mut self.state);
+        self.state.commit_ledger();
+        done
+    }
+
+    /// What a ledger takes of a kind of transactions.
+    pub fn limit(&self, soroban: bool) -> Load {
+        if soroban {
+            self.engine.ledger_limit()
+        } else {
+            Load::classic(i64::from(self.max_tx_set_size))
+        }
     }
 
     /// Says how much history is kept.
@@ -191,7 +260,7 @@ impl Ledger {
 
     /// Checks a transaction before it is queued; an error is the result that the sender gets.
     pub fn preflight(&self, frame: &Frame, target: Target) -> Result<(), Box<TransactionResult>> {
-        preflight::preflight(&self.state, frame, target)
+        preflight::preflight(&self.engine, &self.state, frame, target)
     }
 
     /// The close time of the next ledger, if it closes at a time (Unix seconds): it grows by one at least.
@@ -199,44 +268,59 @@ impl Ledger {
         now.max(self.close_time + 1)
     }
 
-    /// Closes a ledger over a set of transactions, all of which pay the same rate (stroops an operation).
-    pub fn close(&mut self, close_time: u64, mut frames: Vec<Arc<Frame>>, fee_rate: i64) {
-        let target = self.closing_target(close_time);
+    /// Closes a ledger over a set of transactions, all of a kind at the same rate (stroops an operation).
+    pub fn close(&mut self, close_time: u64, mut frames: Vec<Arc<Frame>>, rates: impl Into<Rates>) {
+        let (rates, target) = (rates.into(), self.closing_target(close_time));
         let previous = self.hash;
-        frames.sort_by_cached_key(|frame| mixed(frame.hash(), previous));
+        // Contract transactions come after all others.
+        frames.sort_by_cached_key(|frame| (frame.is_soroban(), mixed(frame.hash(), previous)));
         self.sequence += 1;
         self.close_time = close_time;
         self.state.begin_ledger(Stamp {
             ledger: self.sequence,
             close_time,
         });
-        // As on the network: first every fee is taken, then one transaction after the other is applied.
+        // As on the network: first every fee is taken, then one transaction after the other is applied, and at the end what
+        // contracts did not use is given back.
         let charges: Vec<_> = frames
             .iter()
-            .map(|frame| apply::charge_fee(&mut self.state, frame, fee_rate))
+            .map(|frame| apply::charge_fee(&mut self.state, frame, rates.of(frame)))
             .collect();
-        let mut fees = Fees::default();
-        let mut records = Vec::with_capacity(frames.len());
+        let mut done = Vec::with_capacity(frames.len());
         for (place, (frame, charged)) in (1u32..).zip(frames.iter().zip(charges)) {
             let before = self.state.savepoint();
-            let result = apply::apply(&mut self.state, frame, target, charged);
+            let applied = apply::apply(&self.engine, &mut self.state, frame, target, charged);
             let toid = Toid::transaction(self.sequence, place);
             self.mention(frame, toid, before);
+            done.push((toid, frame, applied));
+        }
+        let (mut tally, mut records) = (Tally::default(), Vec::with_capacity(frames.len()));
+        for (toid, frame, mut applied) in done {
+            apply::refund(&mut self.state, frame, &mut applied);
+            let Applied {
+                result,
+                charged,
+                effects,
+            } = applied;
+            let successful = verdict::is_success(&result);
             self.fee_pool += charged.fee;
-            fees.add(frame, charged.fee);
+            tally.add(frame, charged.fee, effects.as_deref(), successful);
+            if let Some(effects) = &effects {
+                self.engine.learn(effects);
+            }
             records.push(Arc::new(TxRecord {
                 toid,
                 hash: frame.hash(),
                 inner_hash: frame.inner_hash(),
                 envelope: frame.bytes().into(),
-                successful: verdict::is_success(&result),
+                successful,
                 result: verdict::to_bytes(&result),
                 fee_charged: charged.fee,
+                effects,
             }));
-            fees.count(frame, verdict::is_success(&result));
         }
         self.state.commit_ledger();
-        self.record(records, fees);
+        self.record(records, tally);
     }
 
     /// Notes under which accounts history lists a transaction: those it changed, and those it or its operations name.
@@ -266,7 +350,7 @@ impl Ledger {
         }
     }
 
-    fn record(&mut self, transactions: Vec<Arc<TxRecord>>, fees: Fees) {
+    fn record(&mut self, transactions: Vec<Arc<TxRecord>>, tally: Tally) {
         let previous_hash = self.hash;
         let header = self.header(&transactions);
         self.hash = Sha256::digest(&header).into();
@@ -275,10 +359,10 @@ impl Ledger {
             hash: self.hash,
             previous_hash,
             close_time: self.close_time,
-            successful: fees.successful,
-            failed: fees.failed,
-            operations: fees.operations,
-            set_operations: fees.set_operations,
+            successful: tally.successful,
+            failed: tally.failed,
+            operations: tally.operations,
+            set_operations: tally.set_operations,
             total_coins: TOTAL_COINS,
             fee_pool: self.fee_pool,
             base_fee: self.base_fee,
@@ -287,8 +371,9 @@ impl Ledger {
             protocol: PROTOCOL_VERSION,
             header,
             transactions,
-            fees_charged: fees.charged,
-            fees_bid: fees.bid,
+            fees_charged: tally.charged,
+            fees_bid: tally.bid,
+            soroban_fees: tally.soroban,
         });
         self.reap();
     }
@@ -297,82 +382,9 @@ impl Ledger {
         let elder = (self.sequence + 1).saturating_sub(self.retention.ledgers);
         self.history.reap(elder, self.retention.transactions);
     }
-
-    /// A header as the network's; where a real one has the hash of its buckets, this has one of the results.
-    fn header(&self, transactions: &[Arc<TxRecord>]) -> Box<[u8]> {
-        let mut set = Sha256::new();
-        let mut results = Sha256::new();
-        for tx in transactions {
-            set.update(tx.hash);
-            results.update(&tx.result);
-        }
-        let header = LedgerHeader {
-            ledger_version: PROTOCOL_VERSION,
-            previous_ledger_hash: Hash(self.hash),
-            scp_value: StellarValue {
-                tx_set_hash: Hash(set.finalize().into()),
-                close_time: TimePoint(self.close_time),
-                upgrades: VecM::default(),
-                ext: StellarValueExt::Basic,
-            },
-            tx_set_result_hash: Hash(results.clone().finalize().into()),
-            bucket_list_hash: Hash(results.chain_update(self.hash).finalize().into()),
-            ledger_seq: self.sequence,
-            total_coins: TOTAL_COINS,
-            fee_pool: self.fee_pool,
-            inflation_seq: 0,
-            id_pool: 0,
-            base_fee: u32::try_from(self.base_fee).unwrap_or(u32::MAX),
-            base_reserve: u32::try_from(self.state.base_reserve()).unwrap_or(u32::MAX),
-            max_tx_set_size: self.max_tx_set_size,
-            skip_list: [const { Hash([0; 32]) }; 4],
-            ext: LedgerHeaderExt::V0,
-        };
-        header
-            .to_xdr(Limits::none())
-            .expect("writing to memory without limits cannot fail")
-            .into_boxed_slice()
-    }
 }
 
 /// The order of application: nobody can choose it, and everybody gets the same.
 fn mixed(hash: [u8; 32], with: [u8; 32]) -> [u8; 32] {
     std::array::from_fn(|i| hash[i] ^ with[i])
-}
-
-/// What a ledger's transactions add up to.
-#[derive(Default)]
-struct Fees {
-    successful: u32,
-    failed: u32,
-    operations: u32,
-    set_operations: u32,
-    charged: FeeCounts,
-    bid: FeeCounts,
-}
-
-impl Fees {
-    fn add(&mut self, frame: &Frame, charged: i64) {
-        let operations = frame.operation_count().max(1);
-        *self
-            .charged
-            .entry((charged + operations - 1) / operations)
-            .or_default() += 1;
-        *self
-            .bid
-            .entry((frame.fee_bid() + operations - 1) / operations)
-            .or_default() += 1;
-    }
-
-    fn count(&mut self, frame: &Frame, success: bool) {
-        let operations =
-            u32::try_from(frame.inner_operation_count()).expect("XDR holds at most 100 operations");
-        self.set_operations += operations;
-        if success {
-            self.successful += 1;
-            self.operations += operations;
-        } else {
-            self.failed += 1;
-        }
-    }
 }

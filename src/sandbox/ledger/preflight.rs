@@ -10,6 +10,7 @@ use super::frame::Frame;
 use super::operation::create_account::starting_sequence;
 use super::operation::{self, Threshold};
 use super::signature::SignatureChecker;
+use super::soroban::Engine;
 use super::state::State;
 use super::verdict::{Charged, Invalid, failed, refused, untouched};
 
@@ -39,16 +40,17 @@ pub enum Reached {
 
 /// Checks a transaction before it is queued; an error is the result that the sender gets.
 pub fn preflight(
+    engine: &Engine,
     state: &State,
     frame: &Frame,
     target: Target,
 ) -> Result<(), Box<TransactionResult>> {
     let charged = Charged {
-        fee: target.base_fee * frame.operation_count().max(1),
+        fee: target.base_fee * frame.operation_count().max(1) + frame.resource_fee(),
         inner_fee: 0,
     };
     check_bump(state, frame, target)
-        .and_then(|()| check_transaction(state, frame, target))
+        .and_then(|()| check_transaction(engine, state, frame, target))
         .map_err(|invalid| Box::new(refused(frame, invalid, charged)))
 }
 
@@ -60,17 +62,18 @@ fn check_bump(state: &State, frame: &Frame, target: Target) -> Result<(), Invali
         return Err(Outer::TxMalformed.into());
     }
     let minimum = target.base_fee * frame.operation_count();
-    if frame.fee_bid() < minimum {
+    if frame.inclusion_bid() < minimum {
         return Err(Outer::TxInsufficientFee.into());
     }
     let inner_minimum = target.base_fee * frame.inner_operation_count().max(1);
     let needed = div_ceil(
-        i128::from(frame.inner_fee_bid()) * i128::from(minimum),
+        i128::from(frame.inner_inclusion_bid()) * i128::from(minimum),
         i128::from(inner_minimum),
     );
-    if i128::from(frame.fee_bid()) < needed {
+    if i128::from(frame.inclusion_bid()) < needed {
+        let needed = i64::try_from(needed).unwrap_or(i64::MAX);
         return Err(Invalid::BumpTooLow(
-            i64::try_from(needed).unwrap_or(i64::MAX),
+            needed.saturating_add(frame.resource_fee()),
         ));
     }
     let payer = state
@@ -93,14 +96,25 @@ fn check_bump(state: &State, frame: &Frame, target: Target) -> Result<(), Invali
     Ok(())
 }
 
-fn check_transaction(state: &State, frame: &Frame, target: Target) -> Result<(), Invalid> {
+fn check_transaction(
+    engine: &Engine,
+    state: &State,
+    frame: &Frame,
+    target: Target,
+) -> Result<(), Invalid> {
     let mut checker = SignatureChecker::inner(frame);
-    check_common(state, frame, target, &mut checker, false).map_err(|(_, code)| code)?;
+    check_common(engine, state, frame, target, &mut checker, false).map_err(|(_, code)| code)?;
     for (index, op) in frame.operations().iter().enumerate() {
         let source = frame.operation_source(op);
         let signed = check_signature(state, frame, index, &mut checker);
         signed
-            .and_then(|()| operation::check(&op.body, source))
+            .and_then(|()| {
+                if frame.is_soroban() {
+                    engine.check_operation(frame, &op.body)
+                } else {
+                    operation::check(&op.body, source)
+                }
+            })
             .map_err(|result| {
                 let mut results = untouched(frame);
                 results[index] = *result;
@@ -115,6 +129,7 @@ fn check_transaction(state: &State, frame: &Frame, target: Target) -> Result<(),
 
 /// What queue and ledger both ask; `applying` when the fee has been taken already.
 pub fn check_common(
+    engine: &Engine,
     state: &State,
     frame: &Frame,
     target: Target,
@@ -123,9 +138,15 @@ pub fn check_common(
 ) -> Result<(), (Reached, Invalid)> {
     let nothing = |code: Inner| (Reached::Nothing, Invalid::from(code));
     check_form(frame).map_err(nothing)?;
+    engine.check(frame).map_err(nothing)?;
     check_bounds(frame, target).map_err(nothing)?;
     let pays = frame.fee_bump().is_none();
-    if pays && frame.fee_bid() < target.base_fee * frame.operation_count() {
+    let least = if pays {
+        target.base_fee * frame.operation_count()
+    } else {
+        0
+    };
+    if frame.inner_inclusion_bid() < least {
         return Err(nothing(Inner::TxInsufficientFee));
     }
     let account = state

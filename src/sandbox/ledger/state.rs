@@ -1,11 +1,14 @@
 //! The entries of the ledger now, a journal to undo with, and the last versions of every account.
 
-use std::collections::{HashMap, VecDeque};
+mod contracts;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use stellar_xdr::Asset;
+use stellar_xdr::{Asset, LedgerKey};
 
 use super::account::{Account, AccountKey, ClaimableBalance, TrustLine};
+use super::entry::ContractEntry;
 
 /// How many ledgers back an account can still be read as it was.
 pub const MAX_READ_LAG_LEDGERS: u32 = 100;
@@ -22,9 +25,11 @@ pub struct Stamp {
 enum Undo {
     Account(AccountKey, Option<Arc<Account>>),
     Claimable([u8; 32], Option<Arc<ClaimableBalance>>),
+    Contract(Box<LedgerKey>, Option<Arc<ContractEntry>>),
 }
 
-type Versions = VecDeque<(u32, Option<Arc<Account>>)>;
+/// What stood there after which ledger, oldest first.
+type Versions<T> = VecDeque<(u32, Option<Arc<T>>)>;
 
 /// Every entry of the ledger.
 pub struct State {
@@ -33,7 +38,12 @@ pub struct State {
     accounts: HashMap<AccountKey, Arc<Account>>,
     claimables: HashMap<[u8; 32], Arc<ClaimableBalance>>,
     journal: Vec<Undo>,
-    versions: HashMap<AccountKey, Versions>,
+    versions: HashMap<AccountKey, Versions<Account>>,
+    /// In order, so that what belongs to one contract stands together.
+    contracts: BTreeMap<LedgerKey, Arc<ContractEntry>>,
+    contract_versions: HashMap<LedgerKey, Versions<ContractEntry>>,
+    /// Temporary entries by the ledger after which they are gone.
+    expiring: BTreeMap<u32, Vec<LedgerKey>>,
 }
 
 /// A place in the journal to go back to.
@@ -50,6 +60,9 @@ impl State {
             claimables: HashMap::new(),
             journal: Vec::new(),
             versions: HashMap::new(),
+            contracts: BTreeMap::new(),
+            contract_versions: HashMap::new(),
+            expiring: BTreeMap::new(),
         }
     }
 
@@ -135,6 +148,10 @@ impl State {
                 Some(Undo::Account(key, None)) => drop(self.accounts.remove(&key)),
                 Some(Undo::Claimable(id, Some(before))) => drop(self.claimables.insert(id, before)),
                 Some(Undo::Claimable(id, None)) => drop(self.claimables.remove(&id)),
+                Some(Undo::Contract(key, Some(before))) => {
+                    drop(self.contracts.insert(*key, before))
+                }
+                Some(Undo::Contract(key, None)) => drop(self.contracts.remove(&key)),
                 None => break,
             }
         }
@@ -146,7 +163,7 @@ impl State {
             .iter()
             .filter_map(|undo| match undo {
                 Undo::Account(key, _) => Some(*key),
-                Undo::Claimable(..) => None,
+                Undo::Claimable(..) | Undo::Contract(..) => None,
             })
             .collect()
     }
@@ -156,30 +173,23 @@ impl State {
         let mut changed = self.changed_since(Savepoint(0));
         changed.sort_unstable();
         changed.dedup();
+        let contracts = self.changed_contracts();
         self.journal.clear();
         let ledger = self.stamp.ledger;
-        let horizon = ledger.saturating_sub(MAX_READ_LAG_LEDGERS);
         for key in changed {
             let now = self.accounts.get(&key).cloned();
-            let versions = self.versions.entry(key).or_default();
-            if versions.back().is_some_and(|(at, _)| *at == ledger) {
-                versions.pop_back();
-            }
-            versions.push_back((ledger, now));
-            while versions.get(1).is_some_and(|(at, _)| *at <= horizon) {
-                versions.pop_front();
-            }
+            remember(self.versions.entry(key).or_default(), ledger, now);
         }
+        for key in contracts {
+            let now = self.contracts.get(&key).cloned();
+            remember(self.contract_versions.entry(key).or_default(), ledger, now);
+        }
+        self.forget_expired();
     }
 
     /// An account as it was after a ledger, at most [`MAX_READ_LAG_LEDGERS`] ago.
     pub fn account_at(&self, key: AccountKey, ledger: u32) -> Option<Arc<Account>> {
-        let versions = self.versions.get(&key)?;
-        versions
-            .iter()
-            .rev()
-            .find(|(at, _)| *at <= ledger)
-            .and_then(|(_, account)| account.clone())
+        version_at(self.versions.get(&key)?, ledger)
     }
 
     /// How many accounts there are.
@@ -193,4 +203,24 @@ impl State {
             .push(Undo::Account(key, Some(Arc::clone(entry))));
         Some(Arc::make_mut(entry))
     }
+}
+
+/// Adds what stands there after a ledger, and drops what no read goes back to.
+fn remember<T>(versions: &mut Versions<T>, ledger: u32, now: Option<Arc<T>>) {
+    let horizon = ledger.saturating_sub(MAX_READ_LAG_LEDGERS);
+    if versions.back().is_some_and(|(at, _)| *at == ledger) {
+        versions.pop_back();
+    }
+    versions.push_back((ledger, now));
+    while versions.get(1).is_some_and(|(at, _)| *at <= horizon) {
+        versions.pop_front();
+    }
+}
+
+fn version_at<T>(versions: &Versions<T>, ledger: u32) -> Option<Arc<T>> {
+    versions
+        .iter()
+        .rev()
+        .find(|(at, _)| *at <= ledger)
+        .and_then(|(_, value)| value.clone())
 }

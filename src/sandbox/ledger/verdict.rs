@@ -83,6 +83,16 @@ pub fn wrap(frame: &Frame, code: Inner, charged: Charged) -> TransactionResult {
     )
 }
 
+/// Says in a result what was charged in the end.
+pub fn recharge(result: &mut TransactionResult, charged: Charged) {
+    result.fee_charged = charged.fee;
+    if let Outer::TxFeeBumpInnerSuccess(pair) | Outer::TxFeeBumpInnerFailed(pair) =
+        &mut result.result
+    {
+        pair.result.fee_charged = charged.inner_fee;
+    }
+}
+
 /// Whether a recorded result is a success.
 pub fn is_success(result: &TransactionResult) -> bool {
     matches!(

@@ -17,10 +17,10 @@ pub struct Bid {
 }
 
 impl Bid {
-    /// What a transaction offers.
+    /// What a transaction offers for being included.
     pub fn of(frame: &Frame) -> Self {
         Self {
-            fee: frame.fee_bid(),
+            fee: frame.inclusion_bid(),
             operations: frame.operation_count().max(1),
         }
     }

@@ -1,12 +1,14 @@
 //! The queue of transactions that wait for a ledger, by stellar-core's rules. Pure and synchronous.
 //!
 //! One transaction a source account; only the next sequence number; a queued one is replaced only by a fee bump that
-//! pays ten times as much; what is evicted, aged out, applied or found invalid is banned for ten ledgers.
+//! pays ten times as much; what is evicted, aged out, applied or found invalid is banned for ten ledgers. Contract transactions
+//! have limits and rates of their own.
 
 mod ban;
 mod bid;
+mod lane;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use stellar_xdr::{TransactionResult, TransactionResultResult as Outer};
@@ -15,11 +17,12 @@ pub use ban::BAN_LEDGERS;
 use ban::Bans;
 pub use bid::Bid;
 
-use super::ledger::Ledger;
 use super::ledger::account::AccountKey;
 use super::ledger::frame::Frame;
 use super::ledger::history::MAX_LEDGER_TRANSACTIONS;
-use super::ledger::verdict;
+use super::ledger::load::Load;
+use super::ledger::{Ledger, Rates, verdict};
+use lane::Lane;
 
 /// A transaction that has not landed after so many ledgers is dropped and banned.
 pub const PENDING_LEDGERS: u32 = 4;
@@ -57,26 +60,22 @@ struct Pending {
     held_until: u32,
 }
 
-/// Where a transaction stands: worst bid first; among equal bids by hash, which nobody can choose.
-type Rank = (Bid, [u8; 32]);
-
 /// The set for a ledger.
 pub struct TxSet {
     /// What goes in.
     pub frames: Vec<Arc<Frame>>,
     /// Stroops an operation that everybody in it pays.
-    pub fee_rate: i64,
+    pub rates: Rates,
 }
 
 /// Transactions that wait.
 #[derive(Default)]
 pub struct Queue {
     pending: HashMap<AccountKey, Pending>,
-    ranks: BTreeMap<Rank, AccountKey>,
+    classic: Lane,
+    soroban: Lane,
     bids_by_payer: HashMap<AccountKey, i64>,
-    operations: i64,
     bans: Bans,
-    evicted: Option<Bid>,
 }
 
 impl Queue {
@@ -113,7 +112,7 @@ impl Queue {
             return Answer::Error(result);
         }
         if !self.can_pay(ledger, frame, old.as_deref()) {
-            let fee = ledger.base_fee() * frame.operation_count();
+            let fee = fee_for(frame, ledger.base_fee() * frame.operation_count());
             return Answer::Error(Box::new(verdict::outer(fee, Outer::TxInsufficientBalance)));
         }
         if fate != Fate::Lost {
@@ -122,29 +121,52 @@ impl Queue {
         Answer::Pending
     }
 
-    /// The best bids that a ledger takes. If not all fit, everybody pays the lowest bid that is in.
+    /// The best bids that a ledger takes. If not all of a kind fit, everybody of that kind pays the lowest bid that is in.
     pub fn select(&self, ledger: &Ledger) -> TxSet {
-        let capacity = i64::from(ledger.max_tx_set_size());
-        let (mut frames, mut operations, mut left_out) = (Vec::new(), 0, false);
+        let mut frames = Vec::new();
+        let classic = self.select_lane(ledger, false, &mut frames);
+        let soroban = self.select_lane(ledger, true, &mut frames);
+        TxSet {
+            frames,
+            rates: Rates { classic, soroban },
+        }
+    }
+
+    fn select_lane(&self, ledger: &Ledger, soroban: bool, frames: &mut Vec<Arc<Frame>>) -> i64 {
+        let capacity = ledger.limit(soroban);
+        let (mut load, mut left_out) = (Load::default(), false);
         let mut lowest: Option<Bid> = None;
-        for source in self.ranks.values().rev() {
+        for source in self.lane(soroban).ranks.values().rev() {
             let pending = &self.pending[source];
             if pending.held_until > ledger.sequence() + 1 {
                 continue;
             }
-            let count = pending.frame.operation_count();
-            if operations + count > capacity || frames.len() >= MAX_LEDGER_TRANSACTIONS {
+            let with = load.plus(Load::of(&pending.frame));
+            if with.exceeds(capacity) || frames.len() >= MAX_LEDGER_TRANSACTIONS {
                 left_out = true;
                 continue;
             }
-            operations += count;
+            load = with;
             lowest = Some(Bid::of(&pending.frame));
             frames.push(Arc::clone(&pending.frame));
         }
         let surge = lowest.filter(|_| left_out).map_or(0, Bid::rate);
-        TxSet {
-            frames,
-            fee_rate: surge.max(ledger.base_fee()),
+        surge.max(ledger.base_fee())
+    }
+
+    fn lane(&self, soroban: bool) -> &Lane {
+        if soroban {
+            &self.soroban
+        } else {
+            &self.classic
+        }
+    }
+
+    fn lane_mut(&mut self, soroban: bool) -> &mut Lane {
+        if soroban {
+            &mut self.soroban
+        } else {
+            &mut self.classic
         }
     }
 
@@ -167,7 +189,8 @@ impl Queue {
             self.bans.add(frame.full_hash());
         }
         self.bans.shift();
-        self.evicted = None;
+        self.classic.evicted = None;
+        self.soroban.evicted = None;
         let sequence = ledger.sequence();
         for pending in self
             .pending
@@ -190,29 +213,32 @@ impl Queue {
         old: Option<&Frame>,
     ) -> Result<Vec<AccountKey>, Option<i64>> {
         let bid = Bid::of(frame);
-        let count = frame.operation_count();
+        let lane = self.lane(frame.is_soroban());
         // Who is let in after an eviction must bid more than what was evicted, or the better one would have gone for nothing.
-        if let Some(evicted) = self.evicted.filter(|evicted| *evicted >= bid) {
-            return Err(Some(evicted.better_fee(bid.operations)));
+        if let Some(evicted) = lane.evicted.filter(|evicted| *evicted >= bid) {
+            return Err(Some(fee_for(frame, evicted.better_fee(bid.operations))));
         }
-        let capacity = QUEUE_LEDGERS * i64::from(ledger.max_tx_set_size());
-        let discount = old.map_or(0, Frame::operation_count);
-        if count > capacity {
+        let capacity = ledger.limit(frame.is_soroban()).times(QUEUE_LEDGERS);
+        let load = Load::of(frame);
+        if load.exceeds(capacity) {
             return Err(None);
         }
-        let mut excess = self.operations + count - discount - capacity;
+        let discount = old
+            .filter(|old| old.is_soroban() == frame.is_soroban())
+            .map_or(Load::default(), Load::of);
+        let mut wanted = lane.load.plus(load).minus(discount);
         let mut evicted = Vec::new();
-        for (rank, source) in &self.ranks {
-            if excess <= 0 {
+        for (rank, source) in &lane.ranks {
+            if !wanted.exceeds(capacity) {
                 break;
             }
             if old.is_some() && *source == frame.source() {
                 continue;
             }
             if rank.0 >= bid {
-                return Err(Some(rank.0.better_fee(bid.operations)));
+                return Err(Some(fee_for(frame, rank.0.better_fee(bid.operations))));
             }
-            excess -= self.pending[source].frame.operation_count();
+            wanted = wanted.minus(Load::of(&self.pending[source].frame));
             evicted.push(*source);
         }
         Ok(evicted)
@@ -237,16 +263,15 @@ impl Queue {
         for key in evicted {
             if let Some(gone) = self.remove(key) {
                 self.bans.add(gone.frame.full_hash());
-                self.evicted = Some(Bid::of(&gone.frame));
+                self.lane_mut(gone.frame.is_soroban()).evicted = Some(Bid::of(&gone.frame));
             }
         }
         let held_until = match fate {
             Fate::Queued | Fate::Lost => 0,
             Fate::HeldUntil(ledger) => ledger,
         };
-        self.operations += frame.operation_count();
         *self.bids_by_payer.entry(frame.fee_source()).or_default() += frame.fee_bid();
-        self.ranks.insert(rank(frame), source);
+        self.lane_mut(frame.is_soroban()).add(frame);
         self.pending.insert(
             source,
             Pending {
@@ -259,8 +284,7 @@ impl Queue {
 
     fn remove(&mut self, source: AccountKey) -> Option<Pending> {
         let gone = self.pending.remove(&source)?;
-        self.ranks.remove(&rank(&gone.frame));
-        self.operations -= gone.frame.operation_count();
+        self.lane_mut(gone.frame.is_soroban()).remove(&gone.frame);
         let payer = gone.frame.fee_source();
         let left = self.bids_by_payer.get(&payer).copied().unwrap_or(0) - gone.frame.fee_bid();
         if left == 0 {
@@ -286,8 +310,9 @@ impl Queue {
     }
 }
 
-fn rank(frame: &Frame) -> Rank {
-    (Bid::of(frame), frame.full_hash())
+/// A bid for inclusion as the whole fee that makes it, in stroops.
+fn fee_for(frame: &Frame, inclusion: i64) -> i64 {
+    inclusion.saturating_add(frame.resource_fee())
 }
 
 /// What a queued transaction of the same account means for a new one; none if it may replace it.
@@ -302,7 +327,7 @@ fn beside(new: &Frame, old: &Frame) -> Option<Answer> {
         return Some(Answer::TryAgainLater);
     }
     let needed = Bid::of(old).replacement_fee(new.operation_count());
-    (new.fee_bid() < needed).then(|| too_low(needed))
+    (new.inclusion_bid() < needed).then(|| too_low(fee_for(new, needed)))
 }
 
 fn is_duplicate(new: &Frame, old: &Frame) -> bool {

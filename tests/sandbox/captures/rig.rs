@@ -287,7 +287,7 @@ pub fn known_landings() -> BTreeMap<u32, Vec<Vec<u8>>> {
             visit(&value, &mut |record| {
                 let bytes = support::unbase64(record["envelope_xdr"].as_str().unwrap());
                 let frame = Frame::parse(&bytes, network_id).unwrap();
-                if frame.unsupported().is_none() {
+                if frame.unsupported().is_none() && !frame.is_soroban() {
                     let ledger = u32::try_from(record["ledger"].as_u64().unwrap()).unwrap();
                     found.insert((ledger, frame.hash()), bytes);
                 }

@@ -18,9 +18,10 @@ use std::collections::BTreeSet;
 use stellar_xdr::{
     AccountMergeResult, BumpSequenceResult, ChangeTrustResult, ClaimClaimableBalanceResult,
     ClawbackClaimableBalanceResult, ClawbackResult, CreateAccountResult,
-    CreateClaimableBalanceResult, ManageDataResult, Operation, OperationBody, OperationResult,
-    OperationResultTr, PathPaymentStrictReceiveResult, PathPaymentStrictSendResult, PaymentResult,
-    SetOptionsResult, SetTrustLineFlagsResult,
+    CreateClaimableBalanceResult, ExtendFootprintTtlResult, InvokeHostFunctionResult,
+    ManageDataResult, Operation, OperationBody, OperationResult, OperationResultTr,
+    PathPaymentStrictReceiveResult, PathPaymentStrictSendResult, PaymentResult,
+    RestoreFootprintResult, SetOptionsResult, SetTrustLineFlagsResult,
 };
 
 use super::account::AccountKey;
@@ -147,6 +148,15 @@ pub fn untouched(body: &OperationBody) -> OperationResult {
         OperationBody::SetTrustLineFlags(_) => {
             OperationResultTr::SetTrustLineFlags(SetTrustLineFlagsResult::default())
         }
+        OperationBody::InvokeHostFunction(_) => {
+            OperationResultTr::InvokeHostFunction(InvokeHostFunctionResult::default())
+        }
+        OperationBody::ExtendFootprintTtl(_) => {
+            OperationResultTr::ExtendFootprintTtl(ExtendFootprintTtlResult::default())
+        }
+        OperationBody::RestoreFootprint(_) => {
+            OperationResultTr::RestoreFootprint(RestoreFootprintResult::default())
+        }
         OperationBody::ManageSellOffer(_)
         | OperationBody::CreatePassiveSellOffer(_)
         | OperationBody::AllowTrust(_)
@@ -156,10 +166,7 @@ pub fn untouched(body: &OperationBody) -> OperationResult {
         | OperationBody::EndSponsoringFutureReserves
         | OperationBody::RevokeSponsorship(_)
         | OperationBody::LiquidityPoolDeposit(_)
-        | OperationBody::LiquidityPoolWithdraw(_)
-        | OperationBody::InvokeHostFunction(_)
-        | OperationBody::ExtendFootprintTtl(_)
-        | OperationBody::RestoreFootprint(_) => return OperationResult::OpNotSupported,
+        | OperationBody::LiquidityPoolWithdraw(_) => return OperationResult::OpNotSupported,
     };
     OperationResult::OpInner(result)
 }
