@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use stellar_submitter::config::{
-    Config, ConfigErrors, FeePayer, Required, Sources, SubmitMode, variable,
+    Config, ConfigErrors, FeePayer, Required, Sources, SubmitMode, Way, variable,
 };
+use stellar_submitter::domain::soroban::Margin;
 use stellar_submitter::telemetry::LogFormat;
 
 const SECRET: &str = "SBGWSG6BTNCKCOB3DIFBGCVMUPQFYPA2G4O34RMTB343OYPXU5DJDVMN";
@@ -104,6 +105,9 @@ fn the_documented_defaults_are_what_holds() {
         stellar_submitter::horizon::Deadlines::default()
     );
     assert_eq!(nothing.rpc.request_timeout, Duration::from_secs(15));
+    assert_eq!(nothing.rpc.submit, Way::Horizon);
+    assert_eq!(nothing.rpc.margin, Margin::percent(10));
+    assert!(nothing.rpc_options().expect("no URL is needed").is_none());
     assert_eq!(nothing.accounts.channel_starting_balance.to_string(), "5");
     assert_eq!(nothing.fees.payer, FeePayer::Channel);
     assert_eq!(nothing.engine.validity_ledgers, 30);
@@ -315,6 +319,22 @@ fn every_wrong_value_is_told_at_once_with_its_key_and_variable() {
             "rpc.url",
             "https://rpc.example/?apikey=k3y",
             "not a base URL",
+        ),
+        ("rpc.requests_per_hour", "-1", "must be 0 to 100000000"),
+        (
+            "rpc.request_timeout_seconds",
+            "0",
+            "must be 1 to 300, not 0",
+        ),
+        (
+            "rpc.resource_margin_percent",
+            "201",
+            "must be 0 to 200, not 201",
+        ),
+        (
+            "rpc.submit",
+            "all",
+            "must be \"horizon\" or \"rpc\" or \"both\"",
         ),
         ("network.passphrase", "Test ", "begins or ends with a space"),
         (
@@ -554,4 +574,37 @@ fn receipts_are_signed_by_a_key_of_their_own() {
             .to_string()
             .contains("accounts.source_secret")
     );
+}
+
+#[test]
+fn stellar_rpc_is_named_by_one_url_or_by_many() {
+    let passphrase = ("SUBMITTER__NETWORK__PASSPHRASE", "Test");
+    let hosts = |env: &[(&str, &str)]| -> Vec<String> {
+        let config = load(&[env, &[passphrase]].concat()).expect("right");
+        let options = config.rpc_options().expect("a passphrase");
+        let urls = options.expect("URLs").urls;
+        urls.iter().map(ToString::to_string).collect()
+    };
+    let one = ("SUBMITTER__RPC__URL", "https://rpc.example/v1");
+    let many = (
+        "SUBMITTER__RPC__URLS",
+        "http://127.0.0.1:8000/rpc, https://rpc.example",
+    );
+    assert_eq!(hosts(&[one]), ["https://rpc.example/v1"]);
+    assert_eq!(
+        hosts(&[many]),
+        ["http://127.0.0.1:8000/rpc", "https://rpc.example/"]
+    );
+    let both = one_line(load(&[one, many]));
+    assert!(
+        both.contains("rpc.url") && both.contains("only one of them"),
+        "{both}"
+    );
+    let none = one_line(load(&[("SUBMITTER__RPC__SUBMIT", "both")]));
+    assert!(
+        none.contains("rpc.submit") && none.contains("needs rpc.urls"),
+        "{none}"
+    );
+    let config = load(&[one, ("SUBMITTER__RPC__SUBMIT", "rpc")]).expect("right");
+    assert_eq!(config.rpc.submit, Way::Rpc);
 }

@@ -78,13 +78,19 @@ impl SandboxCommand {
         let sandbox = sandbox::start(config).await?;
         let horizon = format!("http://{}", sandbox.addr());
         if global.json {
-            output::json(
-                &serde_json::json!({"horizon": horizon, "network_passphrase": passphrase}),
-            )?;
+            let mut told =
+                serde_json::json!({"horizon": horizon, "network_passphrase": passphrase});
+            if sandbox::ledger::CONTRACTS {
+                told["rpc"] = format!("{horizon}/rpc").into();
+            }
+            output::json(&told)?;
         } else {
             output::line(format_args!("Horizon     {horizon}"))?;
             output::line(format_args!("passphrase  {passphrase}"))?;
             output::line(format_args!("friendbot   {horizon}/friendbot?addr=G…"))?;
+            if sandbox::ledger::CONTRACTS {
+                output::line(format_args!("RPC         {horizon}/rpc"))?;
+            }
         }
         told.await;
         sandbox.shutdown().await;

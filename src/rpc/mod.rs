@@ -7,6 +7,7 @@
 mod endpoint;
 pub mod observe;
 mod pool;
+mod reply;
 mod wire;
 
 pub use endpoint::{Endpoint, NetworkError};

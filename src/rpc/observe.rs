@@ -1,9 +1,11 @@
 //! Answers → what they say. Pure: what an answer proves, and that everything else proves nothing.
 
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use stellar_xdr as xdr;
-use xdr::{Limits, ReadXdr};
+use xdr::{Limits, WriteXdr};
 
+use super::reply::{INVALID_PARAMS, decode, lying, refused, reply, result, tidy};
 use super::wire;
 use crate::domain::landed::{self, Facts, LandedError, Record, envelope_hashes};
 use crate::domain::observation::{LookUp, SubmitAnswer, Unknown, UnknownKind};
@@ -13,10 +15,6 @@ use crate::domain::soroban::{
 };
 use crate::http::Answer;
 
-/// How deep XDR may nest, in levels: core allows less, and our stack more.
-const MAX_XDR_DEPTH: u32 = 500;
-/// The longest text of a server that is passed on, in characters.
-const MAX_TEXT: usize = 200;
 /// Events of one answer that are read at most.
 const MAX_EVENTS: usize = 1000;
 /// Authorisation entries of one answer that are read at most.
@@ -303,7 +301,9 @@ fn found(network: NetworkId, asked: TxHash, id: u64, answer: &Answer) -> Result<
         "FAILED" => false,
         _ => return Err(answer.unknown(UnknownKind::Unparsable, "a status that is not known")),
     };
-    let (Some(envelope), Some(result)) = (&said.envelope_xdr, &said.result_xdr) else {
+    let envelope = in_xdr::<xdr::TransactionEnvelope>(said.envelope_xdr, said.envelope_json);
+    let result = in_xdr::<xdr::TransactionResult>(said.result_xdr, said.result_json);
+    let (Some(envelope), Some(result)) = (&envelope, &result) else {
         let what = "a transaction without its envelope or result";
         return Err(answer.unknown(UnknownKind::Unparsable, what));
     };
@@ -332,8 +332,9 @@ fn found(network: NetworkId, asked: TxHash, id: u64, answer: &Answer) -> Result<
             answer.unknown(kind, format!("the transaction {error}"))
         })?;
     // The meta is for people: that it landed is so without it.
-    let meta = said.result_meta_xdr.as_deref();
+    let meta = in_xdr::<xdr::TransactionMeta>(said.result_meta_xdr, said.result_meta_json);
     let mut call = meta
+        .as_deref()
         .and_then(|meta| decode::<xdr::TransactionMeta>(answer, meta, "meta").ok())
         .map(|meta| CallRecord::of(&meta));
     if let Some(call) = &mut call
@@ -347,6 +348,18 @@ fn found(network: NetworkId, asked: TxHash, id: u64, answer: &Answer) -> Result<
         span,
         call,
     })
+}
+
+/// A value in base64, also where it came as JSON; `None` where it did not come, or is none.
+fn in_xdr<T: DeserializeOwned + WriteXdr>(
+    xdr: Option<String>,
+    json: Option<Box<RawValue>>,
+) -> Option<String> {
+    if xdr.is_some() {
+        return xdr;
+    }
+    let value: T = serde_json::from_str(json?.get()).ok()?;
+    value.to_xdr_base64(Limits::none()).ok()
 }
 
 /// `sendTransaction` of this envelope (base64): never more than what core's queue said.
@@ -377,100 +390,4 @@ pub fn sent(network: NetworkId, posted: &str, id: u64, answer: &Answer) -> Submi
             SubmitAnswer::Unknown(answer.unknown(UnknownKind::Unparsable, what))
         }
     }
-}
-
-/// JSON-RPC: the parameters are wrong.
-const INVALID_PARAMS: i64 = -32602;
-/// JSON-RPC: no such method.
-const METHOD_NOT_FOUND: i64 = -32601;
-/// JSON-RPC: the request is wrong. This server says it also of a ledger that it no longer has.
-const INVALID_REQUEST: i64 = -32600;
-
-/// The result of the request with this id.
-fn result<T: DeserializeOwned>(id: u64, answer: &Answer, what: &str) -> Result<T, Unknown> {
-    reply(id, answer, what)?.map_err(|fault| refused(answer, &fault))
-}
-
-/// The result, or the server's error.
-fn reply<T: DeserializeOwned>(
-    id: u64,
-    answer: &Answer,
-    what: &str,
-) -> Result<Result<T, wire::RpcFault>, Unknown> {
-    if answer.status != 200 {
-        return Err(no_answer(answer));
-    }
-    let reply: wire::Reply<T> = answer.json(what)?;
-    if reply.jsonrpc != "2.0" {
-        return Err(answer.unknown(
-            UnknownKind::Unparsable,
-            "an answer that is not JSON-RPC 2.0",
-        ));
-    }
-    if let Some(fault) = reply.error {
-        // Of a request that it could not even read, a server may not know the id.
-        return match reply.id {
-            Some(other) if other != id => Err(lying(answer, "the answer to another request")),
-            _ => Ok(Err(fault)),
-        };
-    }
-    if reply.id != Some(id) {
-        return Err(lying(answer, "the answer to another request"));
-    }
-    let absent = || {
-        answer.unknown(
-            UnknownKind::Unparsable,
-            "an answer with neither result nor error",
-        )
-    };
-    reply.result.map(Ok).ok_or_else(absent)
-}
-
-/// An error of the server, which says nothing of what was asked.
-fn refused(answer: &Answer, fault: &wire::RpcFault) -> Unknown {
-    let kind = match fault.code {
-        INVALID_PARAMS | METHOD_NOT_FOUND | INVALID_REQUEST => UnknownKind::BadRequest,
-        _ => UnknownKind::ServerError,
-    };
-    let detail = format!("error {}: {}", fault.code, tidy(&fault.message));
-    answer.unknown(kind, detail)
-}
-
-/// A status that says nothing of what was asked.
-fn no_answer(answer: &Answer) -> Unknown {
-    let kind = match answer.status {
-        408 | 504 => UnknownKind::Timeout,
-        429 => UnknownKind::RateLimited,
-        503 => UnknownKind::Unavailable,
-        499..=599 => UnknownKind::ServerError,
-        400..=498 => UnknownKind::BadRequest,
-        _ => UnknownKind::Unparsable,
-    };
-    answer.unknown(kind, format!("status {}", answer.status))
-}
-
-fn lying(answer: &Answer, what: &str) -> Unknown {
-    answer.unknown(UnknownKind::Lying, what)
-}
-
-fn decode<T: ReadXdr>(answer: &Answer, text: &str, what: &str) -> Result<T, Unknown> {
-    let limits = Limits {
-        depth: MAX_XDR_DEPTH,
-        len: text.len(),
-    };
-    T::from_xdr_base64(text, limits).map_err(|_| {
-        answer.unknown(
-            UnknownKind::Unparsable,
-            format!("{what} that does not decode"),
-        )
-    })
-}
-
-/// A short text of a server's, on one line.
-fn tidy(text: &str) -> String {
-    let letters = text.chars().map(|letter| match letter {
-        letter if letter.is_control() => ' ',
-        letter => letter,
-    });
-    letters.take(MAX_TEXT).collect()
 }

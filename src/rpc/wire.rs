@@ -1,6 +1,7 @@
 //! What is read of Stellar RPC's JSON, field by field. 64-bit integers are strings there, sometimes.
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use crate::domain::primitives::TxHash;
 
@@ -38,14 +39,9 @@ pub struct Reply<T> {
     pub jsonrpc: String,
     #[serde(default)]
     pub id: Option<u64>,
-    #[serde(default = "none")]
     pub result: Option<T>,
     #[serde(default)]
     pub error: Option<RpcFault>,
-}
-
-const fn none<T>() -> Option<T> {
-    None
 }
 
 /// A JSON-RPC error.
@@ -215,4 +211,11 @@ pub struct Transaction {
     pub result_meta_xdr: Option<String>,
     #[serde(default)]
     pub diagnostic_events_xdr: Option<Vec<String>>,
+    // In place of those, where a server was asked for JSON, or answers with it by itself.
+    #[serde(default)]
+    pub envelope_json: Option<Box<RawValue>>,
+    #[serde(default)]
+    pub result_json: Option<Box<RawValue>>,
+    #[serde(default)]
+    pub result_meta_json: Option<Box<RawValue>>,
 }

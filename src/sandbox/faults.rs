@@ -204,6 +204,7 @@ pub enum AnswerFault {
 /// Draws the faults of each request in turn.
 pub struct Injector {
     faults: Faults,
+    least_lag: u32,
     rng: ChaCha8Rng,
 }
 
@@ -211,7 +212,16 @@ impl Injector {
     /// Starts from the seed.
     pub fn new(faults: Faults) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(faults.seed);
-        Self { faults, rng }
+        Self {
+            faults,
+            least_lag: 0,
+            rng,
+        }
+    }
+
+    /// From now on each read is answered as of so many ledgers ago at least: a Horizon that stands still.
+    pub fn set_least_lag(&mut self, ledgers: u32) {
+        self.least_lag = ledgers.min(MAX_READ_LAG_LEDGERS);
     }
 
     /// What is set.
@@ -260,7 +270,7 @@ impl Injector {
             },
             slow_body_ms: faults.slow_body_ms,
             cut_body: cut < faults.cut_body,
-            lag_ledgers: scaled(lag, faults.read_lag_ledgers + 1),
+            lag_ledgers: scaled(lag, faults.read_lag_ledgers + 1).max(self.least_lag),
         }
     }
 }

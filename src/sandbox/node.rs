@@ -55,6 +55,7 @@ pub struct Node {
     rhythm: watch::Sender<Rhythm>,
     closed: watch::Sender<u64>,
     chain: AtomicU64,
+    simulations: AtomicU64,
     network_id: [u8; 32],
     genesis: Genesis,
     config: Config,
@@ -86,6 +87,7 @@ impl Node {
             }),
             closed: watch::Sender::new(0),
             chain: AtomicU64::new(genesis.chain),
+            simulations: AtomicU64::new(0),
             network_id: network_id(&genesis.passphrase),
             genesis,
             capacity: Arc::new(Semaphore::new(config.max_concurrent_requests)),
@@ -113,6 +115,11 @@ impl Node {
     /// The keys that have signed.
     pub fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// A number that no simulation has had: where its random numbers start, so that a run can be repeated.
+    pub fn next_simulation(&self) -> u64 {
+        self.simulations.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Core, for a short look or change.
@@ -162,6 +169,15 @@ impl Node {
     /// Sets the faults, and starts their draws anew.
     pub fn set_faults(&self, faults: Faults) {
         *self.injector.lock().expect("no holder of this lock panics") = Injector::new(faults);
+    }
+
+    /// From now on, until faults are set, a Horizon is at least so many ledgers behind.
+    pub fn set_least_lag(&self, ledgers: u32) {
+        let mut injector = self.injector.lock();
+        injector
+            .as_mut()
+            .expect("no holder of this lock panics")
+            .set_least_lag(ledgers);
     }
 
     /// The rate limiter, if there is one.
@@ -216,11 +232,16 @@ impl Node {
         genesis.base_fee = core.ledger().base_fee();
         genesis.max_tx_set_size = core.ledger().max_tx_set_size();
         #[cfg(feature = "contracts")]
-        let max_transactions = core.ledger().engine().max_transactions();
+        let (max_transactions, before) = {
+            let engine = core.ledger().engine();
+            (engine.max_transactions(), engine.restores_before())
+        };
         *core = Core::new(first_ledger(genesis, &self.config));
         #[cfg(feature = "contracts")]
-        core.ledger_mut()
-            .set_up(|engine, _| engine.set_max_transactions(max_transactions));
+        core.ledger_mut().set_up(|engine, _| {
+            engine.set_max_transactions(max_transactions);
+            engine.set_restores_before(before);
+        });
         let sequence = core.ledger().sequence();
         drop(core);
         self.open

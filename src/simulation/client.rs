@@ -63,12 +63,13 @@ pub const fn amount(number: u64, other: bool) -> i64 {
 
 fn body(world: &World, number: u64, other: bool) -> Value {
     let stroops = amount(number, other);
-    world.oracle.watch_for(stroops, number);
+    let to = world.keys.payee;
+    world.oracle.watch_for(stroops, number, to.0);
     json!({
         "workflow_id": format!("workflow-{number}"),
         "operations": [{
             "type": "payment",
-            "destination": world.keys.payee.to_string(),
+            "destination": to.to_string(),
             "asset": "native",
             "amount": format!("0.{stroops:07}"),
         }],
@@ -105,6 +106,8 @@ pub fn wish(world: &World, number: u64, begins: u64) -> Wish {
     if dice.chance(0.2) {
         let nobody = AccountId([u8::try_from(number).unwrap_or(0) + 100; 32]);
         body_["operations"][0]["destination"] = json!(nobody.to_string());
+        let stroops = amount(number, false);
+        world.oracle.watch_for(stroops, number, nobody.0);
         if dice.chance(0.5) {
             dice.count("wish: nobody there to be paid");
         } else {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use tower::ServiceExt as _;
 use url::form_urlencoded;
 
 use super::life::Life;
+use super::odd;
 use super::oracle::Oracle;
 use crate::domain::observation::{Unknown, UnknownKind};
 use crate::horizon::{Answer, Call, Line};
@@ -21,6 +23,45 @@ use crate::sandbox::Faults;
 use crate::sandbox::faults::DelayLedgers;
 use crate::sandbox::node::Node;
 use crate::sandbox::{Link, router};
+
+/// What ails a Horizon for some ledgers.
+#[derive(Default)]
+pub struct Ailments {
+    /// The ledger at which it stands still, and the one from which on it goes on; 0 for none.
+    stuck: (AtomicU32, AtomicU32),
+    /// The first ledger at which it shows accounts again.
+    rebuilt: AtomicU32,
+}
+
+impl Ailments {
+    /// It stands still at one ledger until another has closed.
+    pub fn stand_still(&self, at: u32, until: u32) {
+        self.stuck.0.store(at, Ordering::Relaxed);
+        self.stuck.1.store(until, Ordering::Relaxed);
+    }
+
+    /// Its state is built anew: until a ledger has closed it may show no account.
+    pub fn rebuild(&self, until: u32) {
+        self.rebuilt.store(until, Ordering::Relaxed);
+    }
+
+    /// Ledgers that it is behind at least, when this is the newest one.
+    fn behind(&self, newest: u32) -> u32 {
+        let (at, until) = (
+            self.stuck.0.load(Ordering::Relaxed),
+            self.stuck.1.load(Ordering::Relaxed),
+        );
+        if newest < until {
+            newest.saturating_sub(at)
+        } else {
+            0
+        }
+    }
+
+    fn is_rebuilding(&self, newest: u32) -> bool {
+        newest < self.rebuilt.load(Ordering::Relaxed)
+    }
+}
 
 /// The network: core, and the Horizons before it.
 #[derive(Clone)]
@@ -30,6 +71,8 @@ pub struct Network {
     routes: Router,
     /// Sees everything that is sent.
     pub oracle: Oracle,
+    /// What ails each Horizon.
+    pub ailments: Arc<[Ailments; 2]>,
 }
 
 /// One Horizon of it, as one daemon reaches it.
@@ -37,6 +80,8 @@ pub struct Replica {
     network: Network,
     life: Life,
     name: &'static str,
+    /// Which of them it is.
+    place: usize,
     /// Ledgers that it lags at most.
     lag: u32,
 }
@@ -54,17 +99,24 @@ impl Network {
             node,
             routes,
             oracle,
+            ailments: Arc::default(),
         }
     }
 
     /// One of its Horizons for one life of a daemon.
-    pub fn replica(&self, life: Life, name: &'static str, lag: u32) -> Replica {
+    pub fn replica(&self, life: Life, name: &'static str, place: usize, lag: u32) -> Replica {
         Replica {
             network: self.clone(),
             life,
             name,
+            place,
             lag,
         }
+    }
+
+    /// The newest ledger.
+    pub fn newest(&self) -> u32 {
+        self.node.core().ledger().sequence()
     }
 
     /// A request that arrives, with the fault that it meets.
@@ -73,6 +125,7 @@ impl Network {
         target: &str,
         form: Option<String>,
         faults: Faults,
+        least_lag: u32,
     ) -> Option<Delivered> {
         if let Some(form) = &form {
             let tx = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "tx");
@@ -82,6 +135,7 @@ impl Network {
         }
         // Drawn as the first thing that the routes do, before anything else can run.
         self.node.set_faults(faults);
+        self.node.set_least_lag(least_lag);
         let link = Link::new(SocketAddr::from(([127, 0, 0, 1], 1)));
         let mut request = match &form {
             Some(_) => Request::post(target)
@@ -165,12 +219,16 @@ impl Replica {
             way = Duration::from_millis(dice.between(500, 30_000));
         }
         let faults = self.faults(form.is_some());
+        let newest = self.network.newest();
+        let ailments = &self.network.ailments[self.place];
+        let least_lag = ailments.behind(newest);
+        let is_rebuilding = ailments.is_rebuilding(newest);
         if form.is_some() && dice.strikes("POST repeated", rates.repeated) {
             let (network, form, target) = (self.network.clone(), form.clone(), target.clone());
             let later = way + Duration::from_millis(dice.between(100, 60_000));
             tokio::spawn(async move {
                 tokio::time::sleep(later).await;
-                network.deliver(&target, form, Faults::default()).await;
+                network.deliver(&target, form, Faults::default(), 0).await;
             });
         }
         if way > call.deadline {
@@ -178,13 +236,13 @@ impl Replica {
             // It arrives all the same, when nobody waits for it any more.
             tokio::spawn(async move {
                 tokio::time::sleep(way).await;
-                network.deliver(&target, form, faults).await;
+                network.deliver(&target, form, faults, least_lag).await;
             });
             tokio::time::sleep(call.deadline).await;
             return Err(unknown(UnknownKind::Deadline, "no whole answer in time"));
         }
         tokio::time::sleep(way).await;
-        let asked = self.network.deliver(&target, form, faults);
+        let asked = self.network.deliver(&target, form, faults, least_lag);
         let Ok(delivered) = tokio::time::timeout(call.deadline, asked).await else {
             return Err(unknown(UnknownKind::Deadline, "no whole answer in time"));
         };
@@ -193,6 +251,15 @@ impl Replica {
         };
         if cut {
             return Err(unknown(UnknownKind::Cut, "the connection was cut"));
+        }
+        if is_rebuilding && odd::is_account(call) && dice.strikes("account hidden", 0.5) {
+            odd::hide_account(&mut answer);
+        }
+        if call.form.is_none() && dice.strikes("history leaves one out", rates.left_out) {
+            odd::leave_out(&mut answer, call, dice);
+        }
+        if dice.strikes("odd answer", rates.odd) {
+            odd::answer(&mut answer, call.form.is_some(), dice);
         }
         if dice.strikes("garbage", rates.garbage) {
             answer.body = Some(b"<html>Bad Gateway</html>".to_vec());

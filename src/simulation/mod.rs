@@ -9,6 +9,7 @@ mod client;
 pub mod dice;
 mod life;
 mod line;
+mod odd;
 mod office;
 pub mod oracle;
 mod plan;

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use stellar_xdr::{
-    Asset, FeeBumpTransactionInnerTx, Limits, MuxedAccount, OperationBody, Preconditions, ReadXdr,
-    Transaction, TransactionEnvelope, Uint256,
+    Asset, FeeBumpTransactionInnerTx, Limits, MuxedAccount, Operation, OperationBody,
+    Preconditions, PublicKey, ReadXdr, Transaction, TransactionEnvelope, Uint256,
 };
 
 use crate::sandbox::ledger::Ledger;
@@ -29,8 +29,24 @@ struct Seen {
     max_time: u64,
     /// How many operations it has.
     operations: usize,
-    /// The amounts that it pays out of the treasury, or in its own name.
-    amounts: Vec<i64>,
+    /// The lumens that it pays.
+    payments: Vec<Payment>,
+    /// The first operation that moves what is ours and is nothing that anybody asked for.
+    strange: Option<String>,
+}
+
+/// Lumens for somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Payment {
+    amount: i64,
+    to: [u8; 32],
+}
+
+/// What a workflow's payment must be.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    workflow: u64,
+    to: [u8; 32],
 }
 
 /// A success of a workflow.
@@ -44,8 +60,16 @@ pub struct Success {
 
 struct State {
     network: [u8; 32],
-    /// Which workflow a payment belongs to, by its amount.
-    workflows: BTreeMap<i64, u64>,
+    /// Which workflow a payment belongs to, by its amount, and whom it is for.
+    workflows: BTreeMap<i64, Asked>,
+    /// The accounts whose keys the daemons hold.
+    ours: BTreeSet<[u8; 32]>,
+    /// What others signed with keys of ours.
+    foreign: BTreeSet<[u8; 32]>,
+    /// What has used a sequence number of an account of ours: account, number, inner hash.
+    used: Vec<([u8; 32], i64, [u8; 32])>,
+    /// How often something was sent.
+    posts: u64,
     /// Sent, and perhaps still able to land.
     alive: BTreeMap<[u8; 32], Seen>,
     successes: BTreeMap<u64, Vec<Success>>,
@@ -65,11 +89,15 @@ struct State {
 pub struct Oracle(Arc<Mutex<State>>);
 
 impl Oracle {
-    /// Of a network.
-    pub fn new(network: [u8; 32]) -> Self {
+    /// Of a network, where these accounts are ours.
+    pub fn new(network: [u8; 32], ours: BTreeSet<[u8; 32]>) -> Self {
         Self(Arc::new(Mutex::new(State {
             network,
             workflows: BTreeMap::new(),
+            ours,
+            foreign: BTreeSet::new(),
+            used: Vec::new(),
+            posts: 0,
             alive: BTreeMap::new(),
             successes: BTreeMap::new(),
             landed: BTreeSet::new(),
@@ -84,18 +112,38 @@ impl Oracle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Payments of this amount are this workflow's.
-    pub fn watch_for(&self, amount: i64, workflow: u64) {
-        self.state().workflows.insert(amount, workflow);
+    /// Payments of this amount are this workflow's, and for this account.
+    pub fn watch_for(&self, amount: i64, workflow: u64, to: [u8; 32]) {
+        let asked = Asked { workflow, to };
+        self.state().workflows.insert(amount, asked);
+    }
+
+    /// Somebody else has signed this with a key of ours.
+    pub fn signed_elsewhere(&self, hash: [u8; 32]) {
+        self.state().foreign.insert(hash);
+    }
+
+    /// What has used a sequence number of an account of ours, and was not signed elsewhere: account, number, inner hash.
+    pub fn used(&self) -> Vec<([u8; 32], i64, [u8; 32])> {
+        let state = self.state();
+        let ours = |used: &&([u8; 32], i64, [u8; 32])| !state.foreign.contains(&used.2);
+        state.used.iter().filter(ours).copied().collect()
+    }
+
+    /// How often something was sent.
+    pub fn posts(&self) -> u64 {
+        self.state().posts
     }
 
     /// Something was sent.
     pub fn posted(&self, envelope: &str) {
         let mut state = self.state();
+        state.posts += 1;
         let bytes = STANDARD.decode(envelope).ok();
-        let Some(seen) = bytes.and_then(|bytes| read(&bytes, state.network)) else {
+        let Some(seen) = bytes.and_then(|bytes| read(&bytes, &state)) else {
             return;
         };
+        state.check_asked(&seen);
         if !state.landed.contains(&seen.hash) {
             state.alive.insert(seen.hash, seen);
         }
@@ -133,9 +181,12 @@ impl Oracle {
                 continue;
             };
             for tx in &record.transactions {
-                let Some(seen) = read(&tx.envelope, state.network) else {
+                let Some(seen) = read(&tx.envelope, &state) else {
                     continue;
                 };
+                if state.ours.contains(&seen.account) {
+                    state.used.push((seen.account, seen.sequence, seen.hash));
+                }
                 state.alive.remove(&seen.hash);
                 state.landed.insert(seen.hash);
                 if tx.successful {
@@ -159,6 +210,7 @@ impl Oracle {
         state.read = 1;
         state.successes.clear();
         state.landed.clear();
+        state.used.clear();
         // What was signed on the old chain may be good on the new one: nobody can undo that.
         state.alive.clear();
     }
@@ -193,9 +245,27 @@ impl State {
         }
     }
 
+    /// Whether it does only what somebody asked for.
+    fn check_asked(&mut self, seen: &Seen) {
+        for payment in &seen.payments {
+            let asked = self.workflows.get(&payment.amount).copied();
+            if let Some(asked) = asked.filter(|asked| asked.to != payment.to) {
+                let workflow = asked.workflow;
+                self.violated(format!("workflow {workflow} pays somebody else"));
+            }
+        }
+        if let Some(strange) = &seen.strange
+            && !self.foreign.contains(&seen.hash)
+        {
+            let what = format!("nobody asked for this: {strange}");
+            self.violated(what);
+        }
+    }
+
     fn succeeded(&mut self, seen: &Seen, ledger: u32) {
-        for amount in &seen.amounts {
-            let Some(workflow) = self.workflows.get(amount).copied() else {
+        self.check_asked(seen);
+        for Payment { amount, .. } in &seen.payments {
+            let Some(Asked { workflow, .. }) = self.workflows.get(amount).copied() else {
                 continue;
             };
             if seen.operations != 1 {
@@ -228,8 +298,9 @@ impl State {
         };
         let mut found = Vec::new();
         for seen in self.alive.values() {
-            let ours = seen.amounts.iter().find_map(|a| self.workflows.get(a));
-            let Some(workflow) = ours.copied() else {
+            let mut payments = seen.payments.iter();
+            let asked = payments.find_map(|payment| self.workflows.get(&payment.amount));
+            let Some(Asked { workflow, .. }) = asked.copied() else {
                 continue;
             };
             let other = payers.insert(workflow, seen);
@@ -262,7 +333,7 @@ impl State {
 }
 
 /// What an envelope is.
-fn read(bytes: &[u8], network: [u8; 32]) -> Option<Seen> {
+fn read(bytes: &[u8], state: &State) -> Option<Seen> {
     let envelope = TransactionEnvelope::from_xdr(bytes, Limits::len(bytes.len())).ok()?;
     let tx = match envelope {
         TransactionEnvelope::Tx(envelope) => envelope.tx,
@@ -274,23 +345,53 @@ fn read(bytes: &[u8], network: [u8; 32]) -> Option<Seen> {
     };
     let (max_ledger, max_time) = bounds(&tx);
     Some(Seen {
-        hash: tx.hash(network).ok()?,
+        hash: tx.hash(state.network).ok()?,
         account: key(&tx.source_account),
         sequence: tx.seq_num.0,
         max_ledger,
         max_time,
         operations: tx.operations.len(),
-        amounts: tx
+        payments: tx
             .operations
             .iter()
             .filter_map(|operation| match &operation.body {
                 OperationBody::Payment(payment) if payment.asset == Asset::Native => {
-                    Some(payment.amount)
+                    Some(Payment {
+                        amount: payment.amount,
+                        to: key(&payment.destination),
+                    })
                 }
                 _ => None,
             })
             .collect(),
+        strange: tx
+            .operations
+            .iter()
+            .find(|operation| !is_known(operation, &tx, state))
+            .map(|operation| format!("{operation:?}")),
     })
+}
+
+/// Whether an operation moves nothing of ours, pays what was asked for, or makes or fills up a channel.
+fn is_known(operation: &Operation, tx: &Transaction, state: &State) -> bool {
+    let source = operation.source_account.as_ref();
+    if !state
+        .ours
+        .contains(&key(source.unwrap_or(&tx.source_account)))
+    {
+        return true;
+    }
+    match &operation.body {
+        OperationBody::Payment(payment) if payment.asset == Asset::Native => {
+            state.workflows.contains_key(&payment.amount)
+                || state.ours.contains(&key(&payment.destination))
+        }
+        OperationBody::CreateAccount(create) => {
+            let PublicKey::PublicKeyTypeEd25519(Uint256(key)) = &create.destination.0;
+            state.ours.contains(key)
+        }
+        _ => false,
+    }
 }
 
 fn key(account: &MuxedAccount) -> [u8; 32] {

@@ -41,6 +41,16 @@ pub struct Rates {
     pub never_land: f64,
     /// Core holds a transaction back for some ledgers.
     pub delayed: f64,
+    /// An answer that says something else than what was asked.
+    pub odd: f64,
+    /// History leaves a transaction out, as a Horizon with ingestion filters does, or says that it is not there.
+    pub left_out: f64,
+    /// No ledger closes for minutes.
+    pub stalled: f64,
+    /// A Horizon builds its state anew, and shows no account.
+    pub rebuilt: f64,
+    /// A Horizon stands still.
+    pub stuck: f64,
 }
 
 /// A history.
@@ -68,8 +78,10 @@ pub struct Plan {
     pub second_writer: bool,
     /// The clock of the records jumps.
     pub clock_jumps: bool,
-    /// The records are restored from a copy, and lose what came after it.
+    /// The records are restored from copies, and lose what came after them.
     pub restored: bool,
+    /// Horizon keeps so many ledgers of history.
+    pub keeps_ledgers: Option<u32>,
     /// The network begins anew.
     pub reset: bool,
     /// How often what goes wrong.
@@ -107,6 +119,11 @@ impl Plan {
             late_bad_seq: rate(0.1, 0.4),
             never_land: rate(0.05, 0.3),
             delayed: rate(0.1, 0.5),
+            odd: rate(0.02, 0.2),
+            left_out: rate(0.05, 0.3),
+            stalled: rate(0.03, 0.1),
+            rebuilt: rate(0.05, 0.15),
+            stuck: rate(0.05, 0.15),
         };
         let lag = || {
             if dice.chance(0.5) {
@@ -115,6 +132,17 @@ impl Plan {
                 small(dice, 1, 6)
             }
         };
+        let restored = dice.chance(0.25);
+        let clock_jumps = dice.chance(0.35);
+        let quiet = [
+            rates.odd,
+            rates.left_out,
+            rates.garbage,
+            rates.cut,
+            rates.unreachable,
+        ]
+        .iter()
+        .all(|rate| *rate < 0.1);
         Self {
             daemons: usize::try_from(dice.between(1, 3)).unwrap_or(1),
             channels: small(dice, 0, 4),
@@ -126,8 +154,12 @@ impl Plan {
             stormy_ledgers: small(dice, 10, 40),
             surges: dice.chance(0.3),
             second_writer: dice.chance(0.15),
-            clock_jumps: dice.chance(0.35),
-            restored: dice.chance(0.25),
+            clock_jumps,
+            restored,
+            // What history no longer has cannot be explained, and waits for a person: so nothing may last longer than it reaches
+            // back. A clock that jumps keeps leases of the dead for minutes.
+            keeps_ledgers: (dice.chance(0.3) && !restored && !clock_jumps && quiet)
+                .then(|| small(dice, 60, 90)),
             reset: dice.chance(0.02),
             rates,
         }

@@ -8,15 +8,23 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::client::{self, Told, Wish};
+use super::dice::Dice;
+use super::plan::small;
 use super::records::Snapshot;
 use super::rival;
-use super::verdict;
+use super::verdict::{self, Promised};
 use super::world::World;
 
 /// Ledgers after the storm within which everything must have ended.
 const CALM_LEDGERS: u32 = 240;
 /// Seconds between ledgers, at least and at most.
 const LEDGER_SECONDS: (u64, u64) = (4, 7);
+/// Ledgers for which a Horizon that builds its state anew may show no account.
+const REBUILD_LEDGERS: u32 = 4;
+/// The longest time without a ledger, in seconds.
+const STALL_SECONDS: u64 = 240;
+/// Copies of the records that are kept.
+const COPIES: usize = 3;
 /// How far the clock of the records jumps, in seconds.
 const CLOCK_JUMP_SECONDS: i64 = 600;
 
@@ -65,9 +73,8 @@ async fn supervise(world: Arc<World>, place: usize, over: Arc<Notify>, ask_to_st
 struct Weather {
     world: Arc<World>,
     stop: Vec<Arc<Notify>>,
-    copy: Option<Snapshot>,
-    copied_at: u32,
-    restored_at: u32,
+    copies: Vec<Snapshot>,
+    promised: Promised,
     reset_at: Option<u32>,
     surge: rival::Surge,
     wishes: Vec<Wish>,
@@ -79,14 +86,12 @@ impl Weather {
         let (dice, plan) = (&world.dice, &world.plan);
         let storm = u64::from(plan.stormy_ledgers);
         let at = |low: u64, high: u64| u32::try_from(dice.between(low, high)).unwrap_or(1);
-        let copied_at = at(1, storm / 2);
         Self {
-            copied_at,
-            restored_at: copied_at + at(1, storm / 2),
             reset_at: plan.reset.then(|| at(3, storm)),
             world: Arc::clone(world),
             stop,
-            copy: None,
+            copies: Vec::new(),
+            promised: Promised::default(),
             surge: rival::Surge::default(),
             wishes,
             told,
@@ -135,35 +140,60 @@ impl Weather {
             let place = usize::try_from(dice.below(self.stop.len() as u64)).unwrap_or(0);
             self.stop[place].notify_one();
         }
-        if plan.restored && number == self.copied_at {
-            self.copy = Some(world.records.snapshot());
-        }
-        if let Some(copy) = self
-            .copy
-            .as_ref()
-            .filter(|_| plan.restored && number == self.restored_at)
-        {
-            dice.count("records restored");
-            dice.note(format_args!("the records are restored"));
-            if dice.chance(0.2) {
-                world.records.restore(&Snapshot::empty());
-            } else {
-                world.records.restore(copy);
-            }
-            if world.records.is_empty() {
-                dice.count("records lost");
-                world.oracle.all_is_lost();
-            }
-            self.ask_for_all_again();
+        self.horizons();
+        if plan.restored {
+            self.records();
         }
         if self.reset_at == Some(number) {
             dice.count("network reset");
             dice.note(format_args!("the network begins anew"));
+            self.promised.reset_after(world.oracle.posts());
             world.network.node.reset();
             world.oracle.begin_anew();
             return true;
         }
         false
+    }
+
+    /// What happens to whole Horizons.
+    fn horizons(&self) {
+        let (dice, network) = (&self.world.dice, &self.world.network);
+        let rates = &self.world.plan.rates;
+        let newest = network.newest();
+        let horizon = |dice: &Dice| usize::try_from(dice.below(2)).unwrap_or(0);
+        if dice.strikes("a Horizon stands still", rates.stuck) {
+            let until = newest + small(dice, 3, 30);
+            network.ailments[horizon(dice)].stand_still(newest, until);
+        }
+        if dice.strikes("a Horizon builds its state anew", rates.rebuilt) {
+            network.ailments[horizon(dice)].rebuild(newest + REBUILD_LEDGERS);
+        }
+    }
+
+    /// What happens to the records: copies are made, and come back.
+    fn records(&mut self) {
+        let (dice, records) = (&self.world.dice, &self.world.records);
+        if dice.chance(0.12) {
+            if self.copies.len() == COPIES {
+                self.copies.remove(0);
+            }
+            self.copies.push(records.snapshot());
+        }
+        if self.copies.is_empty() || !dice.strikes("records restored", 0.06) {
+            return;
+        }
+        self.promised.remember(&self.world);
+        if dice.chance(0.2) {
+            records.restore(&Snapshot::empty());
+        } else {
+            let place = dice.below(self.copies.len() as u64);
+            records.restore(&self.copies[usize::try_from(place).unwrap_or(0)]);
+        }
+        if records.is_empty() {
+            dice.count("records lost");
+            self.world.oracle.all_is_lost();
+        }
+        self.ask_for_all_again();
     }
 
     /// Users whose payments the records may have lost ask for them again.
@@ -217,7 +247,10 @@ pub async fn play(world: &Arc<World>) {
     let mut reset = false;
     let mut ended = false;
     for number in 1..=plan.stormy_ledgers + CALM_LEDGERS {
-        let millis = dice.between(LEDGER_SECONDS.0 * 1_000, LEDGER_SECONDS.1 * 1_000);
+        let mut millis = dice.between(LEDGER_SECONDS.0 * 1_000, LEDGER_SECONDS.1 * 1_000);
+        if dice.strikes("no ledger for a while", plan.rates.stalled) {
+            millis += dice.between(20_000, STALL_SECONDS * 1_000);
+        }
         tokio::time::sleep(Duration::from_millis(millis)).await;
         if number == plan.stormy_ledgers {
             dice.note(format_args!("the storm ends"));
@@ -237,6 +270,10 @@ pub async fn play(world: &Arc<World>) {
             break;
         }
     }
+    // Whoever had sent nothing yet may begin on the new chain.
+    if reset && weather.promised.had_sent() {
+        verdict::all_has_stopped(world).await;
+    }
     for over in over {
         over.notify_one();
     }
@@ -248,6 +285,7 @@ pub async fn play(world: &Arc<World>) {
     }
     if !reset {
         verdict::judge(world, &told, ended);
+        weather.promised.judge(world);
     }
     verdict::count(world);
 }

@@ -227,6 +227,7 @@ fn unsigned(
 
 fn sign(world: &World, tx: Transaction, signers: &[(&Keyring, AccountId)]) -> Option<Vec<u8>> {
     let hash = tx.hash(world.network.node.network_id()).ok()?;
+    world.oracle.signed_elsewhere(hash);
     let mut signatures = Vec::with_capacity(signers.len());
     for (keys, account) in signers {
         signatures.push(keys.sign(*account, &hash).ok()?);

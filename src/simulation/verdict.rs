@@ -1,10 +1,17 @@
 //! Whether what the records say in the end is what the ledger says.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::client::{self, TENANT, Told};
 use super::world::World;
+use crate::domain::primitives::AccountId;
 use crate::store::intents::IntentRow;
+
+/// Ledgers within which a daemon notices that the network began anew, a restart included.
+const LEDGERS_TO_NOTICE: u32 = 20;
 
 fn of_workflow(rows: &[IntentRow], number: u64) -> Vec<&IntentRow> {
     let name = format!("workflow-{number}");
@@ -40,12 +47,96 @@ pub fn judge(world: &World, told: &Told, ended: bool) {
             .oracle
             .violated("not everything has ended in time".to_owned());
     }
+    if ended {
+        explain_all(world);
+    }
     for what in world.records.violations() {
         // Whoever was frozen builds by an old ledger, perhaps what was built by it before: that is refused, and is no harm.
         if what.starts_with("attempts_hash") {
             world.dice.count("refused: the same transaction twice");
         } else {
             world.oracle.violated(format!("records: {what}"));
+        }
+    }
+}
+
+/// What users were told as final before the records were restored: it must stay true, though the records may know nothing
+/// of it.
+#[derive(Default)]
+pub struct Promised {
+    over: BTreeSet<(u64, i64)>,
+    sent: u64,
+}
+
+impl Promised {
+    /// What users could be told now. That something was canceled is nowhere but in the records, and is lost with them.
+    pub fn remember(&mut self, world: &World) {
+        for row in world.records.intents() {
+            let number = row.workflow_id.strip_prefix("workflow-");
+            let number = number.and_then(|number| number.parse().ok());
+            let asked = row.request.as_ref().and_then(|request| {
+                let is_presigned = request["transaction_xdr"].is_string();
+                (!is_presigned)
+                    .then(|| asked_amount(Some(request)))
+                    .flatten()
+            });
+            if let (Some(number), Some(asked), "failed" | "expired") =
+                (number, asked, row.status.as_str())
+            {
+                self.over.insert((number, asked));
+            }
+        }
+    }
+
+    /// The network begins anew, after so many POSTs.
+    pub fn reset_after(&mut self, posts: u64) {
+        self.sent = posts;
+    }
+
+    /// Whether something had been sent on the chain that is no more.
+    pub fn had_sent(&self) -> bool {
+        self.sent > 0
+    }
+
+    /// Compares it with the ledger.
+    pub fn judge(&self, world: &World) {
+        for (number, asked) in &self.over {
+            let successes = world.oracle.successes(*number);
+            if successes.iter().any(|success| success.amount == *asked) {
+                world.oracle.violated(format!(
+                    "workflow {number} was told to have failed, the records were restored, and it was paid"
+                ));
+            }
+        }
+    }
+}
+
+/// After the network began anew every daemon notices within some ledgers, and sends nothing more.
+pub async fn all_has_stopped(world: &World) {
+    for _ in 0..LEDGERS_TO_NOTICE {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        world.close_ledger();
+    }
+    let posts = world.oracle.posts();
+    for _ in 0..LEDGERS_TO_NOTICE {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        world.close_ledger();
+    }
+    if world.oracle.posts() != posts {
+        let what = "something was sent long after the network began anew";
+        world.oracle.violated(what.to_owned());
+    }
+}
+
+/// Each sequence number of ours that was used is on record, with what used it.
+fn explain_all(world: &World) {
+    for (account, sequence, hash) in world.oracle.used() {
+        if !world.records.knows(&hash) {
+            let account = AccountId(account);
+            world.oracle.violated(format!(
+                "sequence number {sequence} of {account} was used by {}, which is not on record",
+                hex::encode(hash)
+            ));
         }
     }
 }

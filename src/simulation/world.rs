@@ -36,6 +36,8 @@ const WEALTH: i64 = 1_000_000 * 10_000_000;
 pub const RIVALS: usize = 4;
 /// Accounts that sign for themselves: as many as there are workflows at most.
 pub const SIGNERS: usize = 10;
+/// Channels beyond those that there are to be, which may come to be.
+const SPARE_CHANNELS: u32 = 4;
 /// What the daemons are called.
 const NAMES: [&str; 3] = ["daemon-1", "daemon-2", "daemon-3"];
 
@@ -135,10 +137,13 @@ impl World {
             pace: Pace::Manual,
             clock,
             genesis: Some(genesis),
+            history_retention: plan.keeps_ledgers,
             ..Config::default()
         };
         let node = Arc::new(Node::new(config, mpsc::channel(1).0));
-        let oracle = Oracle::new(node.network_id());
+        let channels = (0..plan.channels + SPARE_CHANNELS).filter_map(|i| keys.ours.channel(i));
+        let ours = channels.chain([keys.treasury, keys.fees]);
+        let oracle = Oracle::new(node.network_id(), ours.map(|account| account.0).collect());
         let seconds = i64::try_from(BEGINNING).unwrap_or(i64::MAX);
         Arc::new(Self {
             rates: Arc::new(plan.rates.clone()),
@@ -181,8 +186,9 @@ impl World {
             life: life.clone(),
         };
         let names = ["horizon-a", "horizon-b"];
-        let lines = names.iter().zip(self.plan.lags).map(|(name, lag)| {
-            let replica = self.network.replica(life.clone(), name, lag);
+        let lines = names.iter().zip(self.plan.lags).enumerate();
+        let lines = lines.map(|(place, (name, lag))| {
+            let replica = self.network.replica(life.clone(), name, place, lag);
             Arc::new(replica) as Arc<dyn crate::horizon::Line>
         });
         let options = HorizonOptions {

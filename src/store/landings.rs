@@ -25,7 +25,7 @@ pub struct HistoryMark {
     pub quarantine_until: Option<LedgerSeq>,
     /// Everything of ours on the chain is explained.
     pub explained: bool,
-    /// Ledgers that an operator wants to be waited for at least; 0 where none did.
+    /// Ledgers that are waited for at least, since an operator said so or the database moved; 0 where neither.
     pub recovery_window: u32,
     /// An operator said that nothing of ours is older.
     pub since: Option<LedgerSeq>,

@@ -94,7 +94,8 @@ impl Store {
 
     /// Notes where the records are at home now. Returns whether they were elsewhere before: then they may lack what they
     /// once knew, and count as not explained. A quarantine that they bring along was another's: it may be over, when what they
-    /// lack can still land. Leases that they bring along are ended: whoever had one knows things that these records do not.
+    /// lack can still land. That they moved stays noted, as a window for envelopes of an earlier life, until all is explained: whoever
+    /// noted it may die first. Leases that they bring along are ended: whoever had one knows things that these records do not.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -102,7 +103,7 @@ impl Store {
         let (moved,): (bool,) = sqlx::query_as(
             "with moved as (
                update submitter.network set database = submitter.database_identity(), explained = false, quarantine_until = null,
-                 updated_at = now()
+                 recovery_window = coalesce(recovery_window, 1), updated_at = now()
                where database <> submitter.database_identity() returning database),
              ended as (
                update submitter.workers set lease_until = now() where lease_until > now() and exists (select from moved))

@@ -97,7 +97,8 @@ impl Engine {
         if mark.quarantine_until.is_none() || !known {
             let before = Before {
                 known,
-                moved,
+                // Noted by whoever began to explain: it may not have come far.
+                moved: moved || mark.recovery_window > 0,
                 explained: mark.explained,
                 since: mark.since,
                 recovery_window: mark.recovery_window,

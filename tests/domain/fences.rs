@@ -69,7 +69,7 @@ fn a_bound_of_zero_is_none() {
     let by_time = Attempt {
         plan: Plan {
             max_ledger: LedgerSeq(0),
-            ..bounded.plan
+            ..bounded.plan.clone()
         },
         ..bounded.clone()
     };
@@ -78,7 +78,7 @@ fn a_bound_of_zero_is_none() {
     let by_ledger = Attempt {
         plan: Plan {
             max_time: ChainTime(0),
-            ..bounded.plan
+            ..bounded.plan.clone()
         },
         ..bounded
     };

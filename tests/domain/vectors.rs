@@ -98,9 +98,9 @@ fn envelopes_are_those_of_the_vectors_byte_for_byte() {
         let inner = envelope::build(&request, key.tag(network), &plan);
         let hash = envelope::inner_hash(&inner, network);
         assert_eq!(hash.to_string(), text(&vector, "inner_hash"), "{name}");
-        assert_eq!(envelope::plan_of(&inner), Some(plan), "{name}");
+        assert_eq!(envelope::plan_of(&inner).as_ref(), Some(&plan), "{name}");
         assert!(
-            envelope::recognise(network, &key, &request, &inner),
+            envelope::recognise(network, &key, &request, &inner, None),
             "{name}"
         );
 

@@ -160,6 +160,8 @@ pub async fn records_that_have_moved_claim_nothing(book: &dyn Book) {
     assert!(matches!(nobody, Err(StoreError::LeaseLost(_))));
     assert!(book.note_database().await.unwrap());
     assert!(!book.note_database().await.unwrap());
+    // Whoever noted it may die at once: the next one knows all the same.
+    assert!(book.history_mark().await.unwrap().recovery_window > 0);
     // Whoever noticed first, nobody claims before it is explained; and the quarantine was that of another home.
     assert!(!book.history_mark().await.unwrap().explained);
     assert_eq!(book.history_mark().await.unwrap().quarantine_until, None);
@@ -172,6 +174,7 @@ pub async fn records_that_have_moved_claim_nothing(book: &dyn Book) {
     let waits = claim_as(book, worker(2), NOW, 1).await;
     assert!(matches!(waits, Err(StoreError::Moved)));
     book.note_explained().await.unwrap();
+    assert_eq!(book.history_mark().await.unwrap().recovery_window, 0);
     assert!(claim_as(book, worker(2), NOW, 1).await.is_ok());
 }
 

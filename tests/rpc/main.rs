@@ -1,4 +1,15 @@
-//! Stellar RPC: what a real server answered, what rude ones may answer, and the plan that comes of a simulation.
+//! Stellar RPC: what a real server answered, what rude ones may answer, the plan that comes of a simulation, and the way of
+//! envelopes over it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
-mod captures;
+mod call;
+mod capture;
+mod expected;
+mod observations;
+mod plans;
+mod rude;
+#[path = "../support/mod.rs"]
+mod support;
+mod ways;
+#[path = "../world/mod.rs"]
+mod world;

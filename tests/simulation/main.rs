@@ -35,7 +35,7 @@ const NOTICED: [(Defect, u64); 12] = [
 ];
 
 /// Every fault, and every transition, that must happen at least once in a thousand histories.
-const MUST_HAPPEN: [&str; 62] = [
+const MUST_HAPPEN: [&str; 68] = [
     // Horizon and the way to it.
     "429",
     "503 to a POST",
@@ -51,6 +51,12 @@ const MUST_HAPPEN: [&str; 62] = [
     "lagging read",
     "slow",
     "unreachable",
+    "odd answer",
+    "history leaves one out",
+    "account hidden",
+    "a Horizon stands still",
+    "a Horizon builds its state anew",
+    "no ledger for a while",
     "ledger in a surge",
     "network reset",
     // The records and the way to them.

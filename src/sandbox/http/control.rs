@@ -72,6 +72,8 @@ struct LedgerChange {
     stalled: Option<bool>,
     #[cfg(feature = "contracts")]
     max_contract_transactions: Option<u32>,
+    #[cfg(feature = "contracts")]
+    restore_preamble: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -105,6 +107,7 @@ pub async fn get_ledger(State(node): Shared) -> Reply {
     #[cfg(feature = "contracts")]
     {
         told["max_contract_transactions"] = ledger.engine().max_transactions().into();
+        told["restore_preamble"] = ledger.engine().restores_before().into();
     }
     Reply::ok(told)
 }
@@ -136,6 +139,12 @@ pub async fn put_ledger(State(node): Shared, body: Body) -> Result<Reply, Reply>
         node.core()
             .ledger_mut()
             .set_up(|engine, _| engine.set_max_transactions(count));
+    }
+    #[cfg(feature = "contracts")]
+    if let Some(before) = change.restore_preamble {
+        node.core()
+            .ledger_mut()
+            .set_up(|engine, _| engine.set_restores_before(before));
     }
     set_ledger(&node, change.max_tx_set_size, change.base_fee);
     node.set_rhythm(|rhythm| {

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use stellar_xdr::{
     InnerTransactionResultResult as Inner, TransactionResult, TransactionResultResult as Outer,
 };
@@ -149,8 +150,13 @@ async fn simulation(node: &Arc<Node>, draw: Draw, params: &Value) -> Result<Valu
         let ledger = core.ledger();
         storage::read(ledger.state(), ledger.engine().settings(), key, Some(head))
     };
+    let seed: [u8; 32] = Sha256::new()
+        .chain_update(frame.hash())
+        .chain_update(node.next_simulation().to_be_bytes())
+        .finalize()
+        .into();
     let simulating = tokio::task::spawn_blocking(move || {
-        let simulated = simulator.simulate(&frame, mode, rand::random(), read);
+        let simulated = simulator.simulate(&frame, mode, seed, read);
         simulate::answer(&simulated, head)
     });
     simulating

@@ -52,6 +52,15 @@ fn done(plan: &Plan, latest: u32) -> Map<String, Value> {
             json!([{ "auth": auth, "xdr": base64(value) }]),
         );
     }
+    if let Some(data) = &plan.restoration {
+        answer.insert(
+            "restorePreamble".to_owned(),
+            json!({
+                "transactionData": base64(data),
+                "minResourceFee": data.resource_fee.to_string(),
+            }),
+        );
+    }
     let changes: Vec<_> = plan
         .changes
         .iter()

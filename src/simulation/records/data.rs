@@ -47,6 +47,8 @@ pub(super) struct Network {
     /// Where the records were last at home.
     pub database: u64,
     pub explained: bool,
+    /// Ledgers for which envelopes of an earlier life may be good at least; 0 where there was none.
+    pub recovery_window: u32,
 }
 
 /// An intent, with what [`IntentRow`] does not show.

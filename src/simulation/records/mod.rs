@@ -158,6 +158,15 @@ impl MemoryRecords {
         self.act(|state, _| state.data.network.is_none())
     }
 
+    /// Whether a transaction is on record: as an attempt, or as what has landed without one.
+    #[must_use]
+    pub fn knows(&self, hash: &[u8; 32]) -> bool {
+        self.act(|state, _| {
+            let mut attempts = state.data.attempts.values();
+            attempts.any(|attempt| attempt.hash == *hash) || state.data.landings.contains_key(hash)
+        })
+    }
+
     /// The database was restarted: connections are cut, open claims are undone, the right to explain has ended.
     pub fn restart(&self) {
         self.act(|state, _| state.cut());

@@ -36,6 +36,7 @@ impl State {
             quarantine_until: None,
             database: home,
             explained: false,
+            recovery_window: 0,
         });
         if network.passphrase != passphrase {
             return Err(StoreError::OtherNetwork {
@@ -60,6 +61,7 @@ impl State {
         network.database = home;
         network.explained = false;
         network.quarantine_until = None;
+        network.recovery_window = network.recovery_window.max(1);
         for until in self.data.workers.values_mut() {
             *until = (*until).min(now);
         }
@@ -78,6 +80,7 @@ impl State {
     pub fn note_explained(&mut self) {
         if let Some(network) = &mut self.data.network {
             network.explained = true;
+            network.recovery_window = 0;
         }
     }
 
@@ -89,7 +92,7 @@ impl State {
             cursor: network.cursor,
             quarantine_until: network.quarantine_until.map(ledger),
             explained: network.explained,
-            recovery_window: 0,
+            recovery_window: network.recovery_window,
             since: None,
         })
     }

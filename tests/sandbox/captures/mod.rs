@@ -3,7 +3,7 @@
 //! Status, headers, problem type, result codes and all fields must be the same. What cannot be is a row of the table in
 //! docs/sandbox.md, which this test reads: a row too few fails it, and so does a row too many.
 
-mod capture;
+pub mod capture;
 mod rig;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -371,3 +371,58 @@ async fn many_calls_of_one_contract_all_count() {
 fn wallet_of(number: u8) -> Wallet {
     Wallet::new(number - 9)
 }
+
+#[tokio::test]
+async fn lumens_are_neither_made_nor_lost_by_fees_and_refunds() {
+    let stage = Stage::start().await;
+    let all = || {
+        let core = stage.town.sandbox.node().core();
+        let (ledger, state) = (core.ledger(), core.ledger().state());
+        let root = stellar_submitter::sandbox::ledger::genesis::root_key(ledger.passphrase());
+        let mut keys = vec![Wallet(root).key()];
+        keys.extend((0..crate::town::ACCOUNTS).map(|number| Wallet::new(number).key()));
+        let held: i64 = keys
+            .iter()
+            .map(|key| state.account(*key).unwrap().balance)
+            .sum();
+        held + ledger.history().latest().unwrap().fee_pool
+    };
+    let before = all();
+    let like = stage.prepared(stage.call(&channel(), "tick", vec![])).await;
+    let payer = Wallet::new(70);
+    for number in 10..40u8 {
+        let wallet = Wallet::new(number);
+        let function = ["tick", "boom", "fail"][usize::from(number % 3)];
+        let mut draft = with_data(
+            stage.call(&wallet, function, vec![]),
+            data_of(&like).clone(),
+        );
+        // Every fourth declares too little of something.
+        match number % 12 {
+            3 => data_mut(&mut draft).resources.instructions /= 4,
+            7 => data_mut(&mut draft).resource_fee = 25_000,
+            _ => {}
+        }
+        let fee = data_of(&draft).resource_fee + 700;
+        let mut envelope = draft.sign(&[&wallet]);
+        if number % 2 == 0 {
+            envelope = envelope.bump(payer.muxed(u64::from(number)), fee, &payer);
+        }
+        let sent = stage.send(&envelope).await;
+        assert_eq!(sent["status"], "PENDING", "{sent}");
+        if number % 5 == 0 {
+            stage.town.close(1).await;
+            assert_eq!(all(), before);
+        }
+    }
+    stage.town.close(2).await;
+    assert_eq!(all(), before);
+    let truth = stage.town.truth().await;
+    assert_eq!(truth.len(), 30);
+    let successes = truth
+        .iter()
+        .filter(|item| item["successful"] == true)
+        .count();
+    assert_eq!(stage.count().await, successes as u64);
+    assert!((1..30).contains(&successes), "{successes}");
+}

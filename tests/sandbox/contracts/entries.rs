@@ -237,3 +237,72 @@ async fn code_is_uploaded_and_a_contract_made_of_it_by_transactions() {
     assert_eq!(shown["parameters"][0]["type"], "Address");
     assert_eq!(shown["parameters"][1]["type"], "Sym");
 }
+
+#[tokio::test]
+async fn what_nobody_extends_is_archived_when_its_time_is_over() {
+    let town = crate::town::Town::start(|_| {}).await;
+    town.sandbox
+        .node()
+        .core()
+        .ledger_mut()
+        .set_up(|engine, _| engine.settings_mut().archival.min_persistent_ttl = 16);
+    let id = super::stage::deploy(&town).await;
+    let stage = Stage {
+        counter: super::stage::contract(&id),
+        town,
+    };
+    let first = stage.prepared(stage.call(&payer(), "tick", vec![])).await;
+    let found = stage.land(&first.sign(&[&payer()])).await;
+    // Made in ledger 2: alive up to ledger 17.
+    assert_eq!(found["ledger"], 2);
+    assert_eq!(live_until(&stage).await, 17);
+    let archived = async || {
+        let simulated = stage.simulate(&stage.call(&payer(), "tick", vec![])).await;
+        match data(&simulated).ext {
+            SorobanTransactionDataExt::V0 => 0,
+            SorobanTransactionDataExt::V1(ext) => ext.archived_soroban_entries.len(),
+        }
+    };
+    stage.town.close(13).await;
+    assert_eq!(archived().await, 0, "the next ledger is 16");
+    stage.town.close(1).await;
+    assert_eq!(
+        archived().await,
+        2,
+        "instance and code were made a ledger before the counter"
+    );
+    stage.town.close(1).await;
+    assert_eq!(archived().await, 3);
+    let again = stage.prepared(stage.call(&payer(), "tick", vec![])).await;
+    let found = stage.land(&again.sign(&[&payer()])).await;
+    assert_eq!(returned(&found), ScVal::U32(2));
+}
+
+#[tokio::test]
+async fn an_older_server_wants_entries_restored_before_the_call() {
+    let stage = Stage::start().await;
+    let first = stage.prepared(stage.call(&payer(), "tick", vec![])).await;
+    stage.land(&first.sign(&[&payer()])).await;
+    archive(&stage, "").await;
+    let old = json!({ "restore_preamble": true });
+    let (status, told) = stage.town.put("/sandbox/ledger", old).await;
+    assert_eq!((status, &told["restore_preamble"]), (200, &json!(true)));
+    let simulated = stage.simulate(&stage.call(&payer(), "tick", vec![])).await;
+    let plan = data(&simulated);
+    assert_eq!(plan.ext, SorobanTransactionDataExt::V0);
+    let preamble = data(&simulated["restorePreamble"]);
+    assert_eq!(preamble.resources.footprint.read_write.len(), 3);
+    let restore = OperationBody::RestoreFootprint(RestoreFootprintOp {
+        ext: ExtensionPoint::V0,
+    });
+    let draft = on_footprint(&stage, restore, vec![], vec![]);
+    let found = stage
+        .land(&with_data(draft, preamble).sign(&[&payer()]))
+        .await;
+    assert_eq!(found["status"], "SUCCESS", "{found}");
+    // The plan that came with it is good now, and nothing is left to be restored.
+    let draft = stage.call(&payer(), "tick", vec![]);
+    assert!(stage.simulate(&draft).await["restorePreamble"].is_null());
+    let found = stage.land(&with_data(draft, plan).sign(&[&payer()])).await;
+    assert_eq!(returned(&found), ScVal::U32(2));
+}

@@ -22,9 +22,9 @@ use super::stage::{Stage, contract, read, symbol};
 use crate::support::{read_json, unbase64};
 use crate::wallet::PASSPHRASE;
 
-/// The newest ledger when the first call was simulated, and its close time.
-const LEDGER: u32 = 1324;
-const CLOSED: u64 = 1_795_323_827;
+/// The ledger before the one in which the first call landed, and its close time.
+const LEDGER: u32 = 1325;
+const CLOSED: u64 = 1_795_323_828;
 /// How much more or less a simulation may measure, in percent: the recorded host was six protocols older.
 const INSTRUCTIONS_PERCENT: f64 = 20.0;
 /// The contract whose entries were archived.
@@ -122,6 +122,17 @@ async fn simulated(stage: &Stage, name: &str) {
         recorded["results"][0]["xdr"], answer["results"][0]["xdr"],
         "{name}"
     );
+}
+
+/// Asks Horizon's face for what a real Horizon told of the same transaction.
+async fn alike_in_horizon(stage: &Stage, name: &str) {
+    let capture = crate::captures::capture::Capture::read(name);
+    let path = capture.json["request"]["path"].as_str().unwrap();
+    let request = stage.town.client.get(stage.town.url(path));
+    let response = request.header("Host", "horizon").send().await.unwrap();
+    assert_eq!(response.status(), 200, "{name}");
+    let body = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+    capture.compare_body(&body).unwrap();
 }
 
 /// A ledger with the accounts that the recorded envelopes need, and the contracts at their recorded addresses.
@@ -271,16 +282,19 @@ async fn recorded_calls_come_out_as_recorded() {
     }
     stage.town.close(1).await;
     alike(&stage, "get-transaction-success").await;
+    alike_in_horizon(&stage, "transaction-contract-call").await;
     alike(&stage, "send-after-landed").await;
     alike(&stage, "simulate-nonce-used").await;
     alike(&stage, "send-nonce-used").await;
     stage.town.close(1).await;
     alike(&stage, "get-transaction-nonce-used").await;
+    alike_in_horizon(&stage, "transaction-contract-call-failed").await;
     let (recorded, answer) = alike(&stage, "get-ledger-entries-nonce").await;
     assert_eq!(recorded["entries"][0]["xdr"], answer["entries"][0]["xdr"]);
     simulated(&stage, "simulate-again-tick").await;
     alike(&stage, "send-fee-bump-muxed").await;
     stage.town.close(1).await;
+    alike_in_horizon(&stage, "transaction-contract-call-fee-bump").await;
     for name in [
         "get-transaction-fee-bump-outer",
         "get-transaction-fee-bump-inner",
@@ -302,6 +316,16 @@ async fn recorded_calls_come_out_as_recorded() {
     alike(&stage, "send-sac-transfer").await;
     stage.town.close(1).await;
     alike(&stage, "get-transaction-sac-transfer").await;
+    // Pages, but of the ledgers that are here.
+    for (name, limit) in [("get-transactions-page", 1), ("get-events", 2)] {
+        let recorded = capture(name);
+        let mut params = recorded["request"]["params"].clone();
+        params["startLedger"] = stage.town.sandbox.node().core().ledger().sequence().into();
+        params["pagination"]["limit"] = limit.into();
+        let method = recorded["request"]["method"].as_str().unwrap();
+        let answer = stage.ask(method, params).await;
+        assert_alike(name, &recorded["response"]["body"], &answer);
+    }
 }
 
 #[tokio::test]
@@ -336,6 +360,50 @@ async fn recorded_calls_of_archived_entries_come_out_as_recorded() {
     alike(&stage, "send-archived-autorestore").await;
     stage.town.close(1).await;
     alike(&stage, "get-transaction-autorestore").await;
+
+    // Archived once more, and nothing restores them.
+    let (status, body) = stage.town.post(&format!("{path}&symbol=COUNT")).await;
+    assert_eq!(status, 200, "{body}");
+    let again = sent_frame("send-entry-archived");
+    {
+        let mut core = stage.town.sandbox.node().core();
+        let ledger = core.ledger_mut();
+        let mut account = ledger.state().account(again.source()).unwrap().clone();
+        account.sequence = again.sequence() - 1;
+        ledger.import_account(again.source(), Some(account));
+    }
+    alike(&stage, "send-entry-archived").await;
+    stage.town.close(1).await;
+    alike(&stage, "get-transaction-entry-archived").await;
+}
+
+#[tokio::test]
+async fn xdr_comes_as_json_where_it_is_asked_for() {
+    let stage = recorded_network().await;
+    let frame = sent_frame("send-fee-bump-muxed");
+    {
+        let mut core = stage.town.sandbox.node().core();
+        let ledger = core.ledger_mut();
+        let mut account = ledger.state().account(frame.source()).unwrap().clone();
+        account.sequence = frame.sequence() - 1;
+        ledger.import_account(frame.source(), Some(account));
+    }
+    alike(&stage, "send-fee-bump-muxed").await;
+    stage.town.close(1).await;
+    let name = "get-transaction-success-json";
+    let recorded = capture(name);
+    let answer = stage
+        .rpc("getTransaction", recorded["request"]["params"].clone())
+        .await;
+    let recorded = &recorded["response"]["body"]["result"];
+    let names = |value: &Value| -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(names(recorded), names(&answer));
+    assert_eq!(recorded["envelopeJson"], answer["envelopeJson"]);
+    let first =
+        |value: &Value| value["events"]["transactionEventsJson"][0]["event"]["body"].clone();
+    assert_eq!(first(recorded), first(&answer), "the fee that was taken");
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ pub struct Engine {
     settings: Settings,
     /// Parsed code of earlier ledgers; a call of code that is newer parses it itself, and pays for that.
     modules: OnceLock<Option<ModuleCache>>,
+    restores_before: bool,
 }
 
 /// A contract transaction that is being applied.
@@ -55,6 +56,7 @@ impl Engine {
             network_id,
             settings,
             modules: OnceLock::new(),
+            restores_before: false,
         }
     }
 
@@ -66,6 +68,17 @@ impl Engine {
     /// The network's settings, to be set otherwise.
     pub fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings
+    }
+
+    /// Whether simulations want archived entries restored by a transaction of its own before the call, as servers did before
+    /// protocol 23. The ledger itself takes both.
+    pub fn restores_before(&self) -> bool {
+        self.restores_before
+    }
+
+    /// Lets simulations do so, or not.
+    pub fn set_restores_before(&mut self, before: bool) {
+        self.restores_before = before;
     }
 
     /// The most contract transactions a ledger.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use soroban_env_host::e2e_invoke::RecordingInvocationAuthMode;
 use soroban_env_host::storage::{EntryWithLiveUntil, SnapshotSource};
 use soroban_env_host::{HostError, LedgerInfo};
+use soroban_simulation::AutoRestoringSnapshotSource;
 use soroban_simulation::simulation::{
     LedgerEntryDiff, SimulationAdjustmentConfig, simulate_extend_ttl_op,
     simulate_invoke_host_function_op, simulate_restore_op,
@@ -56,12 +57,15 @@ pub struct Plan {
     pub result: Option<(Vec<SorobanAuthorizationEntry>, ScVal)>,
     /// What it would change: before and after.
     pub changes: Vec<(Option<LedgerEntry>, Option<LedgerEntry>)>,
+    /// What has to be restored before, by a transaction of its own.
+    pub restoration: Option<SorobanTransactionData>,
 }
 
 /// Simulates against the ledger after one that has closed, outside every lock.
 pub struct Simulator {
     settings: Settings,
     info: LedgerInfo,
+    restores_before: bool,
 }
 
 /// The ledger as somebody reads it.
@@ -79,6 +83,7 @@ impl Engine {
         Simulator {
             settings: self.settings.clone(),
             info: self.info_at(after.saturating_add(1), now, base_reserve),
+            restores_before: self.restores_before,
         }
     }
 }
@@ -100,7 +105,14 @@ impl Simulator {
         let needs = "To perform a SimulateTransaction for ExtendFootprintTtl or RestoreFootprint operations, SorobanTransactionData must be provided";
         match &operation.body {
             OperationBody::InvokeHostFunction(op) => {
-                self.call(op, source, mode, seed, Rc::new(Snapshot(read)))
+                let ledger = Rc::new(Snapshot(read));
+                if !self.restores_before {
+                    return self.call(op, source, mode, seed, ledger);
+                }
+                match AutoRestoringSnapshotSource::new(ledger, &self.info) {
+                    Ok(restored) => self.call_restored(op, source, mode, seed, Rc::new(restored)),
+                    Err(error) => failed(error.to_string()),
+                }
             }
             OperationBody::ExtendFootprintTtl(op) => {
                 let Some(data) = frame.soroban_data() else {
@@ -135,6 +147,38 @@ impl Simulator {
                 "transaction contains unsupported operation type: OperationType{}",
                 other.name()
             )),
+        }
+    }
+
+    /// A call as if everything that it needs were alive, and what has to be restored for that.
+    fn call_restored<R>(
+        &self,
+        op: &InvokeHostFunctionOp,
+        source: AccountKey,
+        mode: AuthMode,
+        seed: [u8; 32],
+        restored: Rc<AutoRestoringSnapshotSource<Snapshot<R>>>,
+    ) -> Simulated
+    where
+        R: Fn(&LedgerKey) -> Option<Found> + 'static,
+    {
+        let snapshot: Rc<dyn SnapshotSource> = restored.clone();
+        let mut simulated = self.call(op, source, mode, seed, snapshot);
+        let restoration = restored.simulate_restore_keys_op(
+            &self.settings.network(),
+            &SimulationAdjustmentConfig::default_adjustment(),
+            &self.info,
+        );
+        match (&mut simulated, restoration) {
+            (Simulated::Done(plan), Ok(restoration)) => {
+                plan.restoration = restoration.map(|done| done.transaction_data);
+                simulated
+            }
+            (Simulated::Done(_), Err(error)) => Simulated::Failed {
+                error: error.to_string(),
+                events: Vec::new(),
+            },
+            (Simulated::Failed { .. }, _) => simulated,
         }
     }
 
@@ -181,6 +225,7 @@ impl Simulator {
                 events: done.diagnostic_events,
                 result: Some((done.auth, value)),
                 changes: done.modified_entries.into_iter().map(pair).collect(),
+                restoration: None,
             })),
             (Ok(_), None) => Simulated::Failed {
                 error: "the simulation gave no resources".to_owned(),
@@ -205,6 +250,7 @@ fn footprint_plan<E: ToString>(data: Result<SorobanTransactionData, E>) -> Simul
             events: Vec::new(),
             result: None,
             changes: Vec::new(),
+            restoration: None,
         })),
         Err(error) => Simulated::Failed {
             error: error.to_string(),

@@ -1,0 +1,95 @@
+//! Answers that are not what was asked for: of proxies, of a Horizon that builds its state anew, and of one that keeps only a
+//! part of history.
+
+use serde_json::{Value, json};
+
+use super::dice::Dice;
+use crate::horizon::{Answer, Call};
+
+/// Answers to a POST besides those that the sandbox gives: status, and the problem's type where it has one.
+const TO_POSTS: [(u16, &str); 7] = [
+    (400, "transaction_malformed"),
+    (403, "transaction_submission_disabled"),
+    (415, "unsupported_media_type"),
+    (500, "server_error"),
+    (500, "transaction_submission_failed"),
+    (503, "stale_history"),
+    (503, ""),
+];
+/// Answers to a question.
+const TO_QUESTIONS: [(u16, &str); 6] = [
+    (404, ""),
+    (408, "timeout"),
+    (410, "before_history"),
+    (500, "server_error"),
+    (503, "still_ingesting"),
+    (503, "stale_history"),
+];
+
+/// Whether an account is asked for.
+pub fn is_account(call: &Call<'_>) -> bool {
+    call.form.is_none() && matches!(call.path, ["accounts", _])
+}
+
+/// The account is not in an empty table; the ledger that this is of is told all the same.
+pub fn hide_account(answer: &mut Answer) {
+    if answer.status == 200 {
+        answer.status = 404;
+        answer.body = Some(problem(404, "not_found"));
+    }
+}
+
+/// A transaction that was asked for by its hash is not there, or one is missing in a list of them.
+pub fn leave_out(answer: &mut Answer, call: &Call<'_>, dice: &Dice) {
+    if answer.status != 200 {
+        return;
+    }
+    match call.path {
+        ["transactions", _] => {
+            answer.status = 404;
+            answer.body = Some(problem(404, "not_found"));
+        }
+        [.., "transactions"] => {
+            let body = answer.body.as_deref();
+            let Some(mut page) = body.and_then(|body| serde_json::from_slice::<Value>(body).ok())
+            else {
+                return;
+            };
+            if let Some(records) = page["_embedded"]["records"].as_array_mut()
+                && !records.is_empty()
+            {
+                let place = dice.below(records.len() as u64);
+                records.remove(usize::try_from(place).unwrap_or(0));
+                answer.body = Some(page.to_string().into_bytes());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Something else than what was asked for: whatever was done, was done.
+pub fn answer(answer: &mut Answer, is_post: bool, dice: &Dice) {
+    let (status, kind) = if is_post {
+        TO_POSTS[usize::try_from(dice.below(TO_POSTS.len() as u64)).unwrap_or(0)]
+    } else {
+        TO_QUESTIONS[usize::try_from(dice.below(TO_QUESTIONS.len() as u64)).unwrap_or(0)]
+    };
+    answer.status = status;
+    answer.latest_ledger = None;
+    answer.body = Some(if kind.is_empty() {
+        b"nothing here".to_vec()
+    } else {
+        problem(status, kind)
+    });
+}
+
+fn problem(status: u16, kind: &str) -> Vec<u8> {
+    json!({
+        "type": format!("https://stellar.org/horizon-errors/{kind}"),
+        "title": kind,
+        "status": status,
+        "extras": { "envelope_xdr": "" },
+    })
+    .to_string()
+    .into_bytes()
+}

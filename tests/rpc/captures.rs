@@ -1,4 +1,0 @@
-#[test]
-fn placeholder() {
-    assert!(!stellar_submitter::rpc::MAX_BODY_BYTES.is_power_of_two());
-}
