@@ -134,7 +134,10 @@ impl Daemon {
             status.clone(),
         )
         .by(way)
-        .with_contracts(rpc.map(|rpc| rpc as Arc<dyn worker::contracts::Contracts>), config.rpc.margin);
+        .with_contracts(
+            rpc.map(|rpc| rpc as Arc<dyn worker::contracts::Contracts>),
+            config.rpc.margin,
+        );
         let waker = engine.waker();
         let engine = tokio::spawn(engine.run(stopped.clone()));
         let app = api::App {

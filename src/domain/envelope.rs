@@ -38,7 +38,9 @@ impl Plan {
     /// The fee for resources, in stroops; 0 where none are declared.
     #[must_use]
     pub fn resource_fee(&self) -> i64 {
-        self.soroban.as_ref().map_or(0, |soroban| soroban.resource_fee())
+        self.soroban
+            .as_ref()
+            .map_or(0, |soroban| soroban.resource_fee())
     }
 
     /// What the simulation gave, as the records have it.
@@ -50,7 +52,9 @@ impl Plan {
     /// Whether the attempt only brings archived entries back for the one after it.
     #[must_use]
     pub fn restores(&self) -> bool {
-        self.soroban.as_ref().is_some_and(|soroban| soroban.restores)
+        self.soroban
+            .as_ref()
+            .is_some_and(|soroban| soroban.restores)
     }
 }
 
@@ -114,9 +118,12 @@ pub fn build(request: &Request, tag: Tag, plan: &Plan) -> xdr::Transaction {
         }),
         memo: request.memo.to_xdr(),
         operations: operations.try_into().expect("at most 100 operations"),
-        ext: plan.soroban.as_ref().map_or(xdr::TransactionExt::V0, |soroban| {
-            xdr::TransactionExt::V1(declared(request, soroban))
-        }),
+        ext: plan
+            .soroban
+            .as_ref()
+            .map_or(xdr::TransactionExt::V0, |soroban| {
+                xdr::TransactionExt::V1(declared(request, soroban))
+            }),
     }
 }
 
@@ -282,8 +289,8 @@ pub fn plan_of(transaction: &xdr::Transaction) -> Option<Plan> {
         .ok()
         .filter(|count| *count > 0)?;
     let soroban = soroban_of(transaction);
-    let fee = i64::from(transaction.fee)
-        - soroban.as_ref().map_or(0, |soroban| soroban.resource_fee());
+    let fee =
+        i64::from(transaction.fee) - soroban.as_ref().map_or(0, |soroban| soroban.resource_fee());
     Some(Plan {
         channel: AccountId::of_muxed(&transaction.source_account),
         sequence: Sequence(transaction.seq_num.0),

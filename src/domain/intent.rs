@@ -4,6 +4,7 @@ mod compare;
 mod form;
 mod presigned;
 mod read;
+mod secrets;
 
 use std::fmt;
 

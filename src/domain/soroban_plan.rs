@@ -156,7 +156,8 @@ pub fn nonce_tag(body: &xdr::OperationBody) -> Option<Tag> {
     let credentials = match &call.auth.first()?.credentials {
         xdr::SorobanCredentials::Address(credentials)
         | xdr::SorobanCredentials::AddressV2(credentials) => credentials,
-        xdr::SorobanCredentials::SourceAccount | xdr::SorobanCredentials::AddressWithDelegates(_) => {
+        xdr::SorobanCredentials::SourceAccount
+        | xdr::SorobanCredentials::AddressWithDelegates(_) => {
             return None;
         }
     };

@@ -7,6 +7,7 @@ pub mod audit;
 mod bounded;
 pub mod calls;
 pub mod channels;
+pub mod enqueued;
 pub mod events;
 pub mod figures;
 pub mod idempotency;

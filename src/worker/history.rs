@@ -349,13 +349,10 @@ impl Reader {
     ) -> Vec<(Tag, Landed)> {
         reading.read(&page);
         let account = reading.account;
-        let wanted = page
-            .transactions
-            .into_iter()
-            .filter(|landed| wanted(landed));
-        wanted
-            .filter_map(|landed| self.tagged(landed, account))
-            .collect()
+        let all = page.transactions.into_iter();
+        let wanted = all.filter(|landed| wanted(landed));
+        let tagged = wanted.filter_map(|landed| self.tagged(landed, account));
+        tagged.collect()
     }
 
     /// A transaction with a tag that moves the source's funds, or that we sponsored: nobody else can have made it. A call that

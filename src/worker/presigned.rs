@@ -21,7 +21,9 @@ pub(super) async fn used_up(
     let Plan {
         channel, sequence, ..
     } = &attempt.plan;
-    let user = hold.user_of(attempt.inner_hash, *channel, *sequence).await?;
+    let user = hold
+        .user_of(attempt.inner_hash, *channel, *sequence)
+        .await?;
     Ok(user.map(|user| {
         if user == attempt.inner_hash {
             already_used(user)

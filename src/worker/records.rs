@@ -15,10 +15,11 @@ use crate::store::accept::{Accepted, Lane, NewIntent};
 use crate::store::attempts::{AttemptRow, BumpRow, NewBump, NewSubmission};
 use crate::store::calls::{DueCall, QueuedEnd};
 use crate::store::channels::ChannelRow;
+use crate::store::enqueued::Unread;
 use crate::store::intents::IntentRow;
 use crate::store::landings::HistoryMark;
 use crate::store::network::{Anchor, Explaining};
-use crate::store::prepare::{Claim, Claimed, NewAttempt, RareWork, Unread};
+use crate::store::prepare::{Claim, Claimed, NewAttempt, RareWork};
 use crate::store::settle::{NewSettlement, OwnedIntent};
 use crate::store::{Store, StoreError};
 

@@ -75,9 +75,13 @@ impl Simulating {
         tag: Tag,
         parked: u32,
     ) -> Result<PlannedCall, NoPlan> {
-        let operation = request
-            .contract()
-            .ok_or_else(|| failed("invalid_intent", "It is no contract operation", String::new()))?;
+        let operation = request.contract().ok_or_else(|| {
+            failed(
+                "invalid_intent",
+                "It is no contract operation",
+                String::new(),
+            )
+        })?;
         let simulated_at = self.signing.header.sequence;
         let validity = self.signing.settings.validity_ledgers;
         let expires = simulated_at.plus(validity + 1 + SPARE_LEDGERS);
@@ -192,7 +196,11 @@ impl Simulating {
             "its resources cost {} stroops, and at most {MAX_RESOURCE_FEE} are paid",
             data.resource_fee
         );
-        Err(failed("resource_fee_too_high", "The call costs too much", detail))
+        Err(failed(
+            "resource_fee_too_high",
+            "The call costs too much",
+            detail,
+        ))
     }
 
     /// Signs an authorisation of the source's.
@@ -202,7 +210,11 @@ impl Simulating {
         source: AccountId,
     ) -> Result<(), NoPlan> {
         let hash = payload(entry, self.signing.network).map_err(|error| {
-            failed("authorization_missing", "An authorisation cannot be signed", error.to_string())
+            failed(
+                "authorization_missing",
+                "An authorisation cannot be signed",
+                error.to_string(),
+            )
         })?;
         let signature = self.signing.keys.sign(source, &hash).map_err(|error| {
             let reason = Reason::new("key_missing", "A key is missing", error.to_string(), false);

@@ -14,7 +14,9 @@ async fn a_call_that_fails_when_simulated_is_not_sent() {
         ("boom", "function_trapped", "simulated"),
         ("nothing", "contract_missing", "simulated"),
     ] {
-        let id = client.post(&stage.call(&format!("bad-{function}"), function, &[])).await;
+        let id = client
+            .post(&stage.call(&format!("bad-{function}"), function, &[]))
+            .await;
         let intent = client.wait_for(&id, "failed", PATIENCE).await;
         assert_eq!(intent["reason"]["code"], code, "{intent}");
         let detail = intent["reason"]["detail"].as_str().unwrap();
@@ -27,7 +29,10 @@ async fn a_call_that_fails_when_simulated_is_not_sent() {
     let other = stage.call("other", "inc", &[json!({"address": account("bob")})]);
     let id = client.post(&other).await;
     let intent = client.wait_for(&id, "failed", PATIENCE).await;
-    assert_eq!(intent["reason"]["code"], "authorization_missing", "{intent}");
+    assert_eq!(
+        intent["reason"]["code"], "authorization_missing",
+        "{intent}"
+    );
     let detail = intent["reason"]["detail"].as_str().unwrap();
     assert!(detail.contains(&account("bob").to_string()), "{intent}");
     assert_eq!(stage.count().await, 0);
@@ -39,7 +44,9 @@ async fn archived_entries_come_back_with_the_call() {
     let client = &daemon.client;
     let id = client.post(&stage.inc("before")).await;
     client.wait_for(&id, "succeeded", PATIENCE).await;
-    stage.control(&format!("/archive?id={}", stage.counter)).await;
+    stage
+        .control(&format!("/archive?id={}", stage.counter))
+        .await;
     stage.world.ledger.pass(2).await;
     let id = client.post(&stage.inc("after")).await;
     let intent = client.wait_for(&id, "succeeded", PATIENCE).await;
@@ -53,7 +60,9 @@ async fn entries_are_restored_and_live_longer() {
     let id = client.post(&stage.inc("first")).await;
     client.wait_for(&id, "succeeded", PATIENCE).await;
     let keys = json!([{"contract": stage.counter, "key": {"symbol": "COUNT"}}]);
-    stage.control(&format!("/archive?id={}&symbol=COUNT", stage.counter)).await;
+    stage
+        .control(&format!("/archive?id={}&symbol=COUNT", stage.counter))
+        .await;
     stage.world.ledger.pass(2).await;
     let restore = json!({"workflow_id": "restore", "operations": [{"type": "restore_footprint", "keys": keys}]});
     let id = client.post(&restore).await;

@@ -53,17 +53,52 @@ fn each_mistake_is_named_where_it_is() {
         body
     };
     for (name, value, below, detail) in [
-        ("contract", json!(account(7)), "", "is not a contract's address"),
+        (
+            "contract",
+            json!(account(7)),
+            "",
+            "is not a contract's address",
+        ),
         ("contract", Value::Null, "", "is required"),
-        ("function", json!("a-b"), "", "is not the name of a function"),
+        (
+            "function",
+            json!("a-b"),
+            "",
+            "is not the name of a function",
+        ),
         ("function", json!(""), "", "is not the name of a function"),
-        ("function", json!("a".repeat(33)), "", "is not the name of a function"),
+        (
+            "function",
+            json!("a".repeat(33)),
+            "",
+            "is not the name of a function",
+        ),
         ("args", json!({}), "", "must be an array"),
         ("args", json!([5]), "/0", "must say its type"),
-        ("args", json!([true, {"u32": -1}]), "/1/u32", "must be a whole number"),
-        ("args", json!([{"vec": [{"map": {"k": {"i128": "x"}}}]}]), "/0/vec/0/map/k/i128", "must be a whole number"),
-        ("auth", json!("nobody"), "", "must be address or source_account"),
-        ("auth_entries", json!(["AAAA"]), "/0", "is not a SorobanAuthorizationEntry"),
+        (
+            "args",
+            json!([true, {"u32": -1}]),
+            "/1/u32",
+            "must be a whole number",
+        ),
+        (
+            "args",
+            json!([{"vec": [{"map": {"k": {"i128": "x"}}}]}]),
+            "/0/vec/0/map/k/i128",
+            "must be a whole number",
+        ),
+        (
+            "auth",
+            json!("nobody"),
+            "",
+            "must be address or source_account",
+        ),
+        (
+            "auth_entries",
+            json!(["AAAA"]),
+            "/0",
+            "is not a SorobanAuthorizationEntry",
+        ),
         ("nonce", json!(5), "", "is not a field that is known here"),
     ] {
         let pointer = format!("/operations/0/{name}{below}");
@@ -74,7 +109,9 @@ fn each_mistake_is_named_where_it_is() {
     by_address(&mut signed, source());
     sign(&mut signed[0], source(), [1; 64]);
     let text = |entry: &SorobanAuthorizationEntry| {
-        entry.to_xdr_base64(stellar_xdr::Limits::none()).expect("it encodes")
+        entry
+            .to_xdr_base64(stellar_xdr::Limits::none())
+            .expect("it encodes")
     };
     only(
         &call("auth_entries", json!([text(&own_entry)])),
@@ -90,28 +127,83 @@ fn each_mistake_is_named_where_it_is() {
     memo["memo"] = json!({"type": "text", "value": "hello"});
     only(&memo, "/memo", "cannot be given with a contract call");
     let mut muxed = inc(&own());
-    muxed["source"] = json!("MA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVAAAAAAAAAAAAAJLK");
-    assert!(mistakes(&muxed).iter().any(|error| error.pointer == "/source"));
+    muxed["source"] =
+        json!("MA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVAAAAAAAAAAAAAJLK");
+    assert!(
+        mistakes(&muxed)
+            .iter()
+            .any(|error| error.pointer == "/source")
+    );
     let mut two = inc(&own());
-    let payment = json!({"type": "payment", "destination": account(7), "asset": "native", "amount": "1"});
-    two["operations"].as_array_mut().expect("a list").push(payment);
+    let payment =
+        json!({"type": "payment", "destination": account(7), "asset": "native", "amount": "1"});
+    two["operations"]
+        .as_array_mut()
+        .expect("a list")
+        .push(payment);
     only(&two, "/operations/0/type", "must be the only operation");
     for (kind, name, value, below, detail) in [
-        ("token_transfer", "to", json!("nowhere"), "", "is not an address"),
+        (
+            "token_transfer",
+            "to",
+            json!("nowhere"),
+            "",
+            "is not an address",
+        ),
         ("token_transfer", "amount", json!("1.23456789"), "", ""),
-        ("token_transfer", "amount", json!("0"), "", "must be more than 0"),
+        (
+            "token_transfer",
+            "amount",
+            json!("0"),
+            "",
+            "must be more than 0",
+        ),
         ("token_transfer", "asset", Value::Null, "", "is required"),
-        ("token_transfer", "contract", json!(CONTRACT), "", "is not the contract of this asset"),
-        ("extend_footprint_ttl", "extend_to", json!(0), "", "must be a whole number"),
-        ("extend_footprint_ttl", "keys", json!([]), "", "must have 1 to 100 items"),
+        (
+            "token_transfer",
+            "contract",
+            json!(CONTRACT),
+            "",
+            "is not the contract of this asset",
+        ),
+        (
+            "extend_footprint_ttl",
+            "extend_to",
+            json!(0),
+            "",
+            "must be a whole number",
+        ),
+        (
+            "extend_footprint_ttl",
+            "keys",
+            json!([]),
+            "",
+            "must have 1 to 100 items",
+        ),
         ("restore_footprint", "keys", json!(["AAAA"]), "/0", ""),
-        ("restore_footprint", "keys", json!([{"wasm": "00"}]), "/0/wasm", "must be 64"),
-        ("restore_footprint", "keys", json!([{"contract": CONTRACT, "key": 5}]), "/0/key", "must say its type"),
+        (
+            "restore_footprint",
+            "keys",
+            json!([{"wasm": "00"}]),
+            "/0/wasm",
+            "must be 64",
+        ),
+        (
+            "restore_footprint",
+            "keys",
+            json!([{"contract": CONTRACT, "key": 5}]),
+            "/0/key",
+            "must say its type",
+        ),
     ] {
         let mut operation = good(kind);
         operation[name] = value.clone();
         let at = if value.is_null() { "contract" } else { name };
-        only(&body(&operation), &format!("/operations/0/{at}{below}"), detail);
+        only(
+            &body(&operation),
+            &format!("/operations/0/{at}{below}"),
+            detail,
+        );
     }
     let nowhere = Accounts {
         contracts: None,
@@ -144,12 +236,20 @@ fn equal_spellings_are_one_request() {
                 {"map": [{"key": {"symbol": "a"}, "val": {"u32": "2"}}, {"key": {"symbol": "b"}, "val": {"u32": 1}}]}])),
         ),
         (
-            body(&json!({"type": "token_transfer", "asset": "native", "to": CONTRACT, "amount": "1.50"})),
-            body(&json!({"type": "token_transfer", "asset": "native", "contract": LUMENS, "to": CONTRACT, "amount": "1.5"})),
+            body(
+                &json!({"type": "token_transfer", "asset": "native", "to": CONTRACT, "amount": "1.50"}),
+            ),
+            body(
+                &json!({"type": "token_transfer", "asset": "native", "contract": LUMENS, "to": CONTRACT, "amount": "1.5"}),
+            ),
         ),
         (
-            body(&json!({"type": "restore_footprint", "keys": [{"contract": CONTRACT}, {"wasm": "ab".repeat(32)}]})),
-            body(&json!({"type": "restore_footprint", "keys": [{"wasm": "AB".repeat(32)}, {"contract": CONTRACT}, {"contract": CONTRACT}]})),
+            body(
+                &json!({"type": "restore_footprint", "keys": [{"contract": CONTRACT}, {"wasm": "ab".repeat(32)}]}),
+            ),
+            body(
+                &json!({"type": "restore_footprint", "keys": [{"wasm": "AB".repeat(32)}, {"contract": CONTRACT}, {"contract": CONTRACT}]}),
+            ),
         ),
     ];
     for (left, right) in pairs {
@@ -160,7 +260,10 @@ fn equal_spellings_are_one_request() {
         assert_eq!(form.to_string(), left.to_text());
         assert_eq!(read_stored(&form), Ok(left));
     }
-    let (left, right) = (request(&inc(&own())), request(&inc(&json!([{"address": stranger()}]))));
+    let (left, right) = (
+        request(&inc(&own())),
+        request(&inc(&json!([{"address": stranger()}]))),
+    );
     let differs = first_difference(&left, &right);
     assert_eq!(differs.as_deref(), Some("/operations/0/args/0/address"));
 }
@@ -168,13 +271,20 @@ fn equal_spellings_are_one_request() {
 #[test]
 fn what_names_it_and_what_it_calls() {
     assert_eq!(request(&inc(&own())).method, "inc");
-    for kind in ["token_transfer", "extend_footprint_ttl", "restore_footprint"] {
+    for kind in [
+        "token_transfer",
+        "extend_footprint_ttl",
+        "restore_footprint",
+    ] {
         assert_eq!(request(&body(&good(kind))).method, kind);
     }
     // The contract of lumens is the one that a real network has.
     let native = "native".parse().expect("an asset");
     assert_eq!(asset_contract(network(), &native).to_string(), LUMENS);
-    assert_ne!(asset_contract(NetworkId([1; 32]), &native).to_string(), LUMENS);
+    assert_ne!(
+        asset_contract(NetworkId([1; 32]), &native).to_string(),
+        LUMENS
+    );
 }
 
 fn entry(credentials: SorobanCredentials) -> SorobanAuthorizationEntry {
@@ -231,7 +341,10 @@ fn plan(soroban: SorobanPlan) -> Plan {
 /// With a nonce of the source where the call asks for it.
 fn soroban(authorised: bool, workflow: &str) -> SorobanPlan {
     let mut data = data();
-    let mut auth = vec![entry(SorobanCredentials::SourceAccount), entry(SorobanCredentials::SourceAccount)];
+    let mut auth = vec![
+        entry(SorobanCredentials::SourceAccount),
+        entry(SorobanCredentials::SourceAccount),
+    ];
     by_address(&mut auth, source());
     set_nonces(&mut auth, &mut data, source(), tag(workflow), LedgerSeq(60));
     for entry in &mut auth {
@@ -259,7 +372,10 @@ fn a_call_carries_its_tag_as_the_nonce_and_nothing_that_protocol_25_forbids() {
     assert_eq!(tag_of(&tx, None), Some(tag("w-1")));
     let read = plan_of(&tx).expect("a plan");
     assert_eq!(read, plan(plan_of_call.clone()));
-    assert_eq!(SorobanPlan::from_json(&plan_of_call.to_json()), Some(plan_of_call.clone()));
+    assert_eq!(
+        SorobanPlan::from_json(&plan_of_call.to_json()),
+        Some(plan_of_call.clone())
+    );
     // Two authorisations of one account have two nonces: no transaction can use one twice.
     let nonces = plan_of_call.tagged_auth(source(), tag("w-1"));
     assert_eq!(nonces, plan_of_call.auth);
@@ -277,13 +393,33 @@ fn a_call_carries_its_tag_as_the_nonce_and_nothing_that_protocol_25_forbids() {
 fn a_call_without_a_nonce_is_recognised_by_its_fee_bump_alone() {
     let tx = built("w-1", &inc(&own()), soroban(false, "w-1"));
     let again = built("w-2", &inc(&own()), soroban(false, "w-2"));
-    assert_eq!(tx, again, "equal calls of two workflows differ in nothing inside");
+    assert_eq!(
+        tx, again,
+        "equal calls of two workflows differ in nothing inside"
+    );
     let request = request(&inc(&own()));
     assert!(!recognise(network(), &key("w-1"), &request, &tx, None));
-    let bump = fee_bump(attach(tx.clone(), Vec::new()), source(), tag("w-1"), stroops(5300));
+    let bump = fee_bump(
+        attach(tx.clone(), Vec::new()),
+        source(),
+        tag("w-1"),
+        stroops(5300),
+    );
     assert_eq!(tag_of(&tx, Some(&bump)), Some(tag("w-1")));
-    assert!(recognise(network(), &key("w-1"), &request, &tx, Some(&bump)));
-    assert!(!recognise(network(), &key("w-2"), &request, &tx, Some(&bump)));
+    assert!(recognise(
+        network(),
+        &key("w-1"),
+        &request,
+        &tx,
+        Some(&bump)
+    ));
+    assert!(!recognise(
+        network(),
+        &key("w-2"),
+        &request,
+        &tx,
+        Some(&bump)
+    ));
 }
 
 #[test]
@@ -301,7 +437,10 @@ fn a_footprint_that_was_asked_for_is_the_one_that_is_declared() {
     let request = request(&body);
     let tx = built("w-1", &body, soroban(false, "w-1"));
     assert_eq!(tx.source_account, channel().muxed(tag("w-1").get()));
-    assert!(matches!(tx.operations[0].body, OperationBody::RestoreFootprint(_)));
+    assert!(matches!(
+        tx.operations[0].body,
+        OperationBody::RestoreFootprint(_)
+    ));
     let TransactionExt::V1(declared) = &tx.ext else {
         panic!("no resources");
     };
@@ -318,7 +457,16 @@ fn a_footprint_that_was_asked_for_is_the_one_that_is_declared() {
     let mut before = soroban(false, "w-1");
     before.restores = true;
     let tx = built("w-1", &inc(&own()), before);
-    assert!(matches!(tx.operations[0].body, OperationBody::RestoreFootprint(_)));
+    assert!(matches!(
+        tx.operations[0].body,
+        OperationBody::RestoreFootprint(_)
+    ));
     assert!(plan_of(&tx).expect("a plan").restores());
-    assert!(recognise(network(), &key("w-1"), &self::request(&inc(&own())), &tx, None));
+    assert!(recognise(
+        network(),
+        &key("w-1"),
+        &self::request(&inc(&own())),
+        &tx,
+        None
+    ));
 }

@@ -55,9 +55,11 @@ pub struct AttemptBody {
     #[schema(value_type = Option<Object>)]
     landed: Option<Value>,
     /// Of a contract operation: what it declares (`data`) and who authorised it (`auth`), XDR in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     soroban: Option<Value>,
     /// Of a landed call: what it returned (`result`), the error that it failed with, and its events, XDR in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     call: Option<Value>,
     /// Why it can never land.

@@ -66,8 +66,9 @@ pub struct IntentBody {
     pub metadata: Option<Value>,
     /// The recorded transaction that decided it; null while nothing has.
     pub transaction: Option<TransactionBody>,
-    /// What a contract call returned (a value of SEP-51); null for everything else, and where it is not known.
-    #[schema(value_type = Value)]
+    /// What a contract call returned (a value of SEP-51). Only where it has succeeded, and that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Value>)]
     pub result: Option<Value>,
     /// How many transactions were built for it.
     pub attempt_count: i32,

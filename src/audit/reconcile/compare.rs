@@ -1,11 +1,11 @@
 //! What a landed transaction is to the records. Pure.
 
 use crate::audit::Finding;
-use crate::domain::soroban_plan::authorized_by;
 use crate::domain::envelope::{decode, recognise, tag_of};
 use crate::domain::intent::{IntentKey, read_stored};
 use crate::domain::observation::Landed;
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, TxHash};
+use crate::domain::soroban_plan::authorized_by;
 use crate::domain::tag::Tag;
 use crate::store::audit::{AuditedAttempt, AuditedIntent};
 

@@ -5,12 +5,12 @@ use stellar_xdr as xdr;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::secrets::refuse_secrets;
 use super::{Content, MAX_METADATA_BYTES, MAX_NAME_CHARACTERS, OnStateError, Presigned, Request};
 use crate::domain::fields::{Errors, FieldError, Fields, join};
 use crate::domain::memo::Memo;
 use crate::domain::operation::{Contracts, MAX_OPERATIONS, Operation, size};
 use crate::domain::primitives::{AccountId, ChainTime, NetworkId, Stroops};
-use crate::domain::seed::holds_seed;
 use crate::domain::soroban_plan::signer;
 
 /// The accounts whose keys this submitter holds.
@@ -31,9 +31,6 @@ impl Accounts {
         account == self.default_source || self.other_sources.contains(&account)
     }
 }
-
-/// The most levels of arrays and objects in a body.
-const MAX_DEPTH: usize = 32;
 
 /// Which source accounts a request may name.
 #[derive(Clone, Copy)]
@@ -61,7 +58,7 @@ impl Policy<'_> {
 /// Every mistake with its pointer, in the order of the fields.
 pub fn read(value: &Value, accounts: &Accounts) -> Result<Request, Vec<FieldError>> {
     let mut errors = Errors::default();
-    refuse_secrets(value, &Place::Body, 0, &mut errors);
+    refuse_secrets(value, &mut errors);
     let request = read_fields(value, Policy::Configured(accounts), &mut errors);
     let operations = request.as_ref().and_then(Request::operations);
     if let Some(Err(detail)) = operations.map(size::check) {
@@ -382,58 +379,4 @@ fn too_large(pointer: String, bytes: usize, errors: &mut Errors) {
         pointer,
         format_args!("is {bytes} bytes of JSON; at most {MAX_METADATA_BYTES} are kept"),
     );
-}
-
-/// Where a value stands. Written out only for a mistake: most values have none.
-enum Place<'a> {
-    Body,
-    Field(&'a Place<'a>, &'a str),
-    Item(&'a Place<'a>, usize),
-}
-
-impl Place<'_> {
-    /// As a JSON pointer.
-    fn pointer(&self) -> String {
-        match self {
-            Self::Body => String::new(),
-            Self::Field(parent, name) => join(&parent.pointer(), name),
-            Self::Item(parent, index) => join(&parent.pointer(), &index.to_string()),
-        }
-    }
-}
-
-/// A seed has no place anywhere in an intent: what is accepted here would be stored and shown.
-fn refuse_secrets(value: &Value, place: &Place<'_>, depth: usize, errors: &mut Errors) {
-    if depth > MAX_DEPTH {
-        errors.add(
-            place.pointer(),
-            format_args!("is nested deeper than {MAX_DEPTH} levels"),
-        );
-        return;
-    }
-    match value {
-        Value::String(text) if holds_seed(text) => {
-            errors.add(
-                place.pointer(),
-                "holds a secret key: it must never be sent; treat it as exposed",
-            );
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                refuse_secrets(item, &Place::Item(place, index), depth + 1, errors);
-            }
-        }
-        Value::Object(map) => {
-            for (name, item) in map {
-                if holds_seed(name) {
-                    errors.add(
-                        place.pointer(),
-                        "has a field that is named by a secret key: it must never be sent; treat it as exposed",
-                    );
-                }
-                refuse_secrets(item, &Place::Field(place, name), depth + 1, errors);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }

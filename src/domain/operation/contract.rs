@@ -219,10 +219,12 @@ impl ContractOperation {
                 ];
                 invoke(transfer.token.contract(), "transfer", args)
             }
-            Self::ExtendTtl { extend_to, .. } => Body::ExtendFootprintTtl(xdr::ExtendFootprintTtlOp {
-                ext: xdr::ExtensionPoint::V0,
-                extend_to: *extend_to,
-            }),
+            Self::ExtendTtl { extend_to, .. } => {
+                Body::ExtendFootprintTtl(xdr::ExtendFootprintTtlOp {
+                    ext: xdr::ExtensionPoint::V0,
+                    extend_to: *extend_to,
+                })
+            }
             Self::Restore { .. } => Body::RestoreFootprint(xdr::RestoreFootprintOp {
                 ext: xdr::ExtensionPoint::V0,
             }),

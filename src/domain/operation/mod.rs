@@ -4,6 +4,7 @@ mod claimant;
 pub mod contract;
 mod read;
 mod read_contract;
+mod read_keys;
 pub mod scval;
 pub mod size;
 mod xdr_operation;

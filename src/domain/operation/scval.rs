@@ -112,7 +112,11 @@ fn integer<T: FromStr>(value: &Value, pointer: String, errors: &mut Errors) -> O
         Value::Number(number) if number.is_u64() || number.is_i64() => number.to_string(),
         // stellar-xdr reads more spellings of the largest ones; here each number has one.
         Value::String(text) if is_decimal(text) => text.clone(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
         | Value::Object(_) => String::new(),
     };
     let number = text.parse().ok();
@@ -193,9 +197,10 @@ fn vec(value: &Value, pointer: String, depth: usize, errors: &mut Errors) -> Opt
         errors.add(pointer, "must be an array of values");
         return None;
     };
-    let read = items.iter().enumerate().map(|(index, item)| {
-        read_at(item, join(&pointer, &index.to_string()), depth + 1, errors)
-    });
+    let read = items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| read_at(item, join(&pointer, &index.to_string()), depth + 1, errors));
     let read: Vec<Option<ScVal>> = read.collect();
     let items: Option<Vec<ScVal>> = read.into_iter().collect();
     let items = items?.try_into().expect("any number of values fits");
@@ -243,10 +248,15 @@ fn map(value: &Value, pointer: String, depth: usize, errors: &mut Errors) -> Opt
     entries.sort_by(|left, right| left.0.cmp(&right.0));
     let twice = entries.windows(2).find(|pair| pair[0].0 == pair[1].0);
     if let Some(pair) = twice {
-        errors.add(pair[0].2.clone().max(pair[1].2.clone()), "has a key that stands there twice");
+        errors.add(
+            pair[0].2.clone().max(pair[1].2.clone()),
+            "has a key that stands there twice",
+        );
         return None;
     }
-    let entries = entries.into_iter().map(|(key, val, _)| xdr::ScMapEntry { key, val });
+    let entries = entries
+        .into_iter()
+        .map(|(key, val, _)| xdr::ScMapEntry { key, val });
     let entries: Vec<xdr::ScMapEntry> = entries.collect();
     let entries = entries.try_into().expect("any number of entries fits");
     Some(ScVal::Map(Some(xdr::ScMap(entries))))
@@ -275,24 +285,39 @@ mod tests {
             (json!({"u64": 5}), json!({"u64": "5"})),
             (json!({"i64": "-5"}), json!({"i64": "-5"})),
             (json!({"i128": -7}), json!({"i128": "-7"})),
-            (json!({"u128": "340282366920938463463374607431768211455"}), json!({"u128": "340282366920938463463374607431768211455"})),
+            (
+                json!({"u128": "340282366920938463463374607431768211455"}),
+                json!({"u128": "340282366920938463463374607431768211455"}),
+            ),
             (json!({"i256": "-9"}), json!({"i256": "-9"})),
             (json!({"timepoint": 9}), json!({"timepoint": "9"})),
             (json!({"bytes": "00FF"}), json!({"bytes": "00ff"})),
-            (json!({"string": "é\\\\"}), json!({"string": "\\xc3\\xa9\\\\"})),
+            (
+                json!({"string": "é\\\\"}),
+                json!({"string": "\\xc3\\xa9\\\\"}),
+            ),
             (json!({"symbol": "inc"}), json!({"symbol": "inc"})),
             (json!({"address": address}), json!({"address": address})),
-            (json!({"vec": [true, {"u32": 1}]}), json!({"vec": [{"bool": true}, {"u32": 1}]})),
+            (
+                json!({"vec": [true, {"u32": 1}]}),
+                json!({"vec": [{"bool": true}, {"u32": 1}]}),
+            ),
             (
                 json!({"map": {"b": {"u32": 2}, "a": null}}),
                 json!({"map": [{"key": {"symbol": "a"}, "val": "void"}, {"key": {"symbol": "b"}, "val": {"u32": 2}}]}),
             ),
-            (json!({"error": {"contract": 7}}), json!({"error": {"contract": 7}})),
+            (
+                json!({"error": {"contract": 7}}),
+                json!({"error": {"contract": 7}}),
+            ),
         ] {
             let value = read_one(&given).unwrap_or_else(|errors| panic!("{given}: {errors:?}"));
             assert_eq!(to_json(&value), normal, "{given}");
             assert_eq!(read_one(&normal), Ok(value.clone()), "{normal}");
-            assert_eq!(serde_json::from_value::<ScVal>(normal).expect("its own form"), value);
+            assert_eq!(
+                serde_json::from_value::<ScVal>(normal).expect("its own form"),
+                value
+            );
         }
     }
 
@@ -306,14 +331,23 @@ mod tests {
             (json!({"u32": -1}), "/a/u32"),
             (json!({"u64": 1.5}), "/a/u64"),
             (json!({"i128": "0x1"}), "/a/i128"),
-            (json!({"i128": "170141183460469231731687303715884105728"}), "/a/i128"),
+            (
+                json!({"i128": "170141183460469231731687303715884105728"}),
+                "/a/i128",
+            ),
             (json!({"bytes": "0"}), "/a/bytes"),
             (json!({"symbol": "a-b"}), "/a/symbol"),
             (json!({"symbol": "a".repeat(33)}), "/a/symbol"),
             (json!({"address": "CNOPE"}), "/a/address"),
             (json!({"vec": [{"u32": 1}, {"u32": "x"}]}), "/a/vec/1/u32"),
-            (json!({"map": [{"key": {"u32": 1}, "val": {"u33": 1}}]}), "/a/map/0/val/u33"),
-            (json!({"map": [{"key": true, "val": true}, {"key": true, "val": false}]}), "/a/map/1"),
+            (
+                json!({"map": [{"key": {"u32": 1}, "val": {"u33": 1}}]}),
+                "/a/map/0/val/u33",
+            ),
+            (
+                json!({"map": [{"key": true, "val": true}, {"key": true, "val": false}]}),
+                "/a/map/1",
+            ),
             (json!({"map": {"a-b": true}}), "/a/map/a-b"),
             (json!({"contract_instance": {}}), "/a/contract_instance"),
             (json!({"error": 7}), "/a/error"),

@@ -3,8 +3,8 @@
 use stellar_xdr as xdr;
 use xdr::{Limits, WriteXdr};
 
-use super::contract::MAX_CONTRACT_BYTES;
 use super::Operation;
+use super::contract::MAX_CONTRACT_BYTES;
 use crate::domain::primitives::AccountId;
 
 /// The most bytes of a transaction's operations: core takes no transaction above 100 KiB, and signatures and a fee bump come on top.

@@ -200,7 +200,8 @@ fn rebuilt(
     landed: &LandedReceipt,
     bytes: &[u8],
 ) -> Result<String, String> {
-    let (inner, bump) = envelope::decode(bytes).map_err(|error| format!("its envelope: {error}"))?;
+    let (inner, bump) =
+        envelope::decode(bytes).map_err(|error| format!("its envelope: {error}"))?;
     let hash = envelope::inner_hash(&inner.tx, network(receipt));
     if hash != landed.hash {
         return Err(format!(

@@ -42,11 +42,7 @@ pub(super) fn landed(
             true => IntentEnd::Requeued,
             false => IntentEnd::Succeeded,
         };
-        return settled(
-            AttemptEnd::Landed(landed),
-            intent,
-            Some(sequence),
-        );
+        return settled(AttemptEnd::Landed(landed), intent, Some(sequence));
     }
     match landed.outcome.sequence_effect() {
         SequenceEffect::Consumed => {}
@@ -67,7 +63,11 @@ pub(super) fn landed(
         IntentEnd::Canceled
     } else {
         let again = may_simulate_again(snapshot);
-        follow(snapshot, verdict(&snapshot.terms, &landed.outcome, again), head)
+        follow(
+            snapshot,
+            verdict(&snapshot.terms, &landed.outcome, again),
+            head,
+        )
     };
     settled(AttemptEnd::LandedFailed(landed), intent, Some(sequence))
 }

@@ -18,10 +18,11 @@ use crate::store::StoreError;
 use crate::store::accept::{Accepted, Lane, NewIntent};
 use crate::store::attempts::{AttemptRow, BumpRow, NewBump, NewSubmission};
 use crate::store::channels::ChannelRow;
+use crate::store::enqueued::Unread;
 use crate::store::intents::IntentRow;
 use crate::store::landings::HistoryMark;
 use crate::store::network::Anchor;
-use crate::store::prepare::{RareWork, Unread};
+use crate::store::prepare::RareWork;
 use crate::store::settle::{NewSettlement, OwnedIntent};
 use crate::worker::records::{Records, Right, Taking};
 

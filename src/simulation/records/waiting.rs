@@ -16,8 +16,9 @@ use crate::domain::primitives::ChainTime;
 use crate::domain::reason::Reason;
 use crate::domain::tag::Tag;
 use crate::store::StoreError;
+use crate::store::enqueued::Unread;
 use crate::store::intents::Change;
-use crate::store::prepare::{RareWork, Unread};
+use crate::store::prepare::RareWork;
 
 impl State {
     pub fn rare_work(&self, now: OffsetDateTime, chain: ChainTime) -> RareWork {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::super::contracts::Contracts;
+use super::super::inquire::{Inquired, Inquiry};
 use super::super::reconcile::Gathered;
 use super::super::recorder::{self, Recorded};
 use super::super::submit::{Answered, answer_json};
-use super::super::contracts::Contracts;
-use super::super::inquire::{Inquired, Inquiry};
 use super::{Engine, Input};
-use crate::domain::primitives::LedgerSeq;
 use crate::domain::observation::{Landed, LookUp, SubmitAnswer, Unknown};
+use crate::domain::primitives::LedgerSeq;
 use crate::domain::result_code::TransactionMeaning;
 use crate::domain::transition::{
     AttemptEnd, DeathProof, IntentEnd, Observed, Settlement, Transition, absorb,
@@ -148,7 +148,9 @@ impl Engine {
             Ok(Transition::Settled(settlement)) => {
                 let asks = flight.request.contract().is_some() && Inquiry::is_needed(&settlement);
                 match self.contracts.clone().filter(|_| asks) {
-                    Some(contracts) => self.inquire(contracts, intent, number, *settlement, head.ledger),
+                    Some(contracts) => {
+                        self.inquire(contracts, intent, number, *settlement, head.ledger)
+                    }
                     None => self.settle(intent, number, *settlement, None),
                 }
                 None
@@ -204,7 +206,10 @@ impl Engine {
         let inquiry = Inquiry {
             contracts,
             settlement,
-            nonce: flight.request.authorizes_by_entry().then_some((source, nonce)),
+            nonce: flight
+                .request
+                .authorizes_by_entry()
+                .then_some((source, nonce)),
             head,
         };
         self.spawn_within(&self.reads, move || async move {
