@@ -2,7 +2,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::Value;
 use stellar_xdr as xdr;
 use xdr::{Limits, ReadXdr};
 
