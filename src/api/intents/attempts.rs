@@ -56,11 +56,11 @@ pub struct AttemptBody {
     landed: Option<Value>,
     /// Of a contract operation: what it declares (`data`) and who authorised it (`auth`), XDR in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required = false)]
     soroban: Option<Value>,
     /// Of a landed call: what it returned (`result`), the error that it failed with, and its events, XDR in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required = false)]
     call: Option<Value>,
     /// Why it can never land.
     #[schema(value_type = Option<Object>)]

@@ -68,7 +68,7 @@ pub struct IntentBody {
     pub transaction: Option<TransactionBody>,
     /// What a contract call returned (a value of SEP-51). Only where it has succeeded, and that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Value>)]
+    #[schema(value_type = Option<Value>, required = false)]
     pub result: Option<Value>,
     /// How many transactions were built for it.
     pub attempt_count: i32,
