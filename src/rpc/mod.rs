@@ -4,6 +4,7 @@
 //! be asked of one server. [`observe`] turns answers into what they say, and everything that says nothing into
 //! [`Unknown`](crate::domain::observation::Unknown).
 
+mod absence;
 mod endpoint;
 pub mod observe;
 mod pool;

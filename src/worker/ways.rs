@@ -8,14 +8,10 @@ use std::sync::Arc;
 use super::engine::Engine;
 use super::settings::SubmitMode;
 use super::submit::{counted, submit};
-use crate::domain::observation::{LookUp, SubmitAnswer, Unknown, UnknownKind};
+use crate::domain::observation::{LookUp, SubmitAnswer, UnknownKind};
 use crate::domain::primitives::{LedgerSeq, TxHash};
 use crate::horizon::Horizon;
 use crate::rpc::{Endpoint, Rpc};
-
-/// Ledgers by which a Stellar RPC server may be behind the newest ledger that was followed. One that is further behind
-/// cannot say that something is absent.
-const MAX_BEHIND_LEDGERS: u32 = 5;
 
 /// Which way envelopes and look-ups take.
 #[derive(Clone, Debug)]
@@ -124,31 +120,13 @@ const fn was_taken(answer: &SubmitAnswer) -> bool {
     }
 }
 
-/// The watermark first, then the hash, of one server: an absence holds up to that watermark, and only where the server
-/// keeps every ledger from `since` on.
+/// The watermark first, then the hash, of one server.
 async fn look_up(endpoint: &Endpoint, hash: TxHash, since: LedgerSeq, head: LedgerSeq) -> LookUp {
-    let watermark = match endpoint.latest_ledger().await {
-        Ok(watermark) => watermark.ledger,
-        Err(unknown) => return LookUp::Unknown(unknown),
-    };
-    let found = endpoint.transaction(hash).await;
-    match (found.look_up, found.span) {
-        (LookUp::Absent, Some(span)) if !span.holds(since, watermark) => LookUp::Unknown(silent(
-            UnknownKind::Gone,
-            "it does not keep all ledgers in which the transaction may be",
-        )),
-        (LookUp::Absent, Some(_)) if watermark.plus(MAX_BEHIND_LEDGERS) < head => LookUp::Unknown(
-            silent(UnknownKind::Unavailable, "it is behind the newest ledger"),
-        ),
-        (found, _) => found,
-    }
-}
-
-fn silent(kind: UnknownKind, detail: &str) -> Unknown {
-    Unknown {
-        kind,
-        status: Some(200),
-        detail: detail.to_owned(),
-        retry_after: None,
+    match endpoint.latest_ledger().await {
+        Ok(watermark) => endpoint
+            .transaction(hash)
+            .await
+            .read_as_of(watermark.ledger, since, head),
+        Err(unknown) => LookUp::Unknown(unknown),
     }
 }

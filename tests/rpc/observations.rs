@@ -29,6 +29,31 @@ fn an_absence_holds_only_for_the_ledgers_of_its_own_answer() {
 }
 
 #[test]
+fn an_absence_is_read_as_one_only_where_every_ledger_was_looked_through() {
+    let read = |capture: &str, watermark, since, head| {
+        let found = named(capture).look_up();
+        match found.read_as_of(LedgerSeq(watermark), LedgerSeq(since), LedgerSeq(head)) {
+            LookUp::Absent => "absent",
+            LookUp::Landed(_) => "landed",
+            LookUp::Unknown(_) => "unknown",
+        }
+    };
+    // Ledgers 871 to 1324 were looked through.
+    let absent = "get-transaction-not-found";
+    assert_eq!(read(absent, 1324, 871, 1324), "absent");
+    assert_eq!(read(absent, 1320, 1300, 1325), "absent", "a little behind");
+    assert_eq!(read(absent, 1324, 870, 1324), "unknown", "reaped");
+    assert_eq!(
+        read(absent, 1325, 1300, 1325),
+        "unknown",
+        "another server, which is behind the one that was asked for its ledger"
+    );
+    assert_eq!(read(absent, 1320, 1300, 1326), "unknown", "far behind");
+    // A landing is one whatever the server keeps.
+    assert_eq!(read("get-transaction-success", 1, 5000, 9000), "landed");
+}
+
+#[test]
 fn the_same_bytes_are_answered_differently_and_it_is_never_a_fact() {
     // They had landed when the last of these was given.
     let first = named("send-pending");

@@ -32,6 +32,7 @@ enum Gate {
 #[derive(Clone)]
 struct Proxy {
     horizon: String,
+    client: reqwest::Client,
     gate: Gate,
     posts: Arc<AtomicU32>,
 }
@@ -40,6 +41,7 @@ struct Proxy {
 async fn broken_horizon(horizon: &str, gate: Gate) -> (String, Arc<AtomicU32>) {
     let proxy = Proxy {
         horizon: horizon.to_owned(),
+        client: ledger::client(),
         gate,
         posts: Arc::default(),
     };
@@ -63,7 +65,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     let kind = request.headers().get("content-type").cloned();
     let (method, body) = (request.method().clone(), request.into_body());
     let body: Bytes = axum::body::to_bytes(body, MAX_BODY_BYTES).await.unwrap();
-    let mut passed = ledger::client().request(method, url).body(body);
+    let mut passed = proxy.client.request(method, url).body(body);
     if let Some(kind) = kind {
         passed = passed.header("content-type", kind);
     }
