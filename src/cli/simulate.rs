@@ -59,6 +59,7 @@ pub struct Simulate {
 }
 
 struct Played {
+    count: u64,
     census: Census,
     wrong: Vec<Outcome>,
     traces: Vec<Outcome>,
@@ -82,12 +83,14 @@ pub fn run(args: &Simulate) -> anyhow::Result<()> {
     let bar = ProgressBar::new(count);
     let began = Instant::now();
     let mut played = Played {
+        count: 0,
         census: Census::new(),
         wrong: Vec::new(),
         traces: Vec::new(),
     };
     simulate_all(seeds, threads, args.bug, args.trace, |outcome| {
         bar.inc(1);
+        played.count += 1;
         for (what, times) in &outcome.census {
             *played.census.entry(what).or_default() += times;
         }
@@ -104,10 +107,11 @@ pub fn run(args: &Simulate) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
     played.wrong.sort_by_key(|outcome| outcome.seed);
-    tell(args, &played, bar.position(), seconds)
+    tell(args, &played, seconds)
 }
 
-fn tell(args: &Simulate, played: &Played, count: u64, seconds: f64) -> anyhow::Result<()> {
+fn tell(args: &Simulate, played: &Played, seconds: f64) -> anyhow::Result<()> {
+    let count = played.count;
     for outcome in played.traces.iter().chain(&played.wrong) {
         for line in &outcome.trace {
             output::line(format_args!("{line}"))?;

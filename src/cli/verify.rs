@@ -302,21 +302,18 @@ fn accounts(accounts: &[AccountReport]) -> comfy_table::Table {
     use crate::audit::Start;
     let mut table = output::table(&[
         "account",
-        "transactions",
+        "seen",
         "own",
-        "newest sequence",
-        "nothing before, by",
-        "nothing after, by",
+        "nothing\nbefore, by",
+        "nothing\nafter, by",
         "gaps",
     ]);
     for account in accounts.iter().take(MAX_SHOWN) {
         let found = if account.found { " (found)" } else { "" };
-        let newest = account.newest_sequence;
         table.add_row([
             format!("{}{found}", account.account),
             account.transactions.to_string(),
             account.own.to_string(),
-            newest.map_or_else(|| "-".to_owned(), |newest| newest.to_string()),
             match account.start {
                 Start::Beginning => "its beginning",
                 Start::Follows => "its numbers",
