@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -54,6 +55,8 @@ pub struct Node {
     limiter: Option<Mutex<RateLimiter>>,
     rhythm: watch::Sender<Rhythm>,
     closed: watch::Sender<u64>,
+    /// Besides `closed`, whose receivers wake in no order: whoever waits by this wakes in the order in which they came.
+    turn: Notify,
     chain: AtomicU64,
     simulations: AtomicU64,
     network_id: [u8; 32],
@@ -86,6 +89,7 @@ impl Node {
                 stalled: false,
             }),
             closed: watch::Sender::new(0),
+            turn: Notify::new(),
             chain: AtomicU64::new(genesis.chain),
             simulations: AtomicU64::new(0),
             network_id: network_id(&genesis.passphrase),
@@ -205,7 +209,7 @@ impl Node {
         if self.rhythm.borrow().interval().is_some() {
             core.close(self.clock().now());
             drop(core);
-            self.closed.send_modify(|closes| *closes += 1);
+            self.tell_closed();
         }
     }
 
@@ -217,7 +221,7 @@ impl Node {
             core.close(self.clock().now());
             newest = core.ledger().sequence();
             drop(core);
-            self.closed.send_modify(|closes| *closes += 1);
+            self.tell_closed();
         }
         newest
     }
@@ -248,8 +252,18 @@ impl Node {
             .lock()
             .expect("no holder of this lock panics")
             .clear();
-        self.closed.send_modify(|closes| *closes += 1);
+        self.tell_closed();
         sequence
+    }
+
+    fn tell_closed(&self) {
+        self.closed.send_modify(|closes| *closes += 1);
+        self.turn.notify_waiters();
+    }
+
+    /// Comes with the next ledger that closes after this call, to all who wait in the order in which they came.
+    pub fn next_close(&self) -> Notified<'_> {
+        self.turn.notified()
     }
 
     /// Tells when ledgers close.

@@ -16,6 +16,7 @@ mod plan;
 mod play;
 pub mod records;
 mod rival;
+mod seen;
 mod verdict;
 mod world;
 

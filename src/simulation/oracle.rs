@@ -6,48 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use stellar_xdr::{
-    Asset, FeeBumpTransactionInnerTx, Limits, MuxedAccount, Operation, OperationBody,
-    Preconditions, PublicKey, ReadXdr, Transaction, TransactionEnvelope, Uint256,
-};
 
+use super::seen::{Asked, Known, Payment, Seen, read};
 use crate::sandbox::ledger::Ledger;
 use crate::sandbox::ledger::account::AccountKey;
 
 /// Envelopes that are remembered, to be sent once more by somebody else.
 const SENT: usize = 200;
-
-/// A transaction that was sent, or that landed.
-#[derive(Clone, Debug)]
-struct Seen {
-    hash: [u8; 32],
-    account: [u8; 32],
-    sequence: i64,
-    /// The first ledger that is too late; 0: none.
-    max_ledger: u32,
-    /// Unix seconds, inclusive; 0: none.
-    max_time: u64,
-    /// How many operations it has.
-    operations: usize,
-    /// The lumens that it pays.
-    payments: Vec<Payment>,
-    /// The first operation that moves what is ours and is nothing that anybody asked for.
-    strange: Option<String>,
-}
-
-/// Lumens for somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Payment {
-    amount: i64,
-    to: [u8; 32],
-}
-
-/// What a workflow's payment must be.
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    workflow: u64,
-    to: [u8; 32],
-}
 
 /// A success of a workflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +105,7 @@ impl Oracle {
         let mut state = self.state();
         state.posts += 1;
         let bytes = STANDARD.decode(envelope).ok();
-        let Some(seen) = bytes.and_then(|bytes| read(&bytes, &state)) else {
+        let Some(seen) = bytes.and_then(|bytes| read(&bytes, &state.known())) else {
             return;
         };
         state.check_asked(&seen);
@@ -181,7 +146,7 @@ impl Oracle {
                 continue;
             };
             for tx in &record.transactions {
-                let Some(seen) = read(&tx.envelope, &state) else {
+                let Some(seen) = read(&tx.envelope, &state.known()) else {
                     continue;
                 };
                 if state.ours.contains(&seen.account) {
@@ -239,6 +204,14 @@ impl Oracle {
 }
 
 impl State {
+    fn known(&self) -> Known<'_> {
+        Known {
+            network: self.network,
+            ours: &self.ours,
+            amounts: &self.workflows,
+        }
+    }
+
     fn violated(&mut self, what: String) {
         if !self.violations.contains(&what) {
             self.violations.push(what);
@@ -329,91 +302,5 @@ impl State {
         for what in found {
             self.violated(what);
         }
-    }
-}
-
-/// What an envelope is.
-fn read(bytes: &[u8], state: &State) -> Option<Seen> {
-    let envelope = TransactionEnvelope::from_xdr(bytes, Limits::len(bytes.len())).ok()?;
-    let tx = match envelope {
-        TransactionEnvelope::Tx(envelope) => envelope.tx,
-        TransactionEnvelope::TxFeeBump(bump) => {
-            let FeeBumpTransactionInnerTx::Tx(inner) = bump.tx.inner_tx;
-            inner.tx
-        }
-        TransactionEnvelope::TxV0(_) => return None,
-    };
-    let (max_ledger, max_time) = bounds(&tx);
-    Some(Seen {
-        hash: tx.hash(state.network).ok()?,
-        account: key(&tx.source_account),
-        sequence: tx.seq_num.0,
-        max_ledger,
-        max_time,
-        operations: tx.operations.len(),
-        payments: tx
-            .operations
-            .iter()
-            .filter_map(|operation| match &operation.body {
-                OperationBody::Payment(payment) if payment.asset == Asset::Native => {
-                    Some(Payment {
-                        amount: payment.amount,
-                        to: key(&payment.destination),
-                    })
-                }
-                _ => None,
-            })
-            .collect(),
-        strange: tx
-            .operations
-            .iter()
-            .find(|operation| !is_known(operation, &tx, state))
-            .map(|operation| format!("{operation:?}")),
-    })
-}
-
-/// Whether an operation moves nothing of ours, pays what was asked for, or makes or fills up a channel.
-fn is_known(operation: &Operation, tx: &Transaction, state: &State) -> bool {
-    let source = operation.source_account.as_ref();
-    if !state
-        .ours
-        .contains(&key(source.unwrap_or(&tx.source_account)))
-    {
-        return true;
-    }
-    match &operation.body {
-        OperationBody::Payment(payment) if payment.asset == Asset::Native => {
-            state.workflows.contains_key(&payment.amount)
-                || state.ours.contains(&key(&payment.destination))
-        }
-        OperationBody::CreateAccount(create) => {
-            let PublicKey::PublicKeyTypeEd25519(Uint256(key)) = &create.destination.0;
-            state.ours.contains(key)
-        }
-        _ => false,
-    }
-}
-
-fn key(account: &MuxedAccount) -> [u8; 32] {
-    match account {
-        MuxedAccount::Ed25519(Uint256(key)) => *key,
-        MuxedAccount::MuxedEd25519(muxed) => muxed.ed25519.0,
-    }
-}
-
-fn bounds(tx: &Transaction) -> (u32, u64) {
-    match &tx.cond {
-        Preconditions::None => (0, 0),
-        Preconditions::Time(bounds) => (0, bounds.max_time.0),
-        Preconditions::V2(conditions) => (
-            conditions
-                .ledger_bounds
-                .as_ref()
-                .map_or(0, |bounds| bounds.max_ledger),
-            conditions
-                .time_bounds
-                .as_ref()
-                .map_or(0, |bounds| bounds.max_time.0),
-        ),
     }
 }

@@ -48,7 +48,6 @@ pub async fn post(
     supported(&submission.frame)?;
     let hash = submission.frame.hash();
     before_core(&node, &link, &submission, ask.draw)?;
-    let mut closes = node.closes();
     if let Some(reply) = look_up(&node, &ask, &submission) {
         return Ok(reply);
     }
@@ -65,7 +64,8 @@ pub async fn post(
     };
     let seen_by_core = node.core().ledger().sequence();
     loop {
-        closes.mark_unchanged();
+        // Made before it is looked, so that no ledger is missed.
+        let closed = node.next_close();
         if let Some(landed) = found(&node, &ask, &submission) {
             node.answered(hash);
             return Ok(match refusal {
@@ -80,7 +80,9 @@ pub async fn post(
             return Ok(refused(&submission, result).into());
         }
         tokio::select! {
-            changed = closes.changed() => if changed.is_err() { return Ok(timeout(&submission)) },
+            // In this order, so that two runs of one history do the same.
+            biased;
+            () = closed => {}
             () = tokio::time::sleep_until(deadline) => return Ok(timeout(&submission)),
             () = node.stop.cancelled() => return Ok(Problem::service_unavailable().into()),
         }

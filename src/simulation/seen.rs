@@ -1,0 +1,143 @@
+//! What a transaction is, read with the XDR crate alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stellar_xdr::{
+    Asset, FeeBumpTransactionInnerTx, Limits, MuxedAccount, Operation, OperationBody,
+    Preconditions, PublicKey, ReadXdr, Transaction, TransactionEnvelope, Uint256,
+};
+
+/// A transaction that was sent, or that landed.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Of the inner transaction.
+    pub hash: [u8; 32],
+    /// Whose number it uses.
+    pub account: [u8; 32],
+    /// Which number.
+    pub sequence: i64,
+    /// The first ledger that is too late; 0: none.
+    pub max_ledger: u32,
+    /// Unix seconds, inclusive; 0: none.
+    pub max_time: u64,
+    /// How many operations it has.
+    pub operations: usize,
+    /// The lumens that it pays.
+    pub payments: Vec<Payment>,
+    /// The first operation that moves what is ours and is nothing that anybody asked for.
+    pub strange: Option<String>,
+}
+
+/// Lumens for somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// In stroops.
+    pub amount: i64,
+    /// Whom.
+    pub to: [u8; 32],
+}
+
+/// What a workflow's payment must be.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// Which workflow.
+    pub workflow: u64,
+    /// Whom it is for.
+    pub to: [u8; 32],
+}
+
+/// By what it is read.
+pub struct Known<'a> {
+    /// The network's id.
+    pub network: [u8; 32],
+    /// The accounts whose keys the daemons hold.
+    pub ours: &'a BTreeSet<[u8; 32]>,
+    /// What was asked for, by its amount.
+    pub amounts: &'a BTreeMap<i64, Asked>,
+}
+
+/// What an envelope is.
+pub fn read(bytes: &[u8], known: &Known<'_>) -> Option<Seen> {
+    let envelope = TransactionEnvelope::from_xdr(bytes, Limits::len(bytes.len())).ok()?;
+    let tx = match envelope {
+        TransactionEnvelope::Tx(envelope) => envelope.tx,
+        TransactionEnvelope::TxFeeBump(bump) => {
+            let FeeBumpTransactionInnerTx::Tx(inner) = bump.tx.inner_tx;
+            inner.tx
+        }
+        TransactionEnvelope::TxV0(_) => return None,
+    };
+    let (max_ledger, max_time) = bounds(&tx);
+    Some(Seen {
+        hash: tx.hash(known.network).ok()?,
+        account: key(&tx.source_account),
+        sequence: tx.seq_num.0,
+        max_ledger,
+        max_time,
+        operations: tx.operations.len(),
+        payments: tx
+            .operations
+            .iter()
+            .filter_map(|operation| match &operation.body {
+                OperationBody::Payment(payment) if payment.asset == Asset::Native => {
+                    Some(Payment {
+                        amount: payment.amount,
+                        to: key(&payment.destination),
+                    })
+                }
+                _ => None,
+            })
+            .collect(),
+        strange: tx
+            .operations
+            .iter()
+            .find(|operation| !is_known(operation, &tx, known))
+            .map(|operation| format!("{operation:?}")),
+    })
+}
+
+/// Whether an operation moves nothing of ours, pays what was asked for, or makes or fills up a channel.
+fn is_known(operation: &Operation, tx: &Transaction, known: &Known<'_>) -> bool {
+    let source = operation.source_account.as_ref();
+    if !known
+        .ours
+        .contains(&key(source.unwrap_or(&tx.source_account)))
+    {
+        return true;
+    }
+    match &operation.body {
+        OperationBody::Payment(payment) if payment.asset == Asset::Native => {
+            known.amounts.contains_key(&payment.amount)
+                || known.ours.contains(&key(&payment.destination))
+        }
+        OperationBody::CreateAccount(create) => {
+            let PublicKey::PublicKeyTypeEd25519(Uint256(key)) = &create.destination.0;
+            known.ours.contains(key)
+        }
+        _ => false,
+    }
+}
+
+fn key(account: &MuxedAccount) -> [u8; 32] {
+    match account {
+        MuxedAccount::Ed25519(Uint256(key)) => *key,
+        MuxedAccount::MuxedEd25519(muxed) => muxed.ed25519.0,
+    }
+}
+
+fn bounds(tx: &Transaction) -> (u32, u64) {
+    match &tx.cond {
+        Preconditions::None => (0, 0),
+        Preconditions::Time(bounds) => (0, bounds.max_time.0),
+        Preconditions::V2(conditions) => (
+            conditions
+                .ledger_bounds
+                .as_ref()
+                .map_or(0, |bounds| bounds.max_ledger),
+            conditions
+                .time_bounds
+                .as_ref()
+                .map_or(0, |bounds| bounds.max_time.0),
+        ),
+    }
+}
