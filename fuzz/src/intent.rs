@@ -90,7 +90,7 @@ pub fn accepted(request: &Request) {
 fn transaction(request: &Request) {
     let key = |tenant: &str| request.key(tenant);
     let recognised = |key: &IntentKey, transaction: &xdr::Transaction| {
-        envelope::recognise(network(), key, request, transaction)
+        envelope::recognise(network(), key, request, transaction, None)
     };
     let plan = envelope::Plan {
         channel: AccountId([3; 32]),
