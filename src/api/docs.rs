@@ -73,7 +73,7 @@ pub fn routes() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
     components.add_security_scheme("api_key", key);
     for (name, schema) in &mut components.schemas {
         if !MAY_LACK_FIELDS.contains(&name.as_str()) {
-            require_all(schema);
+            require_all(name, schema);
         }
     }
     for item in description.paths.paths.values_mut() {
@@ -95,9 +95,18 @@ const MAY_LACK_FIELDS: [&str; 6] = [
     "BulkItem",
 ];
 
-fn require_all(schema: &mut RefOr<Schema>) {
+/// Fields that only contract operations have: (schema, field).
+const ONLY_OF_CONTRACTS: [(&str, &str); 3] = [
+    ("Intent", "result"),
+    ("Attempt", "soroban"),
+    ("Attempt", "call"),
+];
+
+fn require_all(name: &str, schema: &mut RefOr<Schema>) {
     if let RefOr::T(Schema::Object(object)) = schema {
-        object.required = object.properties.keys().cloned().collect();
+        let names = object.properties.keys();
+        let always = names.filter(|field| !ONLY_OF_CONTRACTS.contains(&(name, field.as_str())));
+        object.required = always.cloned().collect();
     }
 }
 
