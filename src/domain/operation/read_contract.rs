@@ -161,7 +161,7 @@ fn auth_entries(
         let at = join(&at, &index.to_string());
         let entry = item
             .as_str()
-            .and_then(|text| decode::<xdr::SorobanAuthorizationEntry>(text));
+            .and_then(decode::<xdr::SorobanAuthorizationEntry>);
         match entry {
             None => errors.add(at, "is not a SorobanAuthorizationEntry, XDR in base64"),
             Some(entry) => match refuse_entry(&entry) {
