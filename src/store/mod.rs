@@ -24,7 +24,7 @@ pub mod recovery;
 pub mod settle;
 pub mod waiting;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgSeverity};
 use sqlx::{Connection as _, PgPool};
 use thiserror::Error;
 
@@ -124,12 +124,19 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::Protocol(_) => true,
             sqlx::Error::Database(database) => {
-                // Class 08: connection; 53: resources; 57P: shutdown and crash; 25006: read-only after a failover.
+                let fatal = database
+                    .try_downcast_ref::<PgDatabaseError>()
+                    .is_some_and(|error| {
+                        matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)
+                    });
+                // Class 08: connection; 53: resources; 57P: shutdown and crash; 25006: read-only after a failover; XX000 that ends
+                // the connection: what a full disk says to one that begins.
                 let code = database.code().unwrap_or_default();
                 code.starts_with("08")
                     || code.starts_with("53")
                     || code.starts_with("57P")
                     || code == "25006"
+                    || (code == "XX000" && fatal)
                     || code == "3D000"
             }
             _ => false,
