@@ -145,11 +145,16 @@ fn announce(stack: &Stack, passphrase: &str, faults: &Faults, json: bool) -> any
         }));
     }
     let faults = in_words(faults)?;
+    let rpc = if cfg!(feature = "contracts") {
+        format!("Stellar RPC {horizon}/rpc   {horizon}/sandbox/contract deploys a contract\n")
+    } else {
+        String::new()
+    };
     output::line(format_args!(
         r#"
 API         {api}   key {DEV_KEY}   description {api}/docs/
 Horizon     {horizon}   the sandbox's; funds accounts at {horizon}/friendbot?addr=G…
-passphrase  {passphrase}
+{rpc}passphrase  {passphrase}
 faults      {faults}
 source      {source}
 database    {database}

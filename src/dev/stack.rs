@@ -87,7 +87,7 @@ impl Stack {
 
         let source = SecretKey::from_bytes(play_secret("treasury"));
         fund(&horizon, source.account()).await?;
-        let flags = [
+        let mut flags = vec![
             ("database.url", url.clone()),
             ("horizon.urls", horizon.clone()),
             ("network.passphrase", passphrase),
@@ -105,6 +105,10 @@ impl Stack {
             ("engine.drain_seconds", "10".to_owned()),
             ("log.format", options.log_format.clone()),
         ];
+        // Without them the ledger runs no contracts, and answers no Stellar RPC.
+        if cfg!(feature = "contracts") {
+            flags.push(("rpc.urls", format!("{horizon}/rpc")));
+        }
         let flags = flags
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value))

@@ -17,6 +17,39 @@ fn payment(workflow: &str, destination: &str, more: &Value) -> String {
     body.to_string()
 }
 
+#[tokio::test]
+async fn a_contract_is_called_once_by_a_workflow() {
+    let dev = dev().await;
+    let code = include_bytes!("../fixtures/rpc-captures/counter.wasm");
+    let client = reqwest::Client::new();
+    let deploy = client
+        .post(format!("{}/sandbox/contract", dev.horizon))
+        .body(&code[..]);
+    let deployed: Value = deploy.send().await.unwrap().json().await.unwrap();
+    let contract = deployed["contract"].as_str().unwrap();
+    let source = dev.account().await;
+    let call = |workflow: &str| {
+        let operation = json!({"type": "invoke_contract", "contract": contract, "function": "tick", "args": []});
+        json!({"workflow_id": workflow, "operations": [operation]}).to_string()
+    };
+    let id = submit(&dev.api, &call("one-called"));
+    let again = submit(&dev.api, &call("one-called"));
+    assert_eq!(id, again);
+    at(&dev.api, &["watch", &id]).fine();
+    let intent = at(&dev.api, &["get", &id, "--json"]).fine().json();
+    assert_eq!(intent["status"], "succeeded", "{intent}");
+    assert_eq!(intent["method"], "tick");
+    assert_eq!(intent["result"], json!({"u32": 1}), "{intent}");
+    // A token goes to a contract the same way.
+    let body = json!({"workflow_id": "one-token", "operations": [
+        {"type": "token_transfer", "asset": "native", "to": source, "amount": "1.5"},
+    ]});
+    let id = submit(&dev.api, &body.to_string());
+    at(&dev.api, &["watch", &id]).fine();
+    let intent = at(&dev.api, &["get", &id, "--json"]).fine().json();
+    assert_eq!(intent["status"], "succeeded", "{intent}");
+}
+
 /// Posts one, and returns its id.
 fn submit(api: &str, body: &str) -> String {
     let files = Files::new();
