@@ -22,7 +22,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config};
 use crate::domain::primitives::NetworkId;
 use crate::horizon::{Horizon, NetworkError};
-use crate::rpc::{self, Rpc};
+use crate::rpc::Rpc;
 use crate::store::Store;
 use crate::worker::{self, Engine, Status};
 use readiness::Readiness;
@@ -63,18 +63,22 @@ pub struct Daemon {
 
 /// Refuses a Horizon, or Stellar RPC, of another network. One that does not answer is waited for later, by whoever asks it.
 async fn check_network(horizon: &Horizon, rpc: Option<&Rpc>) -> anyhow::Result<()> {
-    let variable = config::variable("network.passphrase");
-    let other = |error: String| anyhow::anyhow!("network.passphrase ({variable}): {error}");
-    let asked = horizon.any().check_network();
-    match tokio::time::timeout(NETWORK_PATIENCE, asked).await {
-        Ok(Err(error @ NetworkError::Other { .. })) => return Err(other(error.to_string())),
-        Ok(Ok(_) | Err(NetworkError::Unknown { .. })) | Err(_) => {}
+    not_another(horizon.any().check_network()).await?;
+    match rpc {
+        Some(rpc) => not_another(rpc.any().check_network()).await,
+        None => Ok(()),
     }
-    let Some(rpc) = rpc else { return Ok(()) };
-    let asked = rpc.any().check_network();
+}
+
+async fn not_another<T>(
+    asked: impl Future<Output = Result<T, NetworkError>>,
+) -> anyhow::Result<()> {
     match tokio::time::timeout(NETWORK_PATIENCE, asked).await {
-        Ok(Err(error @ rpc::NetworkError::Other { .. })) => Err(other(error.to_string())),
-        Ok(Ok(_) | Err(rpc::NetworkError::Unknown { .. })) | Err(_) => Ok(()),
+        Ok(Err(error @ NetworkError::Other { .. })) => {
+            let variable = config::variable("network.passphrase");
+            Err(anyhow::anyhow!("network.passphrase ({variable}): {error}"))
+        }
+        Ok(Ok(_) | Err(NetworkError::Unknown { .. })) | Err(_) => Ok(()),
     }
 }
 

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use thiserror::Error;
-use tokio::sync::Mutex;
 
 use super::{observe, record};
 use crate::domain::observation::{
@@ -14,7 +12,7 @@ use crate::domain::observation::{
     TransactionPage, Unknown, UnknownKind,
 };
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, TxHash};
-use crate::http::{Answer, Transport};
+use crate::http::{Answer, NamesNetwork, NetworkCheck, NetworkError, Transport};
 
 /// The largest page that Horizon gives, in records.
 const MAX_PAGE_RECORDS: u8 = 200;
@@ -51,27 +49,10 @@ pub enum Order {
     Descending,
 }
 
-/// Why an endpoint must not be used.
-#[derive(Debug, Error)]
-pub enum NetworkError {
-    /// It did not say which network it is on.
-    #[error("{endpoint} did not say which network it serves: {}", .unknown.detail)]
-    Unknown {
-        /// Host and port.
-        endpoint: String,
-        /// What happened instead.
-        unknown: Unknown,
-    },
-    /// It is on another network.
-    #[error("{endpoint} serves the network {answered:?}, but network.passphrase is {configured:?}")]
-    Other {
-        /// Host and port.
-        endpoint: String,
-        /// Its passphrase.
-        answered: String,
-        /// Ours.
-        configured: String,
-    },
+impl NamesNetwork for NetworkStatus {
+    fn passphrase(&self) -> &str {
+        &self.passphrase
+    }
 }
 
 /// One base URL. Before anything else is asked, it must once have named our network: a read from another network
@@ -79,11 +60,9 @@ pub enum NetworkError {
 #[derive(Debug)]
 pub struct Endpoint {
     transport: Transport,
-    passphrase: String,
+    check: NetworkCheck,
     network: NetworkId,
     deadlines: Deadlines,
-    verified: AtomicBool,
-    verifying: Mutex<()>,
     submits: AtomicBool,
 }
 
@@ -91,11 +70,9 @@ impl Endpoint {
     pub(super) fn new(transport: Transport, passphrase: &str, deadlines: Deadlines) -> Self {
         Self {
             transport,
-            passphrase: passphrase.to_owned(),
+            check: NetworkCheck::new(passphrase),
             network: NetworkId::of(passphrase),
             deadlines,
-            verified: AtomicBool::new(false),
-            verifying: Mutex::new(()),
             submits: AtomicBool::new(true),
         }
     }
@@ -123,22 +100,7 @@ impl Endpoint {
     /// # Errors
     /// [`NetworkError`]: no answer, or another network.
     pub async fn check_network(&self) -> Result<NetworkStatus, NetworkError> {
-        let endpoint = self.name().to_owned();
-        let status = self
-            .status()
-            .await
-            .map_err(|unknown| NetworkError::Unknown {
-                endpoint: endpoint.clone(),
-                unknown,
-            })?;
-        if status.passphrase == self.passphrase {
-            return Ok(status);
-        }
-        Err(NetworkError::Other {
-            endpoint,
-            answered: status.passphrase,
-            configured: self.passphrase.clone(),
-        })
+        self.check.compared(&self.transport, self.status().await)
     }
 
     /// `GET /`: ledgers, protocol, versions.
@@ -147,17 +109,7 @@ impl Endpoint {
     /// [`Unknown`] where nothing is known, also where the network is not ours.
     pub async fn root(&self) -> Result<NetworkStatus, Unknown> {
         let status = self.status().await?;
-        if status.passphrase == self.passphrase {
-            Ok(status)
-        } else {
-            self.transport.failed();
-            Err(Unknown {
-                kind: UnknownKind::Lying,
-                status: Some(200),
-                detail: "it serves another network than network.passphrase".to_owned(),
-                retry_after: None,
-            })
-        }
+        self.check.ours(&self.transport, status)
     }
 
     /// `GET /fee_stats`, of the last five ledgers.
@@ -302,21 +254,8 @@ impl Endpoint {
         // The empty segment keeps a base path's last slash: `/horizon/`, where `/horizon` is often a redirect.
         let answer = self.transport.get("root", &[""], &[], deadline).await?;
         let status = self.transport.judged(observe::root(&answer))?;
-        let is_ours = status.passphrase == self.passphrase;
-        self.verified.store(is_ours, Ordering::Release);
+        self.check.note(&status);
         Ok(status)
-    }
-
-    /// Asks for the network where that was not done yet, once for all who wait for it.
-    async fn ensure_network(&self) -> Result<(), Unknown> {
-        if self.verified.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let _turn = self.verifying.lock().await;
-        if self.verified.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        self.root().await.map(|_| ())
     }
 
     async fn read(
@@ -325,7 +264,7 @@ impl Endpoint {
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<Answer, Unknown> {
-        self.ensure_network().await?;
+        self.check.ensure(self.root()).await?;
         let deadline = self.deadlines.read;
         self.transport.get(call, path, query, deadline).await
     }
@@ -337,7 +276,7 @@ impl Endpoint {
         envelope: &str,
         deadline: Duration,
     ) -> Result<Answer, Unknown> {
-        self.ensure_network().await?;
+        self.check.ensure(self.root()).await?;
         let form = [("tx", envelope)];
         self.transport.post(call, &[route], &form, deadline).await
     }

@@ -10,8 +10,8 @@ mod pool;
 mod record;
 mod wire;
 
-pub use endpoint::{Deadlines, Endpoint, NetworkError, Order};
+pub use endpoint::{Deadlines, Endpoint, Order};
 pub use pool::{Horizon, HorizonError, HorizonOptions};
 
 pub use crate::domain::landed::{LandedError, envelope_hashes};
-pub use crate::http::{Answer, Call, Line, MAX_BODY_BYTES};
+pub use crate::http::{Answer, Call, Line, MAX_BODY_BYTES, NetworkError};

@@ -6,10 +6,12 @@
 mod answer;
 mod gate;
 mod line;
+mod network;
 mod pool;
 mod transport;
 
 pub use answer::{Answer, MAX_BODY_BYTES};
 pub use line::{Call, Line};
+pub use network::{NamesNetwork, NetworkCheck, NetworkError};
 pub use pool::{LinesError, Turns, lines};
 pub use transport::{Meters, Transport};

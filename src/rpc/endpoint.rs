@@ -1,14 +1,12 @@
 //! One Stellar RPC server: its calls, each with a deadline.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use stellar_xdr as xdr;
-use thiserror::Error;
-use tokio::sync::Mutex;
 use xdr::WriteXdr;
 
 use super::observe::{self, Entry, Found, LedgerEntries, Network, Span, Watermark};
@@ -18,43 +16,18 @@ use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, TxHash};
 use crate::domain::soroban::auth::{address_of, nonce_key};
 use crate::domain::soroban::limits::setting_keys;
 use crate::domain::soroban::{InclusionFees, NetworkLimits, Simulation};
-use crate::http::{Answer, Transport};
+use crate::http::{Answer, NetworkCheck, NetworkError, Transport};
 
 /// Keys of one `getLedgerEntries`, as the server limits them.
 const MAX_KEYS: usize = 200;
-
-/// Why an endpoint must not be used.
-#[derive(Debug, Error)]
-pub enum NetworkError {
-    /// It did not say which network it is on.
-    #[error("{endpoint} did not say which network it serves: {}", .unknown.detail)]
-    Unknown {
-        /// Host and port.
-        endpoint: String,
-        /// What happened instead.
-        unknown: Unknown,
-    },
-    /// It is on another network.
-    #[error("{endpoint} serves the network {answered:?}, but network.passphrase is {configured:?}")]
-    Other {
-        /// Host and port.
-        endpoint: String,
-        /// Its passphrase.
-        answered: String,
-        /// Ours.
-        configured: String,
-    },
-}
 
 /// One URL. Before anything else is asked, it must once have named our network.
 #[derive(Debug)]
 pub struct Endpoint {
     transport: Transport,
-    passphrase: String,
+    check: NetworkCheck,
     network: NetworkId,
     deadline: Duration,
-    verified: AtomicBool,
-    verifying: Mutex<()>,
     ids: AtomicU64,
 }
 
@@ -62,11 +35,9 @@ impl Endpoint {
     pub(super) fn new(transport: Transport, passphrase: &str, deadline: Duration) -> Self {
         Self {
             transport,
-            passphrase: passphrase.to_owned(),
+            check: NetworkCheck::new(passphrase),
             network: NetworkId::of(passphrase),
             deadline,
-            verified: AtomicBool::new(false),
-            verifying: Mutex::new(()),
             ids: AtomicU64::new(1),
         }
     }
@@ -88,22 +59,7 @@ impl Endpoint {
     /// # Errors
     /// [`NetworkError`]: no answer, or another network.
     pub async fn check_network(&self) -> Result<Network, NetworkError> {
-        let endpoint = self.name().to_owned();
-        let network = self
-            .network()
-            .await
-            .map_err(|unknown| NetworkError::Unknown {
-                endpoint: endpoint.clone(),
-                unknown,
-            })?;
-        if network.passphrase == self.passphrase {
-            return Ok(network);
-        }
-        Err(NetworkError::Other {
-            endpoint,
-            answered: network.passphrase,
-            configured: self.passphrase.clone(),
-        })
+        self.check.compared(&self.transport, self.network().await)
     }
 
     /// `getNetwork`, whichever it is.
@@ -113,8 +69,7 @@ impl Endpoint {
     pub async fn network(&self) -> Result<Network, Unknown> {
         let (id, answer) = self.call("getNetwork", None::<()>).await?;
         let network = self.transport.judged(observe::network(id, &answer))?;
-        let is_ours = network.passphrase == self.passphrase;
-        self.verified.store(is_ours, Ordering::Release);
+        self.check.note(&network);
         Ok(network)
     }
 
@@ -273,26 +228,10 @@ impl Endpoint {
         answer
     }
 
-    /// Asks for the network where that was not done yet, once for all who wait for it.
-    async fn ensure_network(&self) -> Result<(), Unknown> {
-        if self.verified.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let _turn = self.verifying.lock().await;
-        if self.verified.load(Ordering::Acquire) {
-            return Ok(());
-        }
+    /// `getNetwork`, where it is ours.
+    async fn our_network(&self) -> Result<Network, Unknown> {
         let network = self.network().await?;
-        if network.passphrase == self.passphrase {
-            return Ok(());
-        }
-        self.transport.failed();
-        Err(Unknown {
-            kind: UnknownKind::Lying,
-            status: Some(200),
-            detail: "it serves another network than network.passphrase".to_owned(),
-            retry_after: None,
-        })
+        self.check.ours(&self.transport, network)
     }
 
     async fn ask(
@@ -300,7 +239,7 @@ impl Endpoint {
         method: &'static str,
         params: Option<impl Serialize>,
     ) -> Result<(u64, Answer), Unknown> {
-        self.ensure_network().await?;
+        self.check.ensure(self.our_network()).await?;
         self.call(method, params).await
     }
 

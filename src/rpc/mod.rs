@@ -11,8 +11,8 @@ mod pool;
 mod reply;
 mod wire;
 
-pub use endpoint::{Endpoint, NetworkError};
+pub use endpoint::Endpoint;
 pub use observe::{Entry, Found, LedgerEntries, Network, Span, Watermark};
 pub use pool::{Rpc, RpcError, RpcOptions};
 
-pub use crate::http::{Answer, Call, Line, MAX_BODY_BYTES};
+pub use crate::http::{Answer, Call, Line, MAX_BODY_BYTES, NetworkError};

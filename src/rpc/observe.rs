@@ -13,7 +13,7 @@ use crate::domain::primitives::{LedgerSeq, NetworkId, TxHash};
 use crate::domain::soroban::{
     CallRecord, Failure, InclusionFees, Restoration, Simulated, Simulation, SimulationOutcome,
 };
-use crate::http::Answer;
+use crate::http::{Answer, NamesNetwork};
 
 /// Events of one answer that are read at most.
 const MAX_EVENTS: usize = 1000;
@@ -27,6 +27,12 @@ pub struct Network {
     pub passphrase: String,
     /// The protocol's version.
     pub protocol_version: u32,
+}
+
+impl NamesNetwork for Network {
+    fn passphrase(&self) -> &str {
+        &self.passphrase
+    }
 }
 
 /// The newest ledger of a server.
