@@ -49,6 +49,30 @@ impl Plan {
         self.soroban.as_ref().map(|soroban| soroban.to_json())
     }
 
+    /// Whether the inner transaction carries the tag. A call that its source authorises by no entry has no place for it: there
+    /// only a fee bump does.
+    #[must_use]
+    pub fn carries_tag(&self, request: &Request) -> bool {
+        !request.calls_contract()
+            || self.restores()
+            || self
+                .soroban
+                .as_ref()
+                .is_some_and(|soroban| soroban.has_nonce_of(request.source))
+    }
+
+    /// Who signs the inner transaction, in this order: the channel, and the source where that is another account. The source of a
+    /// call signs its authorisation instead.
+    #[must_use]
+    pub fn signers(&self, request: &Request) -> Vec<AccountId> {
+        let by_entry = request.authorizes_by_entry() && !self.restores();
+        let mut signers = vec![self.channel];
+        if request.source != self.channel && !by_entry {
+            signers.push(request.source);
+        }
+        signers
+    }
+
     /// Whether the attempt only brings archived entries back for the one after it.
     #[must_use]
     pub fn restores(&self) -> bool {
@@ -350,13 +374,7 @@ pub fn recognise(
         return false;
     };
     let tag = key.tag(network);
-    let inside = !request.calls_contract()
-        || plan.restores()
-        || plan
-            .soroban
-            .as_ref()
-            .is_some_and(|soroban| soroban.has_nonce_of(request.source));
-    if !inside && tag_of(landed, bump) != Some(tag) {
+    if !plan.carries_tag(request) && tag_of(landed, bump) != Some(tag) {
         return false;
     }
     let rebuilt = build(request, tag, &plan);

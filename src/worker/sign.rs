@@ -191,16 +191,8 @@ impl Signing {
         };
         let tx = envelope::build(request, key.tag(self.network), &plan);
         let hash = envelope::inner_hash(&tx, self.network);
-        // The source of a call has signed its authorisation instead; without one the tag has no place but a fee bump.
-        let calls = request.calls_contract() && !plan.restores();
-        let has_nonce = plan
-            .soroban
-            .as_ref()
-            .is_some_and(|soroban| soroban.has_nonce_of(request.source));
-        let mut signers = vec![channel];
-        if request.source != channel && !(calls && request.authorizes_by_entry()) {
-            signers.push(request.source);
-        }
+        let signers = plan.signers(request);
+        let sponsored = self.settings.payer == FeePayer::FeeAccount || !plan.carries_tag(request);
         let mut signatures = Vec::with_capacity(signers.len());
         for account in signers {
             signatures.push(self.keys.sign(account, &hash.0).map_err(|error| {
@@ -224,7 +216,7 @@ impl Signing {
             operations: request.operation_count(),
             plain_fee,
             bumps: Vec::new(),
-            sponsored: self.settings.payer == FeePayer::FeeAccount || (calls && !has_nonce),
+            sponsored,
             presigned: false,
             signed_at: header.sequence,
         };

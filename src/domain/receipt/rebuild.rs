@@ -94,11 +94,8 @@ pub(super) fn transaction(
             attempt.hash
         ));
     }
-    // The source of a call signs its authorisation, whose nonce is the tag, instead of the transaction.
-    let by_entry = request.authorizes_by_entry() && !plan.restores();
-    for signer in [plan.channel, request.source] {
-        let needed = signer == plan.channel || !by_entry;
-        if needed && !has_signed(&inner, signer, hash) {
+    for signer in plan.signers(request) {
+        if !has_signed(&inner, signer, hash) {
             return Err(format!("its envelope is not signed by {signer}"));
         }
     }
