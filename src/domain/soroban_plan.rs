@@ -7,7 +7,7 @@ use stellar_xdr as xdr;
 use xdr::{Limits, ReadXdr, WriteXdr};
 
 use super::primitives::AccountId;
-use super::soroban::auth::nonce;
+use super::soroban::auth::{address_of, credentials, nonce};
 use super::tag::Tag;
 
 /// The most bytes of each part that is read: no transaction is larger.
@@ -84,7 +84,7 @@ impl SorobanPlan {
     pub fn has_nonce_of(&self, source: AccountId) -> bool {
         self.auth
             .iter()
-            .any(|entry| signer(entry) == Some(&xdr::ScAddress::Account(source.to_xdr())))
+            .any(|entry| signer(entry) == Some(&address_of(source)))
     }
 }
 
@@ -107,13 +107,9 @@ fn decode<T: ReadXdr>(text: &str) -> Option<T> {
 /// Whose signature an authorisation carries; `None` for the transaction's own source.
 #[must_use]
 pub const fn signer(entry: &xdr::SorobanAuthorizationEntry) -> Option<&xdr::ScAddress> {
-    match &entry.credentials {
-        xdr::SorobanCredentials::SourceAccount => None,
-        xdr::SorobanCredentials::Address(credentials)
-        | xdr::SorobanCredentials::AddressV2(credentials) => Some(&credentials.address),
-        xdr::SorobanCredentials::AddressWithDelegates(credentials) => {
-            Some(&credentials.address_credentials.address)
-        }
+    match credentials(entry) {
+        Some(credentials) => Some(&credentials.address),
+        None => None,
     }
 }
 
@@ -122,7 +118,7 @@ pub fn own_credentials(
     entry: &mut xdr::SorobanAuthorizationEntry,
     account: AccountId,
 ) -> Option<&mut xdr::SorobanAddressCredentials> {
-    let own = xdr::ScAddress::Account(account.to_xdr());
+    let own = address_of(account);
     match &mut entry.credentials {
         xdr::SorobanCredentials::Address(credentials)
         | xdr::SorobanCredentials::AddressV2(credentials)
@@ -143,7 +139,7 @@ pub fn authorized_by(body: &xdr::OperationBody, account: AccountId) -> bool {
     let xdr::OperationBody::InvokeHostFunction(call) = body else {
         return false;
     };
-    let own = xdr::ScAddress::Account(account.to_xdr());
+    let own = address_of(account);
     call.auth.iter().any(|entry| signer(entry) == Some(&own))
 }
 

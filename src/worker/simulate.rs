@@ -14,7 +14,7 @@ use crate::domain::operation::ContractOperation;
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, Stroops};
 use crate::domain::reason::Reason;
 use crate::domain::soroban::auth::{
-    adopt, attach, missing_signatures, payload, set_nonces, unsigned_of,
+    address_of, adopt, attach, missing_signatures, payload, set_nonces, unsigned_of,
 };
 use crate::domain::soroban::{
     Failure, FailureKind, LimitExceeded, Margin, NetworkLimits, Simulated, SimulationOutcome, plan,
@@ -129,7 +129,7 @@ impl Simulating {
                 ),
             ));
         }
-        let source = xdr::ScAddress::Account(request.source.to_xdr());
+        let source = address_of(request.source);
         auth.sort_by_key(|entry| signer(entry) != Some(&source));
         let signed = auth.iter().any(|entry| signer(entry).is_some());
         let last = if signed {

@@ -1,7 +1,6 @@
 //! Reading a request from JSON: every mistake is named, nothing is guessed.
 
 use serde_json::Value;
-use stellar_xdr as xdr;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -11,6 +10,7 @@ use crate::domain::fields::{Errors, FieldError, Fields, join};
 use crate::domain::memo::Memo;
 use crate::domain::operation::{Contracts, MAX_OPERATIONS, Operation, size};
 use crate::domain::primitives::{AccountId, ChainTime, NetworkId, Stroops};
+use crate::domain::soroban::auth::address_of;
 use crate::domain::soroban_plan::signer;
 
 /// The accounts whose keys this submitter holds.
@@ -260,7 +260,7 @@ fn operations(
                     "is a contract operation, which must be the only operation of its intent",
                 );
             }
-            let own = source.map(|source| xdr::ScAddress::Account(source.to_xdr()));
+            let own = source.map(address_of);
             let entries = contract.authorization().map(|auth| auth.entries.iter());
             let mut entries = entries.into_iter().flatten();
             if own.is_some() && entries.any(|entry| signer(entry) == own.as_ref()) {

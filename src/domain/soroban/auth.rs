@@ -28,12 +28,6 @@ pub enum AuthError {
     Footprint,
 }
 
-/// An address as people write it: G…, C…, M….
-#[must_use]
-pub fn address_text(address: &xdr::ScAddress) -> String {
-    address.to_string()
-}
-
 /// The address of a classic account.
 #[must_use]
 pub const fn address_of(account: AccountId) -> xdr::ScAddress {
@@ -156,7 +150,7 @@ pub fn adopt(
         };
         let found = (0..auth.len()).find(|at| !taken[*at] && fits(&auth[*at]));
         let Some(at) = found else {
-            return Err(AuthError::NotAskedFor(address_text(&signed.address)));
+            return Err(AuthError::NotAskedFor(signed.address.to_string()));
         };
         taken[at] = true;
         if let Some(was) = credentials(&auth[at]) {
