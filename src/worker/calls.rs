@@ -11,10 +11,11 @@ use uuid::Uuid;
 
 use super::contracts::Contracts;
 use super::engine::Input;
-use super::prepare::turn_away;
+use super::inquire::{NonceLook, look_at_nonce};
+use super::prepare::{panicked, turn_away};
 use super::records::Records;
 use super::sign::{Signing, Turned, list};
-use super::simulate::{NoPlan, PlannedCall, Simulating, used_elsewhere};
+use super::simulate::{NoPlan, PlannedCall, Simulating};
 use crate::domain::intent::{self, Request};
 use crate::domain::reason::Reason;
 use crate::domain::soroban::Margin;
@@ -132,7 +133,7 @@ impl Preparation {
             let one = AssertUnwindSafe(self.one(simulating, &due)).catch_unwind();
             let one = match tokio::time::timeout(PATIENCE, one).await {
                 Ok(Ok(one)) => one,
-                Ok(Err(_)) => One::Turned(Turned::Park(panicked())),
+                Ok(Err(_)) => One::Turned(Turned::Park(panicked("preparing"))),
                 Err(_) => One::Later("it took too long".to_owned()),
             };
             (due.claimed.id, one)
@@ -186,29 +187,17 @@ async fn after_attempts(
 ) -> Option<One> {
     if request.authorizes_by_entry() {
         let nonce = tag.to_i64();
-        match simulating.contracts.nonce(request.source, nonce).await {
-            Ok(sight) if sight.used_in.is_some() => {
-                let reason = used_elsewhere(request.source, nonce, sight.used_in);
+        let head = simulating.signing.header.sequence;
+        match look_at_nonce(&*simulating.contracts, request.source, nonce, head).await {
+            NonceLook::UsedElsewhere(reason) => {
                 return Some(One::End(QueuedEnd::Parked(reason, None)));
             }
-            Ok(sight) if sight.as_of < simulating.signing.header.sequence => {
-                return Some(One::Later("Stellar RPC is behind".to_owned()));
-            }
-            Ok(_) => {}
-            Err(unknown) => return Some(One::Later(unknown.detail)),
+            NonceLook::Unused => {}
+            NonceLook::Unknown(detail) => return Some(One::Later(detail)),
         }
     }
     if due.cancel_requested {
         return Some(One::End(QueuedEnd::Canceled));
     }
     due.over.then_some(One::End(QueuedEnd::Expired))
-}
-
-fn panicked() -> Reason {
-    Reason::new(
-        "signing_failed",
-        "Its transaction could not be built",
-        "preparing it panicked, which is a mistake of this program: the log has more",
-        false,
-    )
 }

@@ -12,6 +12,7 @@ use super::contracts::Contracts;
 use super::simulate::used_elsewhere;
 use crate::domain::operation::scval;
 use crate::domain::primitives::{AccountId, LedgerSeq};
+use crate::domain::reason::Reason;
 use crate::domain::soroban::CallRecord;
 use crate::domain::transition::{AttemptEnd, IntentEnd, Settlement};
 
@@ -59,15 +60,15 @@ impl Inquiry {
         if ends_without_success(&settlement.intent)
             && let Some((account, nonce)) = self.nonce
         {
-            match self.contracts.nonce(account, nonce).await {
-                Ok(sight) if sight.used_in.is_some() => {
+            match look_at_nonce(&*self.contracts, account, nonce, self.head).await {
+                NonceLook::UsedElsewhere(reason) => {
                     settlement.intent = IntentEnd::Parked {
-                        reason: used_elsewhere(account, nonce, sight.used_in),
+                        reason,
                         resume_after: None,
                     };
                 }
-                Ok(sight) if sight.as_of >= self.head => {}
-                Ok(_) | Err(_) => {
+                NonceLook::Unused => {}
+                NonceLook::Unknown(_) => {
                     return Inquired {
                         settlement: None,
                         call: None,
@@ -99,6 +100,33 @@ impl Inquiry {
         }
         tracing::warn!(hash = %landed.inner_hash, "what a call returned could not be read");
         None
+    }
+}
+
+/// What a nonce says of a call of which no attempt of ours has landed.
+pub(super) enum NonceLook {
+    /// As of the newest ledger, nobody has used it.
+    Unused,
+    /// The call ran, in somebody else's transaction.
+    UsedElsewhere(Reason),
+    /// Nothing is known; why, for people.
+    Unknown(String),
+}
+
+/// Looks it up; what an answer says of a ledger before `head` is no proof that it is unused.
+pub(super) async fn look_at_nonce(
+    contracts: &dyn Contracts,
+    account: AccountId,
+    nonce: i64,
+    head: LedgerSeq,
+) -> NonceLook {
+    match contracts.nonce(account, nonce).await {
+        Ok(sight) if sight.used_in.is_some() => {
+            NonceLook::UsedElsewhere(used_elsewhere(account, nonce, sight.used_in))
+        }
+        Ok(sight) if sight.as_of >= head => NonceLook::Unused,
+        Ok(_) => NonceLook::Unknown("Stellar RPC is behind".to_owned()),
+        Err(unknown) => NonceLook::Unknown(unknown.detail),
     }
 }
 

@@ -48,11 +48,12 @@ pub(super) struct Round {
     pub engine: mpsc::Sender<Input>,
 }
 
-fn panicked() -> Reason {
+/// Why an intent is parked whose `doing` panicked.
+pub(super) fn panicked(doing: &str) -> Reason {
     Reason::new(
         "signing_failed",
         "Its transaction could not be built",
-        "building it panicked, which is a mistake of this program: the log has more",
+        format!("{doing} it panicked, which is a mistake of this program: the log has more"),
         false,
     )
 }
@@ -231,7 +232,7 @@ impl Round {
             let signed = pairs.iter().map(|claimed| {
                 // One that cannot be built must not hold up all the others.
                 catch_unwind(AssertUnwindSafe(|| signing.sign(claimed)))
-                    .unwrap_or_else(|_| Err(Turned::Park(panicked())))
+                    .unwrap_or_else(|_| Err(Turned::Park(panicked("building"))))
             });
             signed.collect()
         })
@@ -279,25 +280,23 @@ pub(super) async fn turn_away(
     keys: &Keyring,
     turned: Vec<(Uuid, Turned)>,
 ) -> Result<(), StoreError> {
-    {
-        let mut bad_channel = false;
-        for (id, what) in turned {
-            match what {
-                Turned::Landed(adoption) => {
-                    let (hash, end) = (adoption.attempt.inner_hash, &adoption.settlement.intent);
-                    tracing::warn!(intent = %id, %hash, ?end, "it has landed already, sent by a submitter whose records were lost");
-                    store.adopt_landing(id, &adoption).await?;
-                }
-                Turned::Fail(reason) => store.fail_queued(id, &reason).await?,
-                Turned::Park(reason) => store.park_queued(id, &reason).await?,
-                Turned::BadChannel => bad_channel = true,
-                Turned::Late => {}
+    let mut bad_channel = false;
+    for (id, what) in turned {
+        match what {
+            Turned::Landed(adoption) => {
+                let (hash, end) = (adoption.attempt.inner_hash, &adoption.settlement.intent);
+                tracing::warn!(intent = %id, %hash, ?end, "it has landed already, sent by a submitter whose records were lost");
+                store.adopt_landing(id, &adoption).await?;
             }
+            Turned::Fail(reason) => store.fail_queued(id, &reason).await?,
+            Turned::Park(reason) => store.park_queued(id, &reason).await?,
+            Turned::BadChannel => bad_channel = true,
+            Turned::Late => {}
         }
-        if bad_channel {
-            // Another daemon may have made the channel: its key is derived now, or it is paused.
-            derive_keys(store, keys).await?;
-        }
-        Ok(())
     }
+    if bad_channel {
+        // Another daemon may have made the channel: its key is derived now, or it is paused.
+        derive_keys(store, keys).await?;
+    }
+    Ok(())
 }
