@@ -7,6 +7,7 @@ mod findings;
 pub mod history;
 mod numbers;
 mod patience;
+mod rebuilt;
 pub mod receipt;
 pub mod reconcile;
 mod records;

@@ -7,10 +7,9 @@ use uuid::Uuid;
 
 use super::findings::{Finding, Findings};
 use super::history::Span;
+use super::rebuilt::{key, rebuilds, said};
 use super::report::DatabaseReport;
 use super::tally::{Sighting, Tally};
-use crate::domain::envelope::{decode, recognise};
-use crate::domain::intent::{IntentKey, read_stored};
 use crate::domain::observation::Landed;
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, TxHash};
 use crate::domain::tag::Tag;
@@ -118,7 +117,7 @@ impl<'a> Records<'a> {
         }
         self.report.rebuilt += 1;
         match intent.status.as_str() {
-            "succeeded" if said(intent.transaction.as_ref()) == Some(hash) => {}
+            "succeeded" if said(intent) == Some(hash) => {}
             "succeeded" => {
                 let detail = format!(
                     "intent {} says that another transaction did it than {hash}",
@@ -200,7 +199,7 @@ impl<'a> Records<'a> {
         let landed: Vec<Sighting> = tally.successes(tag).collect();
         match intent.status.as_str() {
             "succeeded" => {
-                let Some(hash) = said(intent.transaction.as_ref()) else {
+                let Some(hash) = said(intent) else {
                     let detail = format!("intent {} succeeded by no transaction", intent.id);
                     found.violations.add(about("not_there", detail));
                     return;
@@ -267,7 +266,7 @@ impl<'a> Records<'a> {
             }
             self.report.rebuilt += 1;
             let detail = match intent.status.as_str() {
-                "succeeded" if said(intent.transaction.as_ref()) == Some(stranger.hash) => continue,
+                "succeeded" if said(intent) == Some(stranger.hash) => continue,
                 "succeeded" => {
                     let detail = format!(
                         "intent {} says that another transaction did it than {}",
@@ -326,28 +325,6 @@ impl<'a> Records<'a> {
         }
         Ok(())
     }
-}
-
-fn key(intent: &AuditedIntent) -> IntentKey {
-    IntentKey {
-        tenant: intent.tenant.clone(),
-        workflow_id: intent.workflow_id.clone(),
-        method: intent.method.clone(),
-    }
-}
-
-/// Whether a landed envelope is what an intent asks for: rebuilt from it, it has the same hash.
-fn rebuilds(network: NetworkId, intent: &AuditedIntent, envelope: &[u8]) -> bool {
-    let request = intent.request.as_ref().map(read_stored);
-    let (Some(Ok(request)), Ok((inner, bump))) = (request, decode(envelope)) else {
-        return false;
-    };
-    recognise(network, &key(intent), &request, &inner.tx, bump.as_ref())
-}
-
-/// The inner hash that an intent says has decided it.
-fn said(transaction: Option<&Value>) -> Option<TxHash> {
-    transaction?["hash"].as_str()?.parse().ok()
 }
 
 fn ledger_of(transaction: &Value) -> Option<LedgerSeq> {

@@ -1,8 +1,8 @@
 //! What a landed transaction is to the records. Pure.
 
 use crate::audit::Finding;
-use crate::domain::envelope::{decode, recognise, tag_of};
-use crate::domain::intent::{IntentKey, read_stored};
+use crate::audit::rebuilt::{rebuilds, said};
+use crate::domain::envelope::{decode, tag_of};
 use crate::domain::observation::Landed;
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, TxHash};
 use crate::domain::soroban_plan::authorized_by;
@@ -304,28 +304,4 @@ pub fn not_on_chain(
     finding.transaction = Some(hash);
     finding.ledger = u32::try_from(attempt.ledger).ok();
     finding
-}
-
-/// The key of an intent on record.
-#[must_use]
-pub fn key(intent: &AuditedIntent) -> IntentKey {
-    IntentKey {
-        tenant: intent.tenant.clone(),
-        workflow_id: intent.workflow_id.clone(),
-        method: intent.method.clone(),
-    }
-}
-
-/// Whether a landed envelope is what an intent asks for: rebuilt from it, it has the same hash.
-fn rebuilds(network: NetworkId, intent: &AuditedIntent, envelope: &[u8]) -> bool {
-    let request = intent.request.as_ref().map(read_stored);
-    let (Some(Ok(request)), Ok((inner, bump))) = (request, decode(envelope)) else {
-        return false;
-    };
-    recognise(network, &key(intent), &request, &inner.tx, bump.as_ref())
-}
-
-/// The inner hash that an intent says has decided it.
-fn said(intent: &AuditedIntent) -> Option<TxHash> {
-    intent.transaction.as_ref()?["hash"].as_str()?.parse().ok()
 }

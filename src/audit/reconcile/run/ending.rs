@@ -7,6 +7,7 @@ use super::super::balance::Balances;
 use super::super::compare;
 use super::super::report::{Report, Status};
 use super::Run;
+use crate::audit::rebuilt::key;
 use crate::audit::{Finding, Listing};
 use crate::domain::observation::Landed;
 use crate::domain::primitives::LedgerSeq;
@@ -44,7 +45,7 @@ impl Run<'_> {
             let Some(last) = page.last() else { break };
             after = last.id;
             for intent in &page {
-                let tag = compare::key(intent).tag(self.network);
+                let tag = key(intent).tag(self.network);
                 for landed in self.strangers.remove(&tag.get()).unwrap_or_default() {
                     let judgement = compare::with_tag_of(self.network, intent, &landed);
                     self.judged(judgement, &landed);

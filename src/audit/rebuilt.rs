@@ -1,0 +1,30 @@
+//! An intent on record, held against a landed envelope.
+
+use crate::domain::envelope::{decode, recognise};
+use crate::domain::intent::{IntentKey, read_stored};
+use crate::domain::primitives::{NetworkId, TxHash};
+use crate::store::audit::AuditedIntent;
+
+/// The key of an intent on record.
+#[must_use]
+pub fn key(intent: &AuditedIntent) -> IntentKey {
+    IntentKey {
+        tenant: intent.tenant.clone(),
+        workflow_id: intent.workflow_id.clone(),
+        method: intent.method.clone(),
+    }
+}
+
+/// Whether a landed envelope is what an intent asks for: rebuilt from it, it has the same hash.
+pub fn rebuilds(network: NetworkId, intent: &AuditedIntent, envelope: &[u8]) -> bool {
+    let request = intent.request.as_ref().map(read_stored);
+    let (Some(Ok(request)), Ok((inner, bump))) = (request, decode(envelope)) else {
+        return false;
+    };
+    recognise(network, &key(intent), &request, &inner.tx, bump.as_ref())
+}
+
+/// The inner hash that an intent says has decided it.
+pub fn said(intent: &AuditedIntent) -> Option<TxHash> {
+    intent.transaction.as_ref()?["hash"].as_str()?.parse().ok()
+}
