@@ -60,10 +60,11 @@ pub async fn run(node: Arc<Node>, mut asks: mpsc::Receiver<Ask>) {
 }
 
 async fn serve(node: &Arc<Node>, asks: Vec<Ask>) {
-    let mut closes = node.closes();
     let mut waiting = asks;
     let mut pending: Option<Arc<Frame>> = None;
     for _ in 0..MAX_LEDGERS {
+        // Made before it is looked, so that no ledger is missed.
+        let closed = node.next_close();
         let landed = pending.as_ref().and_then(|frame| landed(node, frame));
         if let Some(landed) = landed.filter(|landed| landed.tx.successful) {
             waiting
@@ -77,9 +78,7 @@ async fn serve(node: &Arc<Node>, asks: Vec<Ask>) {
         }
         let accounts = waiting.iter().map(|ask| ask.account).collect();
         pending = submit(node, &accounts).or(pending);
-        if closes.changed().await.is_err() {
-            return;
-        }
+        closed.await;
     }
     waiting
         .into_iter()

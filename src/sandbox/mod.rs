@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod core;
 pub mod faults;
+mod fees;
 pub mod friendbot;
 pub mod horizon;
 mod http;

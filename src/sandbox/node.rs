@@ -54,9 +54,7 @@ pub struct Node {
     keys: Keys,
     limiter: Option<Mutex<RateLimiter>>,
     rhythm: watch::Sender<Rhythm>,
-    closed: watch::Sender<u64>,
-    /// Besides `closed`, whose receivers wake in no order: whoever waits by this wakes in the order in which they came.
-    turn: Notify,
+    closed: Notify,
     chain: AtomicU64,
     simulations: AtomicU64,
     network_id: [u8; 32],
@@ -88,8 +86,7 @@ impl Node {
                 pace: config.pace,
                 stalled: false,
             }),
-            closed: watch::Sender::new(0),
-            turn: Notify::new(),
+            closed: Notify::new(),
             chain: AtomicU64::new(genesis.chain),
             simulations: AtomicU64::new(0),
             network_id: network_id(&genesis.passphrase),
@@ -209,7 +206,7 @@ impl Node {
         if self.rhythm.borrow().interval().is_some() {
             core.close(self.clock().now());
             drop(core);
-            self.tell_closed();
+            self.closed.notify_waiters();
         }
     }
 
@@ -221,7 +218,7 @@ impl Node {
             core.close(self.clock().now());
             newest = core.ledger().sequence();
             drop(core);
-            self.tell_closed();
+            self.closed.notify_waiters();
         }
         newest
     }
@@ -252,23 +249,13 @@ impl Node {
             .lock()
             .expect("no holder of this lock panics")
             .clear();
-        self.tell_closed();
+        self.closed.notify_waiters();
         sequence
-    }
-
-    fn tell_closed(&self) {
-        self.closed.send_modify(|closes| *closes += 1);
-        self.turn.notify_waiters();
     }
 
     /// Comes with the next ledger that closes after this call, to all who wait in the order in which they came.
     pub fn next_close(&self) -> Notified<'_> {
-        self.turn.notified()
-    }
-
-    /// Tells when ledgers close.
-    pub fn closes(&self) -> watch::Receiver<u64> {
-        self.closed.subscribe()
+        self.closed.notified()
     }
 
     /// Tells when the rhythm changes.

@@ -10,7 +10,6 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::ask::Ask;
@@ -32,7 +31,6 @@ struct Feed {
     subject: Subject,
     owner: Owner,
     query: PageQuery,
-    closes: watch::Receiver<u64>,
     deadline: Instant,
     stage: Stage,
 }
@@ -46,7 +44,6 @@ enum Stage {
 
 /// Answers with a stream; what is wrong with the request is still an ordinary problem.
 pub fn stream(node: Arc<Node>, ask: Ask, subject: Subject, owner: Owner) -> Response {
-    let closes = node.closes();
     let query = node
         .read(ask.draw, |_, head| ask.page(head))
         .map(|mut query| {
@@ -66,7 +63,6 @@ pub fn stream(node: Arc<Node>, ask: Ask, subject: Subject, owner: Owner) -> Resp
         subject,
         owner,
         query,
-        closes,
         deadline,
         stage: Stage::Hello,
     };
@@ -101,7 +97,9 @@ impl Feed {
     /// Waits for records that are new; says goodbye after as many as were asked for, or when time is up.
     async fn records(&mut self) -> String {
         loop {
-            self.closes.mark_unchanged();
+            // Made before it is looked, so that no ledger is missed.
+            let node = Arc::clone(&self.node);
+            let closed = node.next_close();
             match records(
                 &self.node,
                 &self.ask,
@@ -114,7 +112,7 @@ impl Feed {
                 Err(problem) => return self.broken(&problem),
             }
             tokio::select! {
-                changed = self.closes.changed() => if changed.is_err() { return self.goodbye() },
+                () = closed => {}
                 () = tokio::time::sleep_until(self.deadline) => return self.goodbye(),
                 () = self.node.stop.cancelled() => return self.goodbye(),
             }
