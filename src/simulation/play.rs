@@ -75,6 +75,8 @@ struct Weather {
     stop: Vec<Arc<Notify>>,
     copies: Vec<Snapshot>,
     promised: Promised,
+    /// Something had been sent on the chain that is no more.
+    had_sent: bool,
     reset_at: Option<u32>,
     surge: rival::Surge,
     wishes: Vec<Wish>,
@@ -92,6 +94,7 @@ impl Weather {
             stop,
             copies: Vec::new(),
             promised: Promised::default(),
+            had_sent: false,
             surge: rival::Surge::default(),
             wishes,
             told,
@@ -147,7 +150,7 @@ impl Weather {
         if self.reset_at == Some(number) {
             dice.count("network reset");
             dice.note(format_args!("the network begins anew"));
-            self.promised.reset_after(world.oracle.posts());
+            self.had_sent = world.oracle.posts() > 0;
             world.network.node.reset();
             world.oracle.begin_anew();
             return true;
@@ -271,7 +274,7 @@ pub async fn play(world: &Arc<World>) {
         }
     }
     // Whoever had sent nothing yet may begin on the new chain.
-    if reset && weather.promised.had_sent() {
+    if reset && weather.had_sent {
         verdict::all_has_stopped(world).await;
     }
     for over in over {
@@ -279,10 +282,7 @@ pub async fn play(world: &Arc<World>) {
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     // What was sent and is still on its way, and every ledger that could take it.
-    for _ in 0..plan.validity_ledgers + 14 {
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        world.close_ledger();
-    }
+    world.pass(plan.validity_ledgers + 14).await;
     if !reset {
         verdict::judge(world, &told, ended);
         weather.promised.judge(world);

@@ -155,7 +155,6 @@ fn pay(world: &World, keys: &Keyring, account: AccountId, bid: u32) {
     send(world, keys, account, payment(account, FOREIGN_STROOPS), bid);
 }
 
-/// Sends a transaction with the account's next sequence number.
 /// Another node of the network still has an envelope that was sent long ago, and passes it on.
 pub fn echo(world: &World) {
     let sent = world.oracle.sent();
@@ -169,6 +168,7 @@ pub fn echo(world: &World) {
     }
 }
 
+/// Sends a transaction with the account's next sequence number.
 fn send(world: &World, keys: &Keyring, account: AccountId, body: OperationBody, bid: u32) {
     let node = &world.network.node;
     let sequence = {

@@ -1,7 +1,6 @@
 //! Whether what the records say in the end is what the ledger says.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -63,10 +62,7 @@ pub fn judge(world: &World, told: &Told, ended: bool) {
 /// What users were told as final before the records were restored: it must stay true, though the records may know nothing
 /// of it.
 #[derive(Default)]
-pub struct Promised {
-    over: BTreeSet<(u64, i64)>,
-    sent: u64,
-}
+pub struct Promised(BTreeSet<(u64, i64)>);
 
 impl Promised {
     /// What users could be told now. That something was canceled is nowhere but in the records, and is lost with them.
@@ -83,24 +79,14 @@ impl Promised {
             if let (Some(number), Some(asked), "failed" | "expired") =
                 (number, asked, row.status.as_str())
             {
-                self.over.insert((number, asked));
+                self.0.insert((number, asked));
             }
         }
     }
 
-    /// The network begins anew, after so many POSTs.
-    pub fn reset_after(&mut self, posts: u64) {
-        self.sent = posts;
-    }
-
-    /// Whether something had been sent on the chain that is no more.
-    pub fn had_sent(&self) -> bool {
-        self.sent > 0
-    }
-
     /// Compares it with the ledger.
     pub fn judge(&self, world: &World) {
-        for (number, asked) in &self.over {
+        for (number, asked) in &self.0 {
             let successes = world.oracle.successes(*number);
             if successes.iter().any(|success| success.amount == *asked) {
                 world.oracle.violated(format!(
@@ -113,15 +99,9 @@ impl Promised {
 
 /// After the network began anew every daemon notices within some ledgers, and sends nothing more.
 pub async fn all_has_stopped(world: &World) {
-    for _ in 0..LEDGERS_TO_NOTICE {
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        world.close_ledger();
-    }
+    world.pass(LEDGERS_TO_NOTICE).await;
     let posts = world.oracle.posts();
-    for _ in 0..LEDGERS_TO_NOTICE {
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        world.close_ledger();
-    }
+    world.pass(LEDGERS_TO_NOTICE).await;
     if world.oracle.posts() != posts {
         let what = "something was sent long after the network began anew";
         world.oracle.violated(what.to_owned());

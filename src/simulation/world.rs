@@ -173,6 +173,14 @@ impl World {
         self.oracle.closed(core.ledger());
     }
 
+    /// Has so many ledgers close, five seconds apart.
+    pub async fn pass(&self, ledgers: u32) {
+        for _ in 0..ledgers {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            self.close_ledger();
+        }
+    }
+
     /// Who runs.
     pub fn running(&self) -> MutexGuard<'_, [Option<Running>; NAMES.len()]> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
