@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::world::faults::{self, LIMIT, everything};
 use crate::world::{Daemon, LEDGER_SECONDS, World, account, key, payment};
 
 /// Intents of each case.
 const INTENTS: u32 = 16;
-/// The longest that a case may take.
-const LIMIT: Duration = Duration::from_secs(90);
 
 async fn lands_once_under(faults: Value) {
     let (world, daemon) = World::ready(4).await;
@@ -23,27 +22,7 @@ async fn lands_once(world: &World, daemon: &Daemon, mut faults: Value) {
         faults["seed"] = json!(seed.parse::<u64>().expect("FAULT_SEED is a number"));
     }
     world.ledger.fund(account("bob")).await;
-    world.ledger.faults(faults).await;
-    let mut posted = Vec::new();
-    for number in 1..=INTENTS {
-        let body = payment(&format!("fault-{number}"), account("bob"), number);
-        posted.push((daemon.client.post(&body).await, body));
-    }
-    let ids: Vec<String> = posted.iter().map(|(id, _)| id.clone()).collect();
-    daemon.client.wait_until_final(&ids, LIMIT).await;
-    world.ledger.faults(json!({})).await;
-    // Whatever was still on its way has its chance to do harm now.
-    world.ledger.pass(14).await;
-    world.audit().each_once(&daemon.client, &posted).await;
-}
-
-/// Everything that can go wrong, at once.
-fn everything(seed: u64) -> Value {
-    json!({
-        "seed": seed, "lose_answer_after": 0.3, "lose_answer_before": 0.2, "answer_504": 0.2, "answer_503": 0.2,
-        "late_bad_seq": 0.3, "never_land": 0.3, "delay_ledgers": {"rate": 0.3, "max": 6}, "slow_body_ms": 20,
-        "cut_body": 0.1, "read_lag_ledgers": 3
-    })
+    faults::land_once(world, daemon, faults, "fault", INTENTS).await;
 }
 
 #[tokio::test]

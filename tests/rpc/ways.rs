@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -11,12 +10,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::capture::PASSPHRASE;
-use crate::world::{Daemon, LEDGER_SECONDS, World, account, ledger, payment};
+use crate::world::faults::{self, LIMIT, everything};
+use crate::world::{Daemon, LEDGER_SECONDS, World, account, ledger};
 
 /// Intents of each case.
 const INTENTS: u32 = 12;
-/// The longest that a case may take.
-const LIMIT: Duration = Duration::from_secs(90);
 /// The largest body that is passed on.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
@@ -100,18 +98,7 @@ async fn world(submit: &str) -> World {
 
 /// Posts payments, waits for them, and reads the ledger. Each must have taken one attempt where `one_attempt`.
 async fn lands_once(world: &World, daemon: &Daemon, faults: Value, one_attempt: bool) {
-    world.ledger.faults(faults).await;
-    let mut posted = Vec::new();
-    for number in 1..=INTENTS {
-        let body = payment(&format!("way-{number}"), account("bob"), number);
-        posted.push((daemon.client.post(&body).await, body));
-    }
-    let ids: Vec<String> = posted.iter().map(|(id, _)| id.clone()).collect();
-    daemon.client.wait_until_final(&ids, LIMIT).await;
-    world.ledger.faults(json!({})).await;
-    // Whatever was still on its way has its chance to do harm now.
-    world.ledger.pass(14).await;
-    world.audit().each_once(&daemon.client, &posted).await;
+    let ids = faults::land_once(world, daemon, faults, "way", INTENTS).await;
     for id in ids.iter().filter(|_| one_attempt) {
         assert_eq!(daemon.client.attempts(id).await.len(), 1, "{id}");
     }
@@ -151,12 +138,7 @@ async fn over_both_ways_where_horizon_takes_it_and_says_nothing() {
 async fn everything_at_once_by_stellar_rpc() {
     let world = world("rpc").await;
     let daemon = Daemon::start_ready(&world.setup).await;
-    let faults = json!({
-        "seed": 21, "lose_answer_after": 0.3, "lose_answer_before": 0.2, "answer_504": 0.2, "answer_503": 0.2,
-        "late_bad_seq": 0.3, "never_land": 0.3, "delay_ledgers": {"rate": 0.3, "max": 6}, "slow_body_ms": 20,
-        "cut_body": 0.1, "read_lag_ledgers": 3
-    });
-    lands_once(&world, &daemon, faults, false).await;
+    lands_once(&world, &daemon, everything(21), false).await;
 }
 
 #[tokio::test]

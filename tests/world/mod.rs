@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod daemon;
+pub mod faults;
 pub mod hand;
 pub mod ledger;
 
