@@ -1,6 +1,7 @@
 //! Whether an endpoint may be asked now: our budget, the pause that it asked for, and its health.
 
 use std::num::NonZeroU32;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -17,11 +18,13 @@ const DEFAULT_PAUSE: Duration = Duration::from_secs(5);
 /// How long an endpoint that failed is chosen only where all have failed.
 const FAILING_PAUSE: Duration = Duration::from_secs(5);
 
+/// One for all: making one asks the processor what it can do.
+static CLOCK: LazyLock<DefaultClock> = LazyLock::new(DefaultClock::default);
+
 /// Shared by all requests to one base URL.
 #[derive(Debug)]
 pub struct Gate {
     budget: Option<DefaultDirectRateLimiter>,
-    clock: DefaultClock,
     opened: Instant,
     /// Milliseconds since `opened` until which nothing is sent.
     paused_until: AtomicU64,
@@ -34,11 +37,11 @@ impl Gate {
     pub fn new(requests_per_hour: u32) -> Self {
         let budget = NonZeroU32::new(requests_per_hour).map(|hourly| {
             let burst = hourly.min(BURST_REQUESTS);
-            RateLimiter::direct(Quota::per_hour(hourly).allow_burst(burst))
+            let quota = Quota::per_hour(hourly).allow_burst(burst);
+            RateLimiter::direct_with_clock(quota, CLOCK.clone())
         });
         Self {
             budget,
-            clock: DefaultClock::default(),
             opened: Instant::now(),
             paused_until: AtomicU64::new(0),
             failing_until: AtomicU64::new(0),
@@ -61,7 +64,7 @@ impl Gate {
             return Ok(());
         };
         budget.check().map_err(|until| {
-            let wait = until.wait_time_from(self.clock.now());
+            let wait = until.wait_time_from(CLOCK.now());
             refuse("not sent: our own budget of requests is used up", wait)
         })
     }

@@ -13,6 +13,8 @@ use crate::domain::primitives::AccountId;
 pub struct Keyring {
     keys: LocalKeys,
     seed: Option<ChannelSeed>,
+    /// The seed gives keys below this index only.
+    bound: Option<u32>,
     derived: RwLock<HashMap<u32, AccountId>>,
 }
 
@@ -26,6 +28,16 @@ impl Keyring {
         }
     }
 
+    /// A ring whose seed gives the first `channels` keys and no more.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn bounded(seed: ChannelSeed, channels: u32) -> Self {
+        Self {
+            bound: Some(channels),
+            ..Self::new(Some(seed))
+        }
+    }
+
     /// Adds a key, and says whose it is.
     pub fn add(&self, key: &SecretKey) -> AccountId {
         self.keys.add(key)
@@ -33,6 +45,9 @@ impl Keyring {
 
     /// The account of a channel of the seed, by SEP-5 index, its key made ready; `None` without a seed.
     pub fn channel(&self, index: u32) -> Option<AccountId> {
+        if self.bound.is_some_and(|bound| index >= bound) {
+            return None;
+        }
         let known = self
             .derived
             .read()

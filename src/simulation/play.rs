@@ -75,8 +75,8 @@ struct Weather {
     stop: Vec<Arc<Notify>>,
     copies: Vec<Snapshot>,
     promised: Promised,
-    /// Something had been sent on the chain that is no more.
-    had_sent: bool,
+    /// Something had been sent on the chain that is no more, and the records remember it.
+    must_notice: bool,
     reset_at: Option<u32>,
     surge: rival::Surge,
     wishes: Vec<Wish>,
@@ -94,7 +94,7 @@ impl Weather {
             stop,
             copies: Vec::new(),
             promised: Promised::default(),
-            had_sent: false,
+            must_notice: false,
             surge: rival::Surge::default(),
             wishes,
             told,
@@ -150,7 +150,7 @@ impl Weather {
         if self.reset_at == Some(number) {
             dice.count("network reset");
             dice.note(format_args!("the network begins anew"));
-            self.had_sent = world.oracle.posts() > 0;
+            self.must_notice = world.oracle.posts() > 0 && world.records.is_tied();
             world.network.node.reset();
             world.oracle.begin_anew();
             return true;
@@ -192,6 +192,7 @@ impl Weather {
             let place = dice.below(self.copies.len() as u64);
             records.restore(&self.copies[usize::try_from(place).unwrap_or(0)]);
         }
+        self.must_notice &= records.is_tied();
         if records.is_empty() {
             dice.count("records lost");
             self.world.oracle.all_is_lost();
@@ -274,7 +275,7 @@ pub async fn play(world: &Arc<World>) {
         }
     }
     // Whoever had sent nothing yet may begin on the new chain.
-    if reset && weather.had_sent {
+    if reset && weather.must_notice {
         verdict::all_has_stopped(world).await;
     }
     for over in over {

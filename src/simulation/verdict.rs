@@ -1,13 +1,16 @@
 //! Whether what the records say in the end is what the ledger says.
 
 use std::collections::BTreeSet;
+use std::str::FromStr as _;
 
 use serde_json::Value;
 
 use super::client::{self, TENANT, Told};
+use super::rival;
 use super::world::World;
 use crate::domain::primitives::AccountId;
 use crate::store::intents::IntentRow;
+use crate::worker::GONE;
 
 /// Ledgers within which a daemon notices that the network began anew, a restart included.
 const LEDGERS_TO_NOTICE: u32 = 20;
@@ -48,6 +51,7 @@ pub fn judge(world: &World, told: &Told, ended: bool) {
     }
     if ended {
         explain_all(world);
+        look_at_given_up(world);
     }
     for what in world.records.violations() {
         // Whoever was frozen builds by an old ledger, perhaps what was built by it before: that is refused, and is no harm.
@@ -117,6 +121,18 @@ fn explain_all(world: &World) {
                 "sequence number {sequence} of {account} was used by {}, which is not on record",
                 hex::encode(hash)
             ));
+        }
+    }
+}
+
+/// No account is given up as gone that is there: a Horizon that did not show it for a while proves nothing.
+fn look_at_given_up(world: &World) {
+    for (account, reason) in world.records.paused() {
+        let gone = reason.as_deref() == Some(GONE);
+        let is_there = AccountId::from_str(&account).is_ok_and(|id| rival::is_there(world, id));
+        if gone && is_there {
+            let what = format!("{account} is there, and was given up as gone");
+            world.oracle.violated(what);
         }
     }
 }

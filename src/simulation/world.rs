@@ -38,6 +38,8 @@ pub const RIVALS: usize = 4;
 pub const SIGNERS: usize = 10;
 /// Channels beyond those that there are to be, which may come to be.
 const SPARE_CHANNELS: u32 = 4;
+/// Channels of the seed: looking for more of an earlier life, as far as the gap says, is most of what a history then does.
+const SEED_CHANNELS: u32 = 8;
 /// What the daemons are called.
 const NAMES: [&str; 3] = ["daemon-1", "daemon-2", "daemon-3"];
 
@@ -64,7 +66,7 @@ pub struct Keys {
 impl Keys {
     fn derive() -> Self {
         let seed = ChannelSeed::parse(&"5e".repeat(32)).expect("it has 32 bytes");
-        let ours = Keyring::new(Some(seed));
+        let ours = Keyring::bounded(seed, SEED_CHANNELS);
         let theirs = Keyring::new(None);
         let key = |number: u8| SecretKey::from_bytes([number; 32]);
         Self {
@@ -253,7 +255,7 @@ impl World {
             concurrent_reads: 8,
             lease: Duration::from_secs(15),
             poll: Duration::from_secs(2),
-            ledger_poll: Duration::from_secs(1),
+            ledger_poll: Duration::from_secs(2),
             drain: Duration::from_secs(5),
             fee_cap: Stroops::new(100_000).unwrap_or(Stroops::ZERO),
             percentile: Percentile::P95,

@@ -8,14 +8,14 @@ use super::engine::start::Start;
 use super::history::Reader;
 use super::look::derive_keys;
 use super::records::Records;
-use crate::domain::attempt::Head;
+use crate::domain::attempt::{Head, MISSING_LEDGERS};
 use crate::domain::observation::AccountSnapshot;
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::store::StoreError;
 use crate::store::network::Anchor;
 
 /// Why a channel is paused that has gone while an earlier life was waited for.
-const GONE: &str = "the account does not exist any more";
+pub const GONE: &str = "the account does not exist any more";
 /// Ledgers before the head that are read again: another Horizon may lag.
 const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
 /// Ledgers that a Horizon which tells us the newest may be behind: whoever signed before us may have known a newer one.
@@ -266,19 +266,29 @@ impl Engine {
             }
             let known = Some(Sequence(row.sequence)).filter(|known| known.0 > 0);
             reader.read_down(records, &snapshot, known).await?;
-            let done = match &snapshot.state {
+            match &snapshot.state {
                 Some(state) => {
-                    records
-                        .raise_sequence(snapshot.account, state.sequence)
-                        .await
+                    let raised = records.raise_sequence(snapshot.account, state.sequence);
+                    raised.await.map_err(|error| error.to_string())?;
+                    if row.reason.as_deref() == Some(GONE) {
+                        let opened = records.pause_channel(snapshot.account, None);
+                        opened.await.map_err(|error| error.to_string())?;
+                    }
+                }
+                // A Horizon that builds its state anew shows no account for a while.
+                None if row.kind == "source" || snapshot.as_of < until.plus(MISSING_LEDGERS) => {
+                    let (account, as_of) = (snapshot.account, snapshot.as_of);
+                    return Err(format!(
+                        "Horizon does not show {account} as of ledger {as_of}, and it was there before"
+                    ));
                 }
                 // It was there when it was found, and has gone since.
                 None if known.is_none() => {
-                    records.pause_channel(snapshot.account, Some(GONE)).await
+                    let paused = records.pause_channel(snapshot.account, Some(GONE));
+                    paused.await.map_err(|error| error.to_string())?;
                 }
-                None => Ok(()),
-            };
-            done.map_err(|error| error.to_string())?;
+                None => {}
+            }
         }
         Ok(())
     }

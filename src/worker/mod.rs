@@ -29,6 +29,8 @@ mod submit;
 mod tries;
 mod ways;
 
+#[cfg(feature = "simulation")]
+pub(crate) use accounts::GONE;
 pub use channels::{EnsureReport, SYSTEM_TENANT, ensure_report};
 pub use engine::foreign::{SECOND_WRITER, resumes_by_itself};
 pub use engine::{Engine, EngineError, Waker};

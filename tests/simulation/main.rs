@@ -212,7 +212,7 @@ fn a_seed_replays() {
         assert_eq!(one.digest, other.digest);
     }
     assert_ne!(
-        simulate(1, None, false).digest,
-        simulate(2, None, false).digest
+        simulate(1, None, true).digest,
+        simulate(2, None, true).digest
     );
 }

@@ -1,13 +1,37 @@
 //! What `GET /` says.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{link, template, timestamp};
 use crate::sandbox::ledger::Ledger;
 use crate::sandbox::ledger::genesis::PROTOCOL_VERSION;
 
-/// The state of this Horizon as of its head (0: nothing ingested) and of its core.
-pub fn root(base: &str, ledger: &Ledger, head: u32) -> Value {
+/// What this sandbox calls its Horizon and its core.
+const VERSION: &str = concat!("stellar-submitter-sandbox-", env!("CARGO_PKG_VERSION"));
+
+#[derive(Serialize)]
+struct Root<'a> {
+    #[serde(rename = "_links")]
+    links: &'a RawValue,
+    horizon_version: &'a str,
+    core_version: &'a str,
+    ingest_latest_ledger: u32,
+    history_latest_ledger: u32,
+    history_latest_ledger_closed_at: String,
+    history_elder_ledger: u32,
+    core_latest_ledger: u32,
+    network_passphrase: &'a str,
+    current_protocol_version: u32,
+    supported_protocol_version: u32,
+    core_supported_protocol_version: u32,
+}
+
+/// The state of this Horizon as of its head (0: nothing ingested) and of its core, as JSON.
+pub fn root(base: &str, ledger: &Ledger, head: u32) -> String {
     let closed_at = ledger
         .history()
         .ledger(head)
@@ -17,20 +41,37 @@ pub fn root(base: &str, ledger: &Ledger, head: u32) -> Value {
     } else {
         ledger.history().elder()
     };
-    json!({
-        "_links": links(base),
-        "horizon_version": concat!("stellar-submitter-sandbox-", env!("CARGO_PKG_VERSION")),
-        "core_version": concat!("stellar-submitter-sandbox-", env!("CARGO_PKG_VERSION")),
-        "ingest_latest_ledger": head,
-        "history_latest_ledger": head,
-        "history_latest_ledger_closed_at": closed_at.unwrap_or_else(|| "0001-01-01T00:00:00Z".to_owned()),
-        "history_elder_ledger": elder,
-        "core_latest_ledger": ledger.sequence(),
-        "network_passphrase": ledger.passphrase(),
-        "current_protocol_version": PROTOCOL_VERSION,
-        "supported_protocol_version": PROTOCOL_VERSION,
-        "core_supported_protocol_version": PROTOCOL_VERSION,
-    })
+    let root = Root {
+        links: &links_text(base),
+        horizon_version: VERSION,
+        core_version: VERSION,
+        ingest_latest_ledger: head,
+        history_latest_ledger: head,
+        history_latest_ledger_closed_at: closed_at
+            .unwrap_or_else(|| "0001-01-01T00:00:00Z".to_owned()),
+        history_elder_ledger: elder,
+        core_latest_ledger: ledger.sequence(),
+        network_passphrase: ledger.passphrase(),
+        current_protocol_version: PROTOCOL_VERSION,
+        supported_protocol_version: PROTOCOL_VERSION,
+        core_supported_protocol_version: PROTOCOL_VERSION,
+    };
+    serde_json::to_string(&root).expect("names are strings")
+}
+
+/// The links as text: everybody asks for the root all the time, and they are most of it.
+fn links_text(base: &str) -> Arc<RawValue> {
+    static LAST: Mutex<Option<(String, Arc<RawValue>)>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*last {
+        Some((of, text)) if of == base => Arc::clone(text),
+        _ => {
+            let text = serde_json::value::to_raw_value(&links(base)).expect("names are strings");
+            let text: Arc<RawValue> = Arc::from(text);
+            *last = Some((base.to_owned(), Arc::clone(&text)));
+            text
+        }
+    }
 }
 
 fn links(base: &str) -> Value {

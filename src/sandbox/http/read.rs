@@ -24,7 +24,7 @@ type Shared = State<Arc<Node>>;
 /// `GET /`
 pub async fn get_root(State(node): Shared, ask: Ask) -> Result<Reply, Reply> {
     ask.refuse_events()?;
-    Ok(Reply::ok(node.read(ask.draw, |ledger, head| {
+    Ok(Reply::text(node.read(ask.draw, |ledger, head| {
         root::root(&ask.base, ledger, head)
     })))
 }

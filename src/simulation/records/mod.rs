@@ -158,6 +158,15 @@ impl MemoryRecords {
         self.act(|state, _| state.data.network.is_none())
     }
 
+    /// Whether they remember a ledger, by which a network that begins anew is told from the one they knew.
+    #[must_use]
+    pub fn is_tied(&self) -> bool {
+        self.act(|state, _| {
+            let network = state.data.network.as_ref();
+            network.is_some_and(|network| network.anchor.is_some())
+        })
+    }
+
     /// Whether a transaction is on record: as an attempt, or as what has landed without one.
     #[must_use]
     pub fn knows(&self, hash: &[u8; 32]) -> bool {
@@ -219,6 +228,16 @@ impl MemoryRecords {
             let mut intents: Vec<_> = state.data.intents.values().collect();
             intents.sort_by_key(|intent| intent.seq);
             intents.into_iter().map(|intent| intent.row()).collect()
+        })
+    }
+
+    /// The accounts that are not to be used, and why.
+    pub fn paused(&self) -> Vec<(String, Option<String>)> {
+        self.act(|state, _| {
+            let rows = state.channels().into_iter();
+            rows.filter(|row| row.state != "open")
+                .map(|row| (row.account, row.reason))
+                .collect()
         })
     }
 
