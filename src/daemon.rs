@@ -1,5 +1,6 @@
 //! Wires the rooms together, runs their tasks, and drains them when told to stop.
 
+mod previewing;
 mod readiness;
 mod reconciling;
 mod tasks;
@@ -128,6 +129,17 @@ impl Daemon {
 
         let (stop, stopped) = watch::channel(false);
         let status = Status::default();
+        let contracts = rpc.map(|rpc| rpc as Arc<dyn worker::contracts::Contracts>);
+        let preview = worker::Previewing {
+            store: Arc::new(store.clone()),
+            horizon: Arc::clone(&horizon),
+            contracts: contracts.clone(),
+            margin: config.rpc.margin,
+            keys: Arc::clone(&keys),
+            network: NetworkId::of(&passphrase),
+            accounts: accounts.clone(),
+            settings: Arc::new(settings.clone()),
+        };
         let engine = Engine::new(
             Arc::new(store.clone()),
             Arc::clone(&horizon),
@@ -138,10 +150,7 @@ impl Daemon {
             status.clone(),
         )
         .by(way)
-        .with_contracts(
-            rpc.map(|rpc| rpc as Arc<dyn worker::contracts::Contracts>),
-            config.rpc.margin,
-        );
+        .with_contracts(contracts, config.rpc.margin);
         let waker = engine.waker();
         let engine = tokio::spawn(engine.run(stopped.clone()));
         let app = api::App {
@@ -163,6 +172,7 @@ impl Daemon {
                 sign: Arc::new(move |digest| receipt_key.sign_digest(digest)),
                 now: Arc::new(|| SystemClock.now()),
             },
+            preview: Arc::new(preview),
             wake: {
                 let waker = waker.clone();
                 Arc::new(move || waker.wake())

@@ -51,6 +51,7 @@ pub fn routes() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
     let (router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(intents::post::post, intents::list::list))
         .routes(routes!(intents::bulk::bulk))
+        .routes(routes!(intents::preview::preview))
         .routes(routes!(intents::one::one))
         .routes(routes!(intents::attempts::attempts))
         .routes(routes!(intents::timeline::timeline))

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::Bytes;
 use serde::Serialize;
@@ -35,9 +36,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
-use crate::domain::intent::Accounts;
+use crate::domain::intent::{Accounts, Request};
+use crate::domain::preview::Preview;
 use crate::domain::primitives::NetworkId;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use acceptor::Acceptor;
 use announcer::Announcer;
 use auth::KeyCache;
@@ -109,6 +111,23 @@ pub trait Probe: Send + Sync + 'static {
     fn readiness(&self) -> Vec<Check>;
 }
 
+/// Why there is no preview.
+#[derive(Debug)]
+pub enum PreviewUnavailable {
+    /// The network does not say what its newest ledger is.
+    Network(String),
+    /// The records cannot be read.
+    Store(StoreError),
+}
+
+/// Looks at the chain for those who want to know what would become of an intent.
+#[async_trait]
+pub trait Previewer: Send + Sync + 'static {
+    /// What would become of this request of a tenant's.
+    async fn preview(&self, tenant: &str, request: &Request)
+    -> Result<Preview, PreviewUnavailable>;
+}
+
 /// What the API needs of the daemon.
 pub struct App {
     /// The records.
@@ -125,6 +144,8 @@ pub struct App {
     pub render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Signs receipts.
     pub receipts: Receipts,
+    /// Makes previews.
+    pub preview: Arc<dyn Previewer>,
     /// Wakes this process's own engine; others hear of new work through the database.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }
@@ -138,6 +159,9 @@ struct Shared {
     probe: Arc<dyn Probe>,
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     receipts: Receipts,
+    preview: Arc<dyn Previewer>,
+    /// Previews that are made at the same time.
+    previews: Semaphore,
     keys: KeyCache,
     acceptor: Acceptor,
     announcer: Arc<Announcer>,
@@ -168,6 +192,8 @@ fn build(app: App, draining: CancellationToken) -> Router {
         acceptor: Acceptor::start(&app.store, app.network, &announcer),
         announcer,
         bulks: Arc::new(Semaphore::new(intents::bulk::AT_ONCE)),
+        preview: app.preview,
+        previews: Semaphore::new(intents::preview::AT_ONCE),
         posts: PostLimit::new(app.settings.max_posts_per_second),
         keys: KeyCache::default(),
         settled_event: AtomicI64::new(0),

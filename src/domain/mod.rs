@@ -15,6 +15,7 @@ pub mod landed;
 pub mod memo;
 pub mod observation;
 pub mod operation;
+pub mod preview;
 pub mod primitives;
 pub mod reason;
 pub mod receipt;

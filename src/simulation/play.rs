@@ -274,6 +274,7 @@ pub async fn play(world: &Arc<World>) {
             break;
         }
     }
+    ended |= verdict::waits_for_people(world, &told);
     // Whoever had sent nothing yet may begin on the new chain.
     if reset && weather.must_notice {
         verdict::all_has_stopped(world).await;

@@ -30,6 +30,23 @@ pub fn is_over(world: &World, told: &Told) -> bool {
     })
 }
 
+/// Whether what has not ended waits for a person.
+pub fn waits_for_people(world: &World, told: &Told) -> bool {
+    let rows = world.records.intents();
+    told.all().into_iter().all(|number| {
+        let own = of_workflow(&rows, number);
+        let over = |row: &&IntentRow| row.finished_at.is_some() || is_left_to_a_person(world, row);
+        !own.is_empty() && own.iter().all(over)
+    })
+}
+
+/// Somebody who has a channel's key can use its number so that no list of Horizon's proves who did: a person must look.
+fn is_left_to_a_person(world: &World, row: &IntentRow) -> bool {
+    let reason = row.reason.as_ref();
+    let unexplained = reason.is_some_and(|reason| reason["code"] == "sequence_unexplained");
+    world.plan.second_writer && row.status == "parked" && unexplained
+}
+
 /// Compares the end with the ledger.
 pub fn judge(world: &World, told: &Told, ended: bool) {
     let rows = world.records.intents();
@@ -69,7 +86,8 @@ pub fn judge(world: &World, told: &Told, ended: bool) {
 pub struct Promised(BTreeSet<(u64, i64)>);
 
 impl Promised {
-    /// What users could be told now. That something was canceled is nowhere but in the records, and is lost with them.
+    /// What users could be told now. That something was canceled, or failed without coming onto the ledger, is nowhere but
+    /// in the records, and is lost with them.
     pub fn remember(&mut self, world: &World) {
         for row in world.records.intents() {
             let number = row.workflow_id.strip_prefix("workflow-");
@@ -82,6 +100,7 @@ impl Promised {
             });
             if let (Some(number), Some(asked), "failed" | "expired") =
                 (number, asked, row.status.as_str())
+                && (row.status == "expired" || row.transaction.is_some())
             {
                 self.0.insert((number, asked));
             }
@@ -153,6 +172,10 @@ fn compare(world: &World, number: u64, row: &IntentRow) {
     let wrong = match status {
         "succeeded" => paid != 1,
         "failed" | "expired" | "canceled" => paid != 0,
+        "parked" if is_left_to_a_person(world, row) => {
+            world.dice.count("left to a person");
+            false
+        }
         other => {
             let reason = row.reason.as_ref().map(|reason| reason["code"].clone());
             world.oracle.violated(format!(

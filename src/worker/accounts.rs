@@ -276,7 +276,9 @@ impl Engine {
                     }
                 }
                 // A Horizon that builds its state anew shows no account for a while.
-                None if row.kind == "source" || snapshot.as_of < until.plus(MISSING_LEDGERS) => {
+                None if row.kind == "source"
+                    || known.is_none() && snapshot.as_of < until.plus(MISSING_LEDGERS) =>
+                {
                     let (account, as_of) = (snapshot.account, snapshot.as_of);
                     return Err(format!(
                         "Horizon does not show {account} as of ledger {as_of}, and it was there before"

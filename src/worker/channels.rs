@@ -15,7 +15,7 @@ use crate::domain::asset::{Asset, Destination};
 use crate::domain::intent::{Content, OnStateError, Request};
 use crate::domain::memo::Memo;
 use crate::domain::operation::{MAX_OPERATIONS, Operation};
-use crate::domain::primitives::{AccountId, Sequence, Stroops};
+use crate::domain::primitives::{AccountId, LedgerSeq, Sequence, Stroops};
 use crate::horizon::Horizon;
 use crate::store::StoreError;
 use crate::store::accept::{Accepted, Lane, NewIntent};
@@ -44,10 +44,19 @@ pub struct EnsureReport {
 #[derive(Debug, Default)]
 pub(super) struct Ensure {
     done: bool,
-    /// Batches that were asked for: their intent, and the channels it makes.
-    pending: Vec<(Uuid, Vec<u32>)>,
+    /// Batches that were asked for.
+    pending: Vec<Pending>,
     /// Nothing is tried before.
     not_before: Option<tokio::time::Instant>,
+}
+
+/// A batch of channels that was asked for.
+#[derive(Debug)]
+struct Pending {
+    intent: Uuid,
+    channels: Vec<u32>,
+    /// The newest ledger then: what lands later makes accounts that nobody has used before.
+    asked_at: LedgerSeq,
 }
 
 impl Engine {
@@ -126,7 +135,11 @@ impl Engine {
             if gone || matches!(row.1.as_str(), "failed" | "expired" | "canceled") {
                 continue;
             }
-            self.ensure.pending.push((row.0, asked));
+            self.ensure.pending.push(Pending {
+                intent: row.0,
+                channels: asked,
+                asked_at: self.status.head().map_or(LedgerSeq(0), |head| head.ledger),
+            });
             return Ok(());
         }
         tracing::error!("channels could not be made in {MAX_ENSURE_TRIES} tries");
@@ -137,33 +150,80 @@ impl Engine {
     /// Takes over channels whose making has ended.
     async fn settle_pending(&mut self) -> Result<(), StoreError> {
         let mut still = Vec::new();
-        for (intent, batch) in std::mem::take(&mut self.ensure.pending) {
+        for pending in std::mem::take(&mut self.ensure.pending) {
+            let intent = pending.intent;
             let row = self.store.intent(SYSTEM_TENANT, intent).await?;
             let Some(row) = row else { continue };
             match row.status.as_str() {
                 "succeeded" => {
-                    let ledger = row.transaction.as_ref().and_then(|t| t["ledger"].as_i64());
-                    for index in batch {
-                        let (Some(account), Some(ledger)) = (self.keys.channel(index), ledger)
-                        else {
-                            continue;
-                        };
-                        let index = i32::try_from(index).unwrap_or(i32::MAX);
-                        let sequence = Sequence(ledger * SEQUENCES_PER_LEDGER);
-                        self.store
-                            .add_channel(account, Some(index), sequence)
-                            .await?;
+                    let ledger = row.transaction.as_ref().and_then(|t| t["ledger"].as_u64());
+                    let ledger = ledger.and_then(|ledger| u32::try_from(ledger).ok());
+                    let Some(ledger) = ledger.map(LedgerSeq) else {
+                        continue;
+                    };
+                    let left = self.take_over_made(&pending, ledger).await?;
+                    if left.is_empty() {
+                        tracing::info!(%intent, "channels are made");
+                    } else {
+                        still.push(Pending {
+                            channels: left,
+                            ..pending
+                        });
                     }
-                    tracing::info!(%intent, "channels are made");
                 }
                 "failed" | "expired" | "canceled" => {
                     tracing::warn!(%intent, reason = ?row.reason, "channels could not be made; it is tried again");
                 }
-                _ => still.push((intent, batch)),
+                _ => still.push(pending),
             }
         }
         self.ensure.pending = still;
         Ok(())
+    }
+
+    /// Puts channels on record that were made in this ledger; returns those of which nothing is known yet.
+    ///
+    /// Made by a transaction of an earlier life, which the records did not know, they may have been used since, or be gone.
+    async fn take_over_made(
+        &mut self,
+        pending: &Pending,
+        ledger: LedgerSeq,
+    ) -> Result<Vec<u32>, StoreError> {
+        let fresh = Sequence(i64::from(ledger.0) * SEQUENCES_PER_LEDGER);
+        let known = pending.channels.iter();
+        let known = known.filter_map(|index| Some((*index, self.keys.channel(*index)?)));
+        let (indexes, accounts): (Vec<u32>, Vec<AccountId>) = known.unzip();
+        if ledger > pending.asked_at {
+            for (index, account) in indexes.into_iter().zip(accounts) {
+                let index = i32::try_from(index).unwrap_or(i32::MAX);
+                self.store.add_channel(account, Some(index), fresh).await?;
+            }
+            return Ok(Vec::new());
+        }
+        let mut left = Vec::new();
+        let snapshots = self.look_at(&accounts).await;
+        for (index, snapshot) in indexes.into_iter().zip(snapshots) {
+            match snapshot {
+                Ok(snapshot) if snapshot.as_of >= ledger => match &snapshot.state {
+                    Some(state) => {
+                        let number = i32::try_from(index).unwrap_or(i32::MAX);
+                        if state.sequence == fresh {
+                            self.store
+                                .add_channel(snapshot.account, Some(number), fresh)
+                                .await?;
+                        } else {
+                            self.explain_channel(&snapshot, number).await?;
+                        }
+                    }
+                    // It is asked for anew.
+                    None => {}
+                },
+                Ok(_) | Err(_) => left.push(index),
+            }
+        }
+        // What cannot be explained now is not asked for with every tick.
+        self.ensure.not_before = Some(tokio::time::Instant::now() + UNEXPLAINED_AGAIN);
+        Ok(left)
     }
 
     /// Tops a channel up that cannot pay its fee, once for each sequence number.

@@ -35,18 +35,7 @@ impl Engine {
         &self,
         accounts: &[AccountId],
     ) -> Vec<Result<AccountSnapshot, String>> {
-        let mut snapshots = Vec::with_capacity(accounts.len());
-        for chunk in accounts.chunks(CONCURRENT_READS) {
-            let asked: Vec<_> = chunk
-                .iter()
-                .map(|account| tokio::spawn(look(Arc::clone(&self.horizon), *account)))
-                .collect();
-            for answer in asked {
-                let answer = answer.await;
-                snapshots.push(answer.unwrap_or_else(|error| Err(error.to_string())));
-            }
-        }
-        snapshots
+        look_at(&self.horizon, accounts).await
     }
 
     /// Finds channels of an earlier life by their SEP-5 indexes. One that was merged away still has its history.
@@ -80,6 +69,25 @@ impl Engine {
         }
         Ok(found)
     }
+}
+
+/// The states of accounts, in their order, a few asked for at once.
+pub(super) async fn look_at(
+    horizon: &Arc<Horizon>,
+    accounts: &[AccountId],
+) -> Vec<Result<AccountSnapshot, String>> {
+    let mut snapshots = Vec::with_capacity(accounts.len());
+    for chunk in accounts.chunks(CONCURRENT_READS) {
+        let asked: Vec<_> = chunk
+            .iter()
+            .map(|account| tokio::spawn(look(Arc::clone(horizon), *account)))
+            .collect();
+        for answer in asked {
+            let answer = answer.await;
+            snapshots.push(answer.unwrap_or_else(|error| Err(error.to_string())));
+        }
+    }
+    snapshots
 }
 
 /// Makes the keys of all channels on record ready; one whose account the seed does not give is paused.

@@ -15,8 +15,9 @@ use crate::domain::fee::{FeeCap, opening_bid};
 use crate::domain::fields::FieldError;
 use crate::domain::intent::{self, Accounts, Content, Request};
 use crate::domain::observation::{FeeStats, Landed, LedgerHeader};
-use crate::domain::primitives::{AccountId, ChainTime, NetworkId, Sequence, Stroops};
+use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, NetworkId, Sequence, Stroops};
 use crate::domain::reason::Reason;
+use crate::domain::soroban_plan::SorobanPlan;
 use crate::signer::{Keyring, Signer as _};
 use crate::store::prepare::{Claimed, NewAttempt};
 
@@ -138,6 +139,48 @@ impl Signing {
         )))
     }
 
+    /// The first ledger that is too late for what is signed now.
+    fn first_late_ledger(&self) -> LedgerSeq {
+        self.header
+            .sequence
+            .plus(self.settings.validity_ledgers + 1)
+    }
+
+    /// Whether it goes out in a fee bump from the beginning.
+    pub(super) fn sponsors(&self, plan: &Plan, request: &Request) -> bool {
+        self.settings.payer == FeePayer::FeeAccount || !plan.carries_tag(request)
+    }
+
+    /// What an intent's transaction is built by; `None` where it is too late for it.
+    pub(super) fn plan(
+        &self,
+        request: &Request,
+        channel: AccountId,
+        sequence: Sequence,
+        cap: FeeCap,
+        soroban: Option<Arc<SorobanPlan>>,
+    ) -> Option<Plan> {
+        let header = &self.header;
+        let by_now = header.closed_at.0 + self.settings.validity_seconds();
+        let max_time = request
+            .valid_until
+            .map_or(by_now, |until| until.0.min(by_now));
+        (max_time > header.closed_at.0).then(|| Plan {
+            channel,
+            sequence,
+            min_time: request.not_before.unwrap_or(ChainTime(0)),
+            max_time: ChainTime(max_time),
+            max_ledger: self.first_late_ledger(),
+            base_fee: opening_bid(
+                self.fees.as_ref(),
+                header.base_fee.get(),
+                cap,
+                self.settings.percentile,
+            ),
+            soroban,
+        })
+    }
+
     fn build(
         &self,
         claimed: &Claimed,
@@ -146,7 +189,6 @@ impl Signing {
         number: u32,
         cap: FeeCap,
     ) -> Result<(Attempt, Vec<u8>), Turned> {
-        let header = &self.header;
         if !self.accounts.allows(request.source) {
             return Err(Turned::Park(Reason::new(
                 "source_not_configured",
@@ -159,40 +201,24 @@ impl Signing {
             .channel
             .parse()
             .map_err(|error| Turned::Fail(Reason::invalid_intent(format!("channel {error}"))))?;
-        let by_now = header.closed_at.0 + self.settings.validity_seconds();
-        let max_time = request
-            .valid_until
-            .map_or(by_now, |until| until.0.min(by_now));
-        if max_time <= header.closed_at.0 {
-            return Err(Turned::Late);
-        }
-        let max_ledger = header.sequence.plus(self.settings.validity_ledgers + 1);
         let soroban = match request.contract() {
             None => None,
             // One that was simulated before, and whose signatures hold for as long as it may land.
             Some(_) => match self.calls.get(&claimed.id) {
-                Some(call) if call.expires >= max_ledger => Some(Arc::clone(&call.plan)),
+                Some(call) if call.expires >= self.first_late_ledger() => {
+                    Some(Arc::clone(&call.plan))
+                }
                 Some(_) | None => return Err(Turned::Late),
             },
         };
-        let plan = Plan {
-            channel,
-            sequence: Sequence(claimed.sequence).next(),
-            min_time: request.not_before.unwrap_or(ChainTime(0)),
-            max_time: ChainTime(max_time),
-            max_ledger,
-            base_fee: opening_bid(
-                self.fees.as_ref(),
-                header.base_fee.get(),
-                cap,
-                self.settings.percentile,
-            ),
-            soroban,
-        };
+        let sequence = Sequence(claimed.sequence).next();
+        let plan = self
+            .plan(request, channel, sequence, cap, soroban)
+            .ok_or(Turned::Late)?;
         let tx = envelope::build(request, key.tag(self.network), &plan);
         let hash = envelope::inner_hash(&tx, self.network);
         let signers = plan.signers(request);
-        let sponsored = self.settings.payer == FeePayer::FeeAccount || !plan.carries_tag(request);
+        let sponsored = self.sponsors(&plan, request);
         let mut signatures = Vec::with_capacity(signers.len());
         for account in signers {
             signatures.push(self.keys.sign(account, &hash.0).map_err(|error| {
@@ -218,7 +244,7 @@ impl Signing {
             bumps: Vec::new(),
             sponsored,
             presigned: false,
-            signed_at: header.sequence,
+            signed_at: self.header.sequence,
         };
         let bytes = envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(envelope::attach(
             tx, signatures,

@@ -17,7 +17,8 @@ use crate::domain::soroban::auth::{
     address_of, adopt, attach, missing_signatures, payload, set_nonces, unsigned_of,
 };
 use crate::domain::soroban::{
-    Failure, FailureKind, LimitExceeded, Margin, NetworkLimits, Simulated, SimulationOutcome, plan,
+    Failure, FailureKind, LimitExceeded, Margin, Need, NetworkLimits, Simulated, SimulationOutcome,
+    plan,
 };
 use crate::domain::soroban_plan::{SorobanPlan, signer};
 use crate::domain::tag::Tag;
@@ -43,6 +44,12 @@ pub(super) struct PlannedCall {
     pub expires: LedgerSeq,
     /// The ledger that it was simulated on, or before.
     pub simulated_at: LedgerSeq,
+    /// What guards the call.
+    pub need: Need,
+    /// What it returned when it was simulated last.
+    pub value: Option<xdr::ScVal>,
+    /// What contracts said then; no diagnostic events.
+    pub events: Arc<[xdr::ContractEvent]>,
 }
 
 /// Why there is no plan.
@@ -85,7 +92,10 @@ impl Simulating {
         let simulated_at = self.signing.header.sequence;
         let validity = self.signing.settings.validity_ledgers;
         let expires = simulated_at.plus(validity + 1 + SPARE_LEDGERS);
-        let planned = |data, auth, restores| PlannedCall {
+        let empty = self.empty(operation);
+        let first = self.run(request, tag, &empty, parked).await?;
+        let need = Need::of(&first, request.source);
+        let planned = |data, auth, restores, seen: &Simulated| PlannedCall {
             plan: Arc::new(SorobanPlan {
                 data,
                 auth,
@@ -93,16 +103,17 @@ impl Simulating {
             }),
             expires,
             simulated_at,
+            need,
+            value: seen.value.clone(),
+            events: contract_events(seen),
         };
-        let empty = self.empty(operation);
-        let first = self.run(request, tag, &empty, parked).await?;
         if let Some(restoration) = &first.restoration {
             let data = plan::restoration(restoration, self.margin, &self.limits);
             let data = self.affordable(data.map_err(too_much)?)?;
-            return Ok(planned(data, Vec::new(), true));
+            return Ok(planned(data, Vec::new(), true, &first));
         }
         let Some(authorization) = operation.authorization() else {
-            return Ok(planned(self.resources(&first)?, Vec::new(), false));
+            return Ok(planned(self.resources(&first)?, Vec::new(), false, &first));
         };
         let (mut data, mut auth) = (first.data.clone(), first.auth.clone());
         adopt(&mut auth, &mut data, &authorization.entries).map_err(|error| {
@@ -142,7 +153,7 @@ impl Simulating {
         } else {
             first
         };
-        Ok(planned(self.resources(&last)?, auth, false))
+        Ok(planned(self.resources(&last)?, auth, false, &last))
     }
 
     /// What is simulated first: nothing is declared but what the operation names itself.
@@ -229,6 +240,14 @@ impl Simulating {
         attach(entry, source, bytes);
         Ok(())
     }
+}
+
+fn contract_events(simulated: &Simulated) -> Arc<[xdr::ContractEvent]> {
+    let events = simulated.events.iter().map(|event| &event.event);
+    events
+        .filter(|event| event.type_ != xdr::ContractEventType::Diagnostic)
+        .cloned()
+        .collect()
 }
 
 /// The transaction as it is simulated: of nobody, and unsigned.

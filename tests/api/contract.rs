@@ -187,6 +187,19 @@ async fn every_operation_answers_as_it_is_described() {
     let text = server.request(Method::POST, bulk).body("x");
     contract.check("POST", bulk, &send(text).await);
 
+    // Previews, of a network that cannot be asked.
+    let preview = "/v1/intents/preview";
+    let post = |body: &Value| send(server.request(Method::POST, preview).json(body));
+    let away = post(&payment("preview-1", "1")).await;
+    contract.check("POST", preview, &away);
+    assert_eq!(away.status.as_u16(), 503, "{}", away.text);
+    assert!(away.header("retry-after").is_some());
+    assert!(!away.text.contains("secret"), "{}", away.text);
+    contract.check("POST", preview, &post(&json!({"workflow_id": 1})).await);
+    contract.check("POST", preview, &post(&large).await);
+    let text = server.request(Method::POST, preview).body("x");
+    contract.check("POST", preview, &send(text).await);
+
     // Intents in every state.
     let [succeeded, failed, parked, flying, queued] = [
         server.accepted("succeeded").await,

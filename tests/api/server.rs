@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, Once};
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use stellar_submitter::api::{self, App, Check, Probe, Settings};
-use stellar_submitter::domain::intent::Accounts;
+use stellar_submitter::api::{self, App, Check, PreviewUnavailable, Previewer, Probe, Settings};
+use stellar_submitter::domain::intent::{Accounts, Request};
+use stellar_submitter::domain::preview::Preview;
 use stellar_submitter::domain::primitives::{AccountId, NetworkId};
 use stellar_submitter::store::Store;
 use tokio::net::TcpListener;
@@ -41,6 +42,16 @@ impl Probe for Ready {
             ok: self.0,
             detail: "as the test says".to_owned(),
         }]
+    }
+}
+
+/// A network that never answers.
+struct NoNetwork;
+
+#[async_trait::async_trait]
+impl Previewer for NoNetwork {
+    async fn preview(&self, _: &str, _: &Request) -> Result<Preview, PreviewUnavailable> {
+        Err(PreviewUnavailable::Network("a secret address".to_owned()))
     }
 }
 
@@ -194,6 +205,7 @@ impl Server {
                 sign: Arc::new(|digest| receipt_key().sign_digest(digest)),
                 now: Arc::new(time::OffsetDateTime::now_utc),
             },
+            preview: Arc::new(NoNetwork),
             wake: Arc::new(|| ()),
         }
     }

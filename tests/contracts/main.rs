@@ -4,6 +4,7 @@
 mod calls;
 mod once;
 mod outcomes;
+mod preview;
 mod stage;
 mod tokens;
 

@@ -113,7 +113,8 @@ const MUST_HAPPEN: [&str; 68] = [
 ];
 
 /// What is counted besides, and need not happen in a thousand histories.
-const MAY_HAPPEN: [&str; 3] = [
+const MAY_HAPPEN: [&str; 4] = [
+    "left to a person",
     "attempt dead, its number passed over",
     "refused: the same transaction twice",
     "told to stop",

@@ -191,6 +191,12 @@ impl Client {
         self.send(request.json(bodies)).await
     }
 
+    /// What would become of an intent.
+    pub async fn preview(&self, body: &Value) -> (u16, Value) {
+        let request = self.http.post(format!("{}/v1/intents/preview", self.api));
+        self.send(request.json(body)).await.unwrap()
+    }
+
     /// Posts an intent, its workflow being its key; returns its id.
     pub async fn post(&self, body: &Value) -> String {
         let workflow = body["workflow_id"].as_str().unwrap();

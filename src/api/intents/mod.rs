@@ -9,6 +9,7 @@ pub mod explain;
 pub mod list;
 pub mod one;
 pub mod post;
+pub mod preview;
 pub mod receipt;
 mod replay;
 pub mod request;

@@ -271,6 +271,16 @@ impl Problem {
         .retry_after(DATABASE_RETRY_SECONDS)
     }
 
+    pub(in crate::api) fn network_unavailable(retry_after_seconds: u32) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "network-unavailable",
+            "The network cannot be asked",
+            "no Horizon says what the newest ledger is; nothing was stored, ask again",
+        )
+        .retry_after(retry_after_seconds)
+    }
+
     pub(in crate::api) fn timed_out() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -1,0 +1,297 @@
+//! What would become of an intent now: looked at and built as the engine does it, and nothing of it is put on record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::contracts::Contracts;
+use super::look::look_at;
+use super::records::Records;
+use super::settings::Settings;
+use super::sign::{Signing, Turned};
+use super::simulate::{NoPlan, PlannedCall, Simulating};
+use crate::domain::envelope;
+use crate::domain::intent::{Accounts, Content, Presigned, Request, rfc3339};
+use crate::domain::observation::Unknown;
+use crate::domain::preview::{
+    CallPreview, Draft, Finding, Preview, Sight, Sights, accounts, findings, payer_findings,
+};
+use crate::domain::primitives::{AccountId, NetworkId, Sequence, Stroops};
+use crate::domain::reason::Reason;
+use crate::domain::soroban::Margin;
+use crate::horizon::Horizon;
+use crate::signer::Keyring;
+use crate::store::StoreError;
+use crate::store::calls::QueuedEnd;
+
+/// Makes previews.
+pub struct Previewing {
+    /// The records: for an idle channel.
+    pub store: Arc<dyn Records>,
+    /// The Horizons.
+    pub horizon: Arc<Horizon>,
+    /// What simulates; `None` without a Stellar RPC.
+    pub contracts: Option<Arc<dyn Contracts>>,
+    /// How much more than simulated is declared.
+    pub margin: Margin,
+    /// The keys: a call is simulated with its source's authorisation, which goes nowhere else.
+    pub keys: Arc<Keyring>,
+    /// The network.
+    pub network: NetworkId,
+    /// The accounts that intents may move funds of.
+    pub accounts: Accounts,
+    /// How the engine works.
+    pub settings: Arc<Settings>,
+}
+
+/// Why there is no preview.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviewError {
+    /// The network does not answer.
+    #[error("the newest ledger is not known: {0}")]
+    Network(String),
+    /// The records do not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Unknown> for PreviewError {
+    fn from(unknown: Unknown) -> Self {
+        Self::Network(unknown.detail)
+    }
+}
+
+impl Previewing {
+    /// Looks at everything that an intent of this tenant needs, and builds its transaction.
+    ///
+    /// # Errors
+    /// [`PreviewError`] where the newest ledger or the records cannot be read. What else cannot be looked at is a finding.
+    pub async fn preview(&self, tenant: &str, request: &Request) -> Result<Preview, PreviewError> {
+        let header = self.horizon.any().latest_ledger().await?;
+        let header =
+            header.ok_or_else(|| PreviewError::Network("there is no ledger yet".to_owned()))?;
+        // Without them the smallest fee is bid, as the engine does.
+        let fees = self.horizon.any().fee_stats().await.ok();
+        let signing = Arc::new(Signing {
+            keys: Arc::clone(&self.keys),
+            network: self.network,
+            accounts: self.accounts.clone(),
+            settings: Arc::clone(&self.settings),
+            header,
+            fees,
+            calls: Arc::new(BTreeMap::new()),
+        });
+        let mut found = Vec::new();
+        let call = match request.contract() {
+            None => None,
+            Some(_) => match self.simulate(&signing, tenant, request).await {
+                Ok(call) => Some(call),
+                Err(finding) => {
+                    found.push(finding);
+                    None
+                }
+            },
+        };
+        let draft = if request.contract().is_some() && call.is_none() {
+            None
+        } else {
+            match self.draft(&signing, tenant, request, call.as_ref()).await? {
+                Ok(draft) => Some(draft),
+                Err(finding) => {
+                    found.push(finding);
+                    None
+                }
+            }
+        };
+        found.extend(
+            self.look(request, draft.as_ref(), header.base_reserve)
+                .await,
+        );
+        Ok(Preview {
+            as_of: header.sequence,
+            draft,
+            call: call.map(|call| CallPreview {
+                need: call.need,
+                restores_before: call.plan.restores,
+                value: call.value,
+                events: call.events,
+            }),
+            findings: found,
+        })
+    }
+
+    async fn simulate(
+        &self,
+        signing: &Arc<Signing>,
+        tenant: &str,
+        request: &Request,
+    ) -> Result<PlannedCall, Finding> {
+        let not_simulated = |detail: String| Finding::unknown("not_simulated", "", detail);
+        let Some(contracts) = &self.contracts else {
+            return Err(not_simulated("no Stellar RPC is configured".to_owned()));
+        };
+        let limits = contracts.limits().await;
+        let simulating = Simulating {
+            contracts: Arc::clone(contracts),
+            signing: Arc::clone(signing),
+            margin: self.margin,
+            limits: limits.map_err(|unknown| not_simulated(unknown.detail))?,
+        };
+        let tag = request.key(tenant).tag(self.network);
+        let planned = simulating.plan(request, tag, 0).await;
+        planned.map_err(|no_plan| match no_plan {
+            NoPlan::Later(detail) => not_simulated(detail),
+            NoPlan::End(QueuedEnd::Failed(reason) | QueuedEnd::Parked(reason, _)) => {
+                because(&reason, "/operations/0")
+            }
+            NoPlan::End(QueuedEnd::Canceled | QueuedEnd::Expired) => too_late(request),
+        })
+    }
+
+    /// The transaction, with the next number of a channel.
+    async fn draft(
+        &self,
+        signing: &Signing,
+        tenant: &str,
+        request: &Request,
+        call: Option<&PlannedCall>,
+    ) -> Result<Result<Draft, Finding>, PreviewError> {
+        let cap = self.settings.terms(request, 0).cap;
+        if let Content::Presigned(presigned) = &request.content {
+            return Ok(self.presigned(signing, presigned, cap.0));
+        }
+        let (channel, sequence) = self.channel(request.source).await?;
+        let soroban = call.map(|call| Arc::clone(&call.plan));
+        let Some(plan) = signing.plan(request, channel, sequence.next(), cap, soroban) else {
+            return Ok(Err(too_late(request)));
+        };
+        let tag = request.key(tenant).tag(self.network);
+        let tx = envelope::build(request, tag, &plan);
+        let in_fee_bump = signing.sponsors(&plan, request);
+        Ok(Ok(Draft {
+            hash: envelope::inner_hash(&tx, self.network),
+            operations: request.operation_count(),
+            inner_fee: Stroops::new(i64::from(tx.fee)).unwrap_or(Stroops::MAX),
+            cap: cap.0,
+            payer: if in_fee_bump {
+                self.settings.fee_account
+            } else {
+                channel
+            },
+            in_fee_bump,
+            envelope: envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(envelope::attach(
+                tx,
+                Vec::new(),
+            ))),
+            plan,
+        }))
+    }
+
+    fn presigned(
+        &self,
+        signing: &Signing,
+        presigned: &Presigned,
+        cap: Stroops,
+    ) -> Result<Draft, Finding> {
+        let (attempt, envelope) = signing.sponsor(presigned, 1).map_err(|turned| {
+            let (Turned::Fail(reason) | Turned::Park(reason)) = turned else {
+                return Finding::error(
+                    "tx_too_late",
+                    "/transaction_xdr",
+                    "it cannot land any more",
+                );
+            };
+            because(&reason, "/transaction_xdr")
+        })?;
+        let (header, plan) = (&signing.header, &attempt.plan);
+        let by_time = plan.max_time.0 > 0 && plan.max_time <= header.closed_at;
+        let by_ledger = plan.max_ledger.0 > 0 && plan.max_ledger <= header.sequence.plus(1);
+        if by_time || by_ledger {
+            let detail = format!("its bounds have passed in ledger {}", header.sequence);
+            return Err(Finding::error("tx_too_late", "/transaction_xdr", detail));
+        }
+        Ok(Draft {
+            hash: attempt.inner_hash,
+            operations: attempt.operations,
+            inner_fee: attempt.plain_fee,
+            cap,
+            in_fee_bump: true,
+            payer: self.settings.fee_account,
+            plan: attempt.plan,
+            envelope,
+        })
+    }
+
+    /// A channel as it might be taken, and its newest sequence number: an idle one, or the source where there is none.
+    async fn channel(&self, source: AccountId) -> Result<(AccountId, Sequence), PreviewError> {
+        let rows = self.store.channels().await?;
+        let open = || {
+            rows.iter()
+                .filter(|row| row.kind == "channel" && row.state == "open")
+        };
+        let row = open()
+            .find(|row| row.busy_with.is_none())
+            .or_else(|| open().next())
+            .or_else(|| rows.iter().find(|row| row.kind == "source"));
+        if let Some(row) = row {
+            return Ok((row.account_id()?, Sequence(row.sequence)));
+        }
+        let snapshot = self.horizon.any().account(source).await?;
+        let state = snapshot.state.map_or(Sequence(0), |state| state.sequence);
+        Ok((source, state))
+    }
+
+    /// Accounts, balances and trustlines.
+    async fn look(
+        &self,
+        request: &Request,
+        draft: Option<&Draft>,
+        base_reserve: Stroops,
+    ) -> Vec<Finding> {
+        let mut wanted: Vec<AccountId> = accounts(request).into_iter().collect();
+        let payer = draft.map(|draft| (draft.payer, draft.fee()));
+        if let Some((payer, _)) = payer
+            && !wanted.contains(&payer)
+        {
+            wanted.push(payer);
+        }
+        let seen = look_at(&self.horizon, &wanted).await;
+        let mut sights: Sights = wanted
+            .into_iter()
+            .zip(seen)
+            .map(|(account, snapshot)| {
+                let sight = match snapshot.map(|snapshot| snapshot.state) {
+                    Ok(Some(state)) => Sight::There(Box::new(state)),
+                    Ok(None) => Sight::Absent,
+                    Err(why) => Sight::Unknown(why),
+                };
+                (account, sight)
+            })
+            .collect();
+        let mut found = Vec::new();
+        let mut of_source = 0;
+        match payer {
+            Some((payer, fee)) if payer == request.source => of_source = fee,
+            Some((payer, fee)) => {
+                let sight = sights.get(&payer);
+                found.extend(payer_findings(payer, sight, base_reserve, fee));
+                // It is no part of what the operations need.
+                if !accounts(request).contains(&payer) {
+                    sights.remove(&payer);
+                }
+            }
+            None => {}
+        }
+        found.extend(findings(request, &sights, base_reserve, of_source));
+        found
+    }
+}
+
+fn because(reason: &Reason, pointer: &str) -> Finding {
+    Finding::error(&reason.code, pointer, reason.detail.clone())
+}
+
+fn too_late(request: &Request) -> Finding {
+    let until = request.valid_until.map_or_else(String::new, rfc3339);
+    let detail = format!("valid_until {until} has passed on the ledger");
+    Finding::error("expired", "/valid_until", detail)
+}
