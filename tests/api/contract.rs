@@ -187,9 +187,12 @@ async fn every_operation_answers_as_it_is_described() {
     let text = server.request(Method::POST, bulk).body("x");
     contract.check("POST", bulk, &send(text).await);
 
-    // Previews, of a network that cannot be asked.
+    // Previews, also of a network that cannot be asked.
     let preview = "/v1/intents/preview";
     let post = |body: &Value| send(server.request(Method::POST, preview).json(body));
+    let seen = post(&payment("seen", "1")).await;
+    contract.check("POST", preview, &seen);
+    assert_eq!(seen.status.as_u16(), 200, "{}", seen.text);
     let away = post(&payment("preview-1", "1")).await;
     contract.check("POST", preview, &away);
     assert_eq!(away.status.as_u16(), 503, "{}", away.text);
@@ -280,7 +283,7 @@ async fn every_operation_answers_as_it_is_described() {
             contract.document["paths"][path][method.to_lowercase()]["security"].is_array()
         })
         .collect();
-    assert_eq!(keyed.len(), 15);
+    assert_eq!(keyed.len(), 16);
     for (method, path) in &keyed {
         let url = format!(
             "{}{}",

@@ -6,10 +6,15 @@ use std::sync::{Arc, Mutex, Once};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use stellar_submitter::api::{self, App, Check, PreviewUnavailable, Previewer, Probe, Settings};
+use stellar_submitter::domain::envelope::Plan;
 use stellar_submitter::domain::intent::{Accounts, Request};
-use stellar_submitter::domain::preview::Preview;
-use stellar_submitter::domain::primitives::{AccountId, NetworkId};
+use stellar_submitter::domain::preview::{CallPreview, Draft, Finding, Preview};
+use stellar_submitter::domain::primitives::{
+    AccountId, ChainTime, LedgerSeq, NetworkId, Sequence, Stroops, TxHash,
+};
+use stellar_submitter::domain::soroban::Need;
 use stellar_submitter::store::Store;
+use stellar_xdr::ScVal;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -45,13 +50,53 @@ impl Probe for Ready {
     }
 }
 
-/// A network that never answers.
+/// A network that answers for the workflow `seen` alone.
 struct NoNetwork;
 
 #[async_trait::async_trait]
 impl Previewer for NoNetwork {
-    async fn preview(&self, _: &str, _: &Request) -> Result<Preview, PreviewUnavailable> {
+    async fn preview(&self, _: &str, request: &Request) -> Result<Preview, PreviewUnavailable> {
+        if request.workflow_id == "seen" {
+            return Ok(seen());
+        }
         Err(PreviewUnavailable::Network("a secret address".to_owned()))
+    }
+}
+
+/// A preview with everything that there can be in one.
+fn seen() -> Preview {
+    let stroops = |amount| Stroops::new(amount).unwrap();
+    let plan = Plan {
+        channel: AccountId([1; 32]),
+        sequence: Sequence(7),
+        min_time: ChainTime(0),
+        max_time: ChainTime(1_800_000_000),
+        max_ledger: LedgerSeq(9),
+        base_fee: stroops(100),
+        soroban: None,
+    };
+    Preview {
+        as_of: LedgerSeq(5),
+        draft: Some(Draft {
+            plan,
+            hash: TxHash([2; 32]),
+            envelope: vec![0; 8],
+            operations: 1,
+            inner_fee: stroops(100),
+            cap: stroops(10_000),
+            in_fee_bump: true,
+            payer: AccountId([3; 32]),
+        }),
+        call: Some(CallPreview {
+            need: Need::ReadOnly,
+            restores_before: false,
+            value: Some(ScVal::U32(1)),
+            events: Vec::new().into(),
+        }),
+        findings: vec![
+            Finding::error("op_no_trust", "/operations/0/asset", "there is none"),
+            Finding::unknown("not_looked_at", "", "it does not answer"),
+        ],
     }
 }
 
