@@ -44,6 +44,12 @@ struct State {
     /// Sent, when all records were lost before anything had landed: nobody could know of it. What is sent then uses the same
     /// number as it: of two transactions with one number one can land.
     forgotten: BTreeSet<[u8; 32]>,
+    /// Sent, by their hashes, on the chain that there is.
+    here: BTreeSet<[u8; 32]>,
+    /// Sent on a chain that is no more.
+    elsewhere: BTreeSet<[u8; 32]>,
+    /// Nobody could know of that chain, nor that what was sent on it may be good on this one.
+    unknowable: bool,
     /// Envelopes that were sent, in base64, the newest last.
     sent: VecDeque<String>,
     violations: Vec<String>,
@@ -68,6 +74,9 @@ impl Oracle {
             landed: BTreeSet::new(),
             read: 1,
             forgotten: BTreeSet::new(),
+            here: BTreeSet::new(),
+            elsewhere: BTreeSet::new(),
+            unknowable: false,
             sent: VecDeque::new(),
             violations: Vec::new(),
         })))
@@ -109,7 +118,10 @@ impl Oracle {
             return;
         };
         state.check_asked(&seen);
-        if !state.landed.contains(&seen.hash) {
+        if !state.elsewhere.contains(&seen.hash) {
+            state.here.insert(seen.hash);
+        }
+        if !state.landed.contains(&seen.hash) && !state.is_excused(&seen) {
             state.alive.insert(seen.hash, seen);
         }
         if state.sent.len() == SENT {
@@ -154,7 +166,7 @@ impl Oracle {
                 }
                 state.alive.remove(&seen.hash);
                 state.landed.insert(seen.hash);
-                if tx.successful {
+                if tx.successful && !state.is_excused(&seen) {
                     state.succeeded(&seen, number);
                 }
             }
@@ -178,6 +190,13 @@ impl Oracle {
         state.used.clear();
         // What was signed on the old chain may be good on the new one: nobody can undo that.
         state.alive.clear();
+        let mut here = std::mem::take(&mut state.here);
+        state.elsewhere.append(&mut here);
+    }
+
+    /// The records remember nothing of the chain before this one: nobody can know what was sent on it.
+    pub fn old_chain_is_forgotten(&self) {
+        self.state().unknowable = true;
     }
 
     /// Every success of a workflow.
@@ -210,6 +229,11 @@ impl State {
             ours: &self.ours,
             amounts: &self.workflows,
         }
+    }
+
+    /// Sent on a chain of which nobody could know.
+    fn is_excused(&self, seen: &Seen) -> bool {
+        self.unknowable && self.elsewhere.contains(&seen.hash)
     }
 
     fn violated(&mut self, what: String) {

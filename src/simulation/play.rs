@@ -77,6 +77,7 @@ struct Weather {
     promised: Promised,
     /// Something had been sent on the chain that is no more, and the records remember it.
     must_notice: bool,
+    has_begun_anew: bool,
     reset_at: Option<u32>,
     surge: rival::Surge,
     wishes: Vec<Wish>,
@@ -95,6 +96,7 @@ impl Weather {
             copies: Vec::new(),
             promised: Promised::default(),
             must_notice: false,
+            has_begun_anew: false,
             surge: rival::Surge::default(),
             wishes,
             told,
@@ -153,6 +155,10 @@ impl Weather {
             self.must_notice = world.oracle.posts() > 0 && world.records.is_tied();
             world.network.node.reset();
             world.oracle.begin_anew();
+            self.has_begun_anew = true;
+            if !world.records.is_tied() {
+                world.oracle.old_chain_is_forgotten();
+            }
             return true;
         }
         false
@@ -192,7 +198,12 @@ impl Weather {
             let place = dice.below(self.copies.len() as u64);
             records.restore(&self.copies[usize::try_from(place).unwrap_or(0)]);
         }
-        self.must_notice &= records.is_tied();
+        if !records.is_tied() {
+            self.must_notice = false;
+            if self.has_begun_anew {
+                self.world.oracle.old_chain_is_forgotten();
+            }
+        }
         if records.is_empty() {
             dice.count("records lost");
             self.world.oracle.all_is_lost();
