@@ -143,7 +143,7 @@ impl Plan {
         ]
         .iter()
         .all(|rate| *rate < 0.1);
-        Self {
+        let mut plan = Self {
             daemons: usize::try_from(dice.between(1, 3)).unwrap_or(1),
             channels: small(dice, 0, 4),
             workflows: dice.between(3, 9),
@@ -157,12 +157,14 @@ impl Plan {
             clock_jumps,
             restored,
             // What history no longer has cannot be explained, and waits for a person: so nothing may last longer than it reaches
-            // back. A clock that jumps keeps leases of the dead for minutes.
+            // back. A clock that jumps keeps leases of the dead for minutes, and a second writer makes the first start wait.
             keeps_ledgers: (dice.chance(0.3) && !restored && !clock_jumps && quiet)
                 .then(|| small(dice, 60, 90)),
             reset: dice.chance(0.02),
             rates,
-        }
+        };
+        plan.keeps_ledgers = plan.keeps_ledgers.filter(|_| !plan.second_writer);
+        plan
     }
 }
 

@@ -20,18 +20,18 @@ const SEEDS_FOR_A_MISTAKE: u64 = 1_000;
 /// Histories in which a mistake was noticed once, so that they are looked at first; where the dice fall otherwise since, the
 /// others are.
 const NOTICED: [(Defect, u64); 12] = [
-    (Defect::NoFence, 5),
+    (Defect::NoFence, 9),
     (Defect::RebuildOnTimeout, 7),
-    (Defect::SendBeforePersist, 163),
-    (Defect::TrustNotFound, 7),
-    (Defect::TrustWallClock, 43),
-    (Defect::NoLeaseToken, 449),
-    (Defect::ForgetOlderHashes, 149),
+    (Defect::SendBeforePersist, 14),
+    (Defect::TrustNotFound, 11),
+    (Defect::TrustWallClock, 61),
+    (Defect::NoLeaseToken, 94),
+    (Defect::ForgetOlderHashes, 36),
     (Defect::NoUniqueIndex, 0),
-    (Defect::ReleaseChannelEarly, 7),
+    (Defect::ReleaseChannelEarly, 9),
     (Defect::IgnoreFailedTransactions, 0),
-    (Defect::BadSequenceIsDeath, 48),
-    (Defect::AdoptByTag, 109),
+    (Defect::BadSequenceIsDeath, 36),
+    (Defect::AdoptByTag, 116),
 ];
 
 /// Every fault, and every transition, that must happen at least once in a thousand histories.
