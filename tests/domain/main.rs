@@ -22,6 +22,7 @@ mod mistakes;
 mod normal_form;
 mod operation_mistakes;
 mod presigned_mistakes;
+mod previews;
 mod recognition;
 mod seeds;
 mod tags;
