@@ -139,6 +139,7 @@ impl Daemon {
             network: NetworkId::of(&passphrase),
             accounts: accounts.clone(),
             settings: Arc::new(settings.clone()),
+            allowance: worker::Allowance::of(config.horizon.requests_per_hour),
         };
         let engine = Engine::new(
             Arc::new(store.clone()),

@@ -116,6 +116,8 @@ pub trait Probe: Send + Sync + 'static {
 pub enum PreviewUnavailable {
     /// The network does not say what its newest ledger is.
     Network(String),
+    /// Previews have asked the network too much; some may be again after this time.
+    TooMany(Duration),
     /// The records cannot be read.
     Store(StoreError),
 }

@@ -17,6 +17,7 @@ impl Previewer for Previewing {
         let preview = Self::preview(self, tenant, request).await;
         preview.map_err(|error| match error {
             PreviewError::Network(detail) => PreviewUnavailable::Network(detail),
+            PreviewError::TooMany(wait) => PreviewUnavailable::TooMany(wait),
             PreviewError::Store(error) => PreviewUnavailable::Store(error),
         })
     }

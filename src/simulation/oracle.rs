@@ -199,6 +199,11 @@ impl Oracle {
         self.state().unknowable = true;
     }
 
+    /// They remember it again.
+    pub fn old_chain_is_known(&self) {
+        self.state().unknowable = false;
+    }
+
     /// Every success of a workflow.
     pub fn successes(&self, workflow: u64) -> Vec<Success> {
         self.state()

@@ -152,11 +152,11 @@ impl Weather {
         if self.reset_at == Some(number) {
             dice.count("network reset");
             dice.note(format_args!("the network begins anew"));
-            self.must_notice = world.oracle.posts() > 0 && world.records.is_tied();
+            self.must_notice = world.oracle.posts() > 0 && world.records.anchor().is_some();
             world.network.node.reset();
             world.oracle.begin_anew();
             self.has_begun_anew = true;
-            if !world.records.is_tied() {
+            if world.records.anchor().is_none() {
                 world.oracle.old_chain_is_forgotten();
             }
             return true;
@@ -198,17 +198,34 @@ impl Weather {
             let place = dice.below(self.copies.len() as u64);
             records.restore(&self.copies[usize::try_from(place).unwrap_or(0)]);
         }
-        if !records.is_tied() {
-            self.must_notice = false;
-            if self.has_begun_anew {
-                self.world.oracle.old_chain_is_forgotten();
+        match records.anchor() {
+            None => {
+                self.must_notice = false;
+                if self.has_begun_anew {
+                    self.world.oracle.old_chain_is_forgotten();
+                }
             }
+            // By what they remember of the old chain it is known again that this is another one.
+            Some((number, hash)) if self.has_begun_anew && !self.is_of_this_chain(number, hash) => {
+                self.must_notice = self.world.oracle.posts() > 0;
+                self.world.oracle.old_chain_is_known();
+            }
+            Some(_) => {}
         }
         if records.is_empty() {
             dice.count("records lost");
             self.world.oracle.all_is_lost();
         }
         self.ask_for_all_again();
+    }
+
+    fn is_of_this_chain(&self, number: u32, hash: [u8; 32]) -> bool {
+        let core = self.world.network.node.core();
+        let ledger = core.ledger();
+        ledger
+            .history()
+            .ledger(number)
+            .is_some_and(|record| record.hash == hash)
     }
 
     /// Users whose payments the records may have lost ask for them again.

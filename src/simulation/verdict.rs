@@ -35,16 +35,19 @@ pub fn waits_for_people(world: &World, told: &Told) -> bool {
     let rows = world.records.intents();
     told.all().into_iter().all(|number| {
         let own = of_workflow(&rows, number);
-        let over = |row: &&IntentRow| row.finished_at.is_some() || is_left_to_a_person(world, row);
+        let over =
+            |row: &&IntentRow| row.finished_at.is_some() || is_left_to_a_person(world, number, row);
         !own.is_empty() && own.iter().all(over)
     })
 }
 
-/// Somebody who has a channel's key can use its number so that no list of Horizon's proves who did: a person must look.
-fn is_left_to_a_person(world: &World, row: &IntentRow) -> bool {
+/// Somebody who has a channel's key can use its number so that no list of Horizon's proves who did: a person must look. Not where
+/// it was paid: that is on the ledger to be found.
+fn is_left_to_a_person(world: &World, number: u64, row: &IntentRow) -> bool {
     let reason = row.reason.as_ref();
     let unexplained = reason.is_some_and(|reason| reason["code"] == "sequence_unexplained");
-    world.plan.second_writer && row.status == "parked" && unexplained
+    let unpaid = world.oracle.successes(number).is_empty();
+    world.plan.second_writer && row.status == "parked" && unexplained && unpaid
 }
 
 /// Compares the end with the ledger.
@@ -98,10 +101,19 @@ impl Promised {
                     .then(|| asked_amount(Some(request)))
                     .flatten()
             });
-            if let (Some(number), Some(asked), "failed" | "expired") =
+            let (Some(number), Some(asked), "failed" | "expired") =
                 (number, asked, row.status.as_str())
-                && (row.status == "expired" || row.transaction.is_some())
-            {
+            else {
+                continue;
+            };
+            let successes = world.oracle.successes(number);
+            if successes.iter().any(|success| success.amount == asked) {
+                let status = &row.status;
+                world.oracle.violated(format!(
+                    "workflow {number} is {status} before the records are restored, and was paid"
+                ));
+            }
+            if row.status == "expired" || row.transaction.is_some() {
                 self.0.insert((number, asked));
             }
         }
@@ -172,7 +184,7 @@ fn compare(world: &World, number: u64, row: &IntentRow) {
     let wrong = match status {
         "succeeded" => paid != 1,
         "failed" | "expired" | "canceled" => paid != 0,
-        "parked" if is_left_to_a_person(world, row) => {
+        "parked" if is_left_to_a_person(world, number, row) => {
             world.dice.count("left to a person");
             false
         }

@@ -177,7 +177,7 @@ impl Engine {
     /// Envelopes that a submitter signed whose records are lost may land until their bounds have passed. Then what they
     /// did is read: in the source account's history, and for the last of it in each channel's own.
     async fn wait_out_quarantine(
-        &self,
+        &mut self,
         records: &dyn Records,
         head: LedgerSeq,
     ) -> Result<(), Start> {
@@ -245,7 +245,7 @@ impl Engine {
     ///
     /// The source account's history alone would not do: the page that ends it may come from a Horizon that lags.
     async fn read_tails(
-        &self,
+        &mut self,
         records: &dyn Records,
         reader: &Reader,
         until: LedgerSeq,
@@ -268,6 +268,7 @@ impl Engine {
             reader.read_down(records, &snapshot, known).await?;
             match &snapshot.state {
                 Some(state) => {
+                    self.gone_since.remove(&snapshot.account);
                     let raised = records.raise_sequence(snapshot.account, state.sequence);
                     raised.await.map_err(|error| error.to_string())?;
                     if row.reason.as_deref() == Some(GONE) {
@@ -275,10 +276,8 @@ impl Engine {
                         opened.await.map_err(|error| error.to_string())?;
                     }
                 }
-                // A Horizon that builds its state anew shows no account for a while.
-                None if row.kind == "source"
-                    || known.is_none() && snapshot.as_of < until.plus(MISSING_LEDGERS) =>
-                {
+                // A Horizon that builds its state anew shows no account for a while, and one look proves nothing.
+                None if row.kind == "source" || !self.is_gone_for_long(&snapshot) => {
                     let (account, as_of) = (snapshot.account, snapshot.as_of);
                     return Err(format!(
                         "Horizon does not show {account} as of ledger {as_of}, and it was there before"
@@ -293,6 +292,13 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Whether an account was not there ten ledgers ago, and is not now.
+    fn is_gone_for_long(&mut self, snapshot: &AccountSnapshot) -> bool {
+        let first = self.gone_since.entry(snapshot.account);
+        let first = *first.or_insert(snapshot.as_of);
+        snapshot.as_of >= first.plus(MISSING_LEDGERS)
     }
 
     /// Idle channels whose sequence number on the chain is beyond the records, and busy ones beyond their attempt.

@@ -89,6 +89,7 @@ impl Preparation {
                     signing: Arc::clone(&self.signing),
                     margin: self.margin,
                     limits,
+                    signs: true,
                 }),
                 Err(unknown) => {
                     tracing::warn!(detail = %unknown.detail, "Stellar RPC does not say what the network allows a call");

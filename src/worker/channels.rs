@@ -138,7 +138,10 @@ impl Engine {
             self.ensure.pending.push(Pending {
                 intent: row.0,
                 channels: asked,
-                asked_at: self.status.head().map_or(LedgerSeq(0), |head| head.ledger),
+                asked_at: self
+                    .status
+                    .head()
+                    .map_or(LedgerSeq(u32::MAX), |head| head.ledger),
             });
             return Ok(());
         }
@@ -204,20 +207,20 @@ impl Engine {
         let snapshots = self.look_at(&accounts).await;
         for (index, snapshot) in indexes.into_iter().zip(snapshots) {
             match snapshot {
-                Ok(snapshot) if snapshot.as_of >= ledger => match &snapshot.state {
-                    Some(state) => {
-                        let number = i32::try_from(index).unwrap_or(i32::MAX);
-                        if state.sequence == fresh {
-                            self.store
-                                .add_channel(snapshot.account, Some(number), fresh)
-                                .await?;
-                        } else {
-                            self.explain_channel(&snapshot, number).await?;
-                        }
+                Ok(snapshot) if snapshot.as_of >= ledger => {
+                    // One that is gone is asked for anew.
+                    let Some(state) = &snapshot.state else {
+                        continue;
+                    };
+                    let number = i32::try_from(index).unwrap_or(i32::MAX);
+                    if state.sequence == fresh {
+                        self.store
+                            .add_channel(snapshot.account, Some(number), fresh)
+                            .await?;
+                    } else {
+                        self.explain_channel(&snapshot, number).await?;
                     }
-                    // It is asked for anew.
-                    None => {}
-                },
+                }
                 Ok(_) | Err(_) => left.push(index),
             }
         }

@@ -113,6 +113,8 @@ pub struct Engine {
     pub(super) next_orphans: Instant,
     /// The channels that are still to be made.
     pub(super) ensure: Ensure,
+    /// Accounts of an earlier life that are not there, and the ledger of the first look that said so.
+    pub(super) gone_since: BTreeMap<AccountId, LedgerSeq>,
 }
 
 impl Engine {
@@ -165,6 +167,7 @@ impl Engine {
             short: Vec::new(),
             next_orphans: Instant::now(),
             ensure: Ensure::default(),
+            gone_since: BTreeMap::new(),
         }
     }
 

@@ -35,7 +35,7 @@ pub(crate) use accounts::GONE;
 pub use channels::{EnsureReport, SYSTEM_TENANT, ensure_report};
 pub use engine::foreign::{SECOND_WRITER, resumes_by_itself};
 pub use engine::{Engine, EngineError, Waker};
-pub use preview::{PreviewError, Previewing};
+pub use preview::{Allowance, PreviewError, Previewing};
 pub use settings::{FeePayer, Settings, SubmitMode};
 pub use status::{Phase, Status};
 pub use ways::Way;

@@ -1,17 +1,24 @@
 //! What would become of an intent now: looked at and built as the engine does it, and nothing of it is put on record.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::contracts::Contracts;
-use super::look::look_at;
 use super::records::Records;
 use super::settings::Settings;
 use super::sign::{Signing, Turned};
 use super::simulate::{NoPlan, PlannedCall, Simulating};
 use crate::domain::envelope;
+use crate::domain::fee::{Bid, FeeCap, first_fee_bump};
 use crate::domain::intent::{Accounts, Content, Presigned, Request, rfc3339};
-use crate::domain::observation::Unknown;
+use crate::domain::observation::{LedgerHeader, Unknown};
 use crate::domain::preview::{
     CallPreview, Draft, Finding, Preview, Sight, Sights, accounts, findings, payer_findings,
 };
@@ -22,6 +29,41 @@ use crate::horizon::Horizon;
 use crate::signer::Keyring;
 use crate::store::StoreError;
 use crate::store::calls::QueuedEnd;
+
+/// Accounts that are looked at for one preview.
+const MAX_ACCOUNTS: usize = 20;
+/// Accounts that are asked for at once.
+const AT_ONCE: usize = 4;
+/// The share of the Horizons' budget that previews may take.
+const SHARE: u32 = 4;
+
+/// How many requests previews may make: what they take, intents in flight lack.
+pub struct Allowance(Option<DefaultDirectRateLimiter>);
+
+impl Allowance {
+    /// A part of what may be asked of each Horizon in an hour; 0: any number.
+    #[must_use]
+    pub fn of(requests_per_hour: u32) -> Self {
+        let share = NonZeroU32::new(requests_per_hour / SHARE);
+        Self(share.map(|share| RateLimiter::direct(Quota::per_hour(share))))
+    }
+
+    fn take(&self, requests: usize) -> Result<(), PreviewError> {
+        let requests = u32::try_from(requests).ok().and_then(NonZeroU32::new);
+        let (Some(limiter), Some(requests)) = (&self.0, requests) else {
+            return Ok(());
+        };
+        match limiter.check_n(requests) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(until)) => {
+                let wait = until.wait_time_from(DefaultClock::default().now());
+                Err(PreviewError::TooMany(wait))
+            }
+            // More than an hour allows at all.
+            Err(_) => Err(PreviewError::TooMany(Duration::from_secs(3600))),
+        }
+    }
+}
 
 /// Makes previews.
 pub struct Previewing {
@@ -41,6 +83,8 @@ pub struct Previewing {
     pub accounts: Accounts,
     /// How the engine works.
     pub settings: Arc<Settings>,
+    /// How much may be asked.
+    pub allowance: Allowance,
 }
 
 /// Why there is no preview.
@@ -49,6 +93,9 @@ pub enum PreviewError {
     /// The network does not answer.
     #[error("the newest ledger is not known: {0}")]
     Network(String),
+    /// Too much was asked of the Horizons for previews; some may be again after this time.
+    #[error("previews have asked the Horizons too much")]
+    TooMany(Duration),
     /// The records do not.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,6 +113,9 @@ impl Previewing {
     /// # Errors
     /// [`PreviewError`] where the newest ledger or the records cannot be read. What else cannot be looked at is a finding.
     pub async fn preview(&self, tenant: &str, request: &Request) -> Result<Preview, PreviewError> {
+        // Ledger, fees, and what may be asked for a channel or a payer.
+        self.allowance
+            .take(accounts(request).len().min(MAX_ACCOUNTS) + 4)?;
         let header = self.horizon.any().latest_ledger().await?;
         let header =
             header.ok_or_else(|| PreviewError::Network("there is no ledger yet".to_owned()))?;
@@ -102,10 +152,7 @@ impl Previewing {
                 }
             }
         };
-        found.extend(
-            self.look(request, draft.as_ref(), header.base_reserve)
-                .await,
-        );
+        found.extend(self.look(request, draft.as_ref(), &header).await);
         Ok(Preview {
             as_of: header.sequence,
             draft,
@@ -125,7 +172,11 @@ impl Previewing {
         tenant: &str,
         request: &Request,
     ) -> Result<PlannedCall, Finding> {
-        let not_simulated = |detail: String| Finding::unknown("not_simulated", "", detail);
+        let not_simulated = |detail: String| {
+            tracing::info!(%detail, "a preview could not be simulated");
+            let said = "Stellar RPC gave no answer that says anything";
+            Finding::unknown("not_simulated", "", said)
+        };
         let Some(contracts) = &self.contracts else {
             return Err(not_simulated("no Stellar RPC is configured".to_owned()));
         };
@@ -135,6 +186,7 @@ impl Previewing {
             signing: Arc::clone(signing),
             margin: self.margin,
             limits: limits.map_err(|unknown| not_simulated(unknown.detail))?,
+            signs: false,
         };
         let tag = request.key(tenant).tag(self.network);
         let planned = simulating.plan(request, tag, 0).await;
@@ -157,7 +209,17 @@ impl Previewing {
     ) -> Result<Result<Draft, Finding>, PreviewError> {
         let cap = self.settings.terms(request, 0).cap;
         if let Content::Presigned(presigned) = &request.content {
-            return Ok(self.presigned(signing, presigned, cap.0));
+            let rows = self.store.channels().await?;
+            let source = presigned.plan().channel.to_string();
+            if rows.iter().any(|row| row.account == source) {
+                let detail = "its source account supplies sequence numbers here: give its operations instead";
+                return Ok(Err(Finding::error(
+                    "channel_used",
+                    "/transaction_xdr",
+                    detail,
+                )));
+            }
+            return Ok(self.presigned(signing, presigned, cap));
         }
         let (channel, sequence) = self.channel(request.source).await?;
         let soroban = call.map(|call| Arc::clone(&call.plan));
@@ -167,10 +229,20 @@ impl Previewing {
         let tag = request.key(tenant).tag(self.network);
         let tx = envelope::build(request, tag, &plan);
         let in_fee_bump = signing.sponsors(&plan, request);
+        let operations = request.operation_count();
+        let inner = Stroops::new(i64::from(tx.fee)).unwrap_or(Stroops::MAX);
+        let fee = if in_fee_bump {
+            fee_bump(inner, plan.resource_fee(), operations, cap)
+        } else {
+            Some(inner)
+        };
+        let Some(fee) = fee else {
+            return Ok(Err(above_cap(cap, "/max_fee_per_operation")));
+        };
         Ok(Ok(Draft {
             hash: envelope::inner_hash(&tx, self.network),
-            operations: request.operation_count(),
-            inner_fee: Stroops::new(i64::from(tx.fee)).unwrap_or(Stroops::MAX),
+            operations,
+            fee,
             cap: cap.0,
             payer: if in_fee_bump {
                 self.settings.fee_account
@@ -190,7 +262,7 @@ impl Previewing {
         &self,
         signing: &Signing,
         presigned: &Presigned,
-        cap: Stroops,
+        cap: FeeCap,
     ) -> Result<Draft, Finding> {
         let (attempt, envelope) = signing.sponsor(presigned, 1).map_err(|turned| {
             let (Turned::Fail(reason) | Turned::Park(reason)) = turned else {
@@ -209,11 +281,13 @@ impl Previewing {
             let detail = format!("its bounds have passed in ledger {}", header.sequence);
             return Err(Finding::error("tx_too_late", "/transaction_xdr", detail));
         }
+        let fee = fee_bump(attempt.plain_fee, 0, attempt.operations, cap)
+            .ok_or_else(|| above_cap(cap, "/transaction_xdr"))?;
         Ok(Draft {
             hash: attempt.inner_hash,
             operations: attempt.operations,
-            inner_fee: attempt.plain_fee,
-            cap,
+            fee,
+            cap: cap.0,
             in_fee_bump: true,
             payer: self.settings.fee_account,
             plan: attempt.plan,
@@ -240,39 +314,61 @@ impl Previewing {
         Ok((source, state))
     }
 
+    async fn sight(&self, account: AccountId) -> (AccountId, Sight) {
+        let sight = match self.horizon.any().account(account).await {
+            Ok(snapshot) => match snapshot.state {
+                Some(state) => Sight::There(Box::new(state)),
+                None => Sight::Absent,
+            },
+            Err(unknown) => {
+                tracing::info!(%account, detail = %unknown.detail, "an account could not be looked at for a preview");
+                Sight::Unknown
+            }
+        };
+        (account, sight)
+    }
+
     /// Accounts, balances and trustlines.
     async fn look(
         &self,
         request: &Request,
         draft: Option<&Draft>,
-        base_reserve: Stroops,
+        header: &LedgerHeader,
     ) -> Vec<Finding> {
-        let mut wanted: Vec<AccountId> = accounts(request).into_iter().collect();
-        let payer = draft.map(|draft| (draft.payer, draft.fee()));
-        if let Some((payer, _)) = payer
-            && !wanted.contains(&payer)
-        {
-            wanted.push(payer);
-        }
-        let seen = look_at(&self.horizon, &wanted).await;
-        let mut sights: Sights = wanted
-            .into_iter()
-            .zip(seen)
-            .map(|(account, snapshot)| {
-                let sight = match snapshot.map(|snapshot| snapshot.state) {
-                    Ok(Some(state)) => Sight::There(Box::new(state)),
-                    Ok(None) => Sight::Absent,
-                    Err(why) => Sight::Unknown(why),
-                };
-                (account, sight)
-            })
-            .collect();
+        let (base_fee, base_reserve) = (header.base_fee, header.base_reserve);
+        // A channel that is short of its fee is topped up; only who pays for fee bumps is looked at.
+        let payer = draft.filter(|draft| draft.payer == request.source || draft.in_fee_bump);
+        let payer = payer.map(|draft| (draft.payer, draft));
+        let mut wanted: Vec<AccountId> = vec![request.source];
+        wanted.extend(
+            payer
+                .map(|(payer, _)| payer)
+                .filter(|payer| *payer != request.source),
+        );
+        wanted.extend(
+            accounts(request)
+                .into_iter()
+                .filter(|account| !wanted.contains(account))
+                .collect::<Vec<_>>(),
+        );
+        let left_out = wanted.len().saturating_sub(MAX_ACCOUNTS);
+        wanted.truncate(MAX_ACCOUNTS);
+        let looks = stream::iter(wanted.into_iter().map(|account| self.sight(account)));
+        let mut sights: Sights = looks.buffer_unordered(AT_ONCE).collect().await;
         let mut found = Vec::new();
+        if left_out > 0 {
+            let detail = format!("{left_out} more accounts of these operations were not looked at");
+            found.push(Finding::unknown("not_looked_at", "", detail));
+        }
         let mut of_source = 0;
         match payer {
-            Some((payer, fee)) if payer == request.source => of_source = fee,
-            Some((payer, fee)) => {
+            // The ledger charges its own price, not the whole bid.
+            Some((payer, draft)) if payer == request.source => {
+                of_source = draft.least_fee(base_fee);
+            }
+            Some((payer, draft)) => {
                 let sight = sights.get(&payer);
+                let fee = draft.fee.get();
                 found.extend(payer_findings(payer, sight, base_reserve, fee));
                 // It is no part of what the operations need.
                 if !accounts(request).contains(&payer) {
@@ -284,6 +380,25 @@ impl Previewing {
         found.extend(findings(request, &sights, base_reserve, of_source));
         found
     }
+}
+
+/// What is offered at first where somebody else pays for this inner transaction; `None` above the cap.
+fn fee_bump(inner: Stroops, resources: i64, operations: u32, cap: FeeCap) -> Option<Stroops> {
+    let bid = Stroops::new(inner.get().saturating_sub(resources)).ok()?;
+    let plain = Bid {
+        fee: bid,
+        operations,
+    };
+    let fee = first_fee_bump(plain, cap)?;
+    Stroops::new(fee.get().checked_add(resources)?).ok()
+}
+
+fn above_cap(cap: FeeCap, pointer: &str) -> Finding {
+    let detail = format!(
+        "it needs a higher bid than the {} stroops an operation that may be bid",
+        cap.0.get()
+    );
+    Finding::error("fee_above_cap", pointer, detail)
 }
 
 fn because(reason: &Reason, pointer: &str) -> Finding {

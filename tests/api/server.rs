@@ -82,7 +82,7 @@ fn seen() -> Preview {
             hash: TxHash([2; 32]),
             envelope: vec![0; 8],
             operations: 1,
-            inner_fee: stroops(100),
+            fee: stroops(200),
             cap: stroops(10_000),
             in_fee_bump: true,
             payer: AccountId([3; 32]),

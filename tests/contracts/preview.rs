@@ -1,6 +1,9 @@
 //! Previews of calls: simulated, and nothing is sent.
 
 use serde_json::{Value, json};
+use stellar_xdr::{
+    Limits, OperationBody, ReadXdr as _, ScVal, SorobanCredentials, TransactionEnvelope,
+};
 
 use crate::stage::Stage;
 use crate::world::{PATIENCE, account};
@@ -32,6 +35,23 @@ async fn a_call_is_previewed_by_its_simulation() {
         "{inc}"
     );
     assert_eq!(inc["fee"]["fee_bump"], false, "{inc}");
+    // Whoever has a signed authorisation can run the call: none is given away.
+    let xdr = inc["transaction"]["envelope_xdr"].as_str().unwrap();
+    let TransactionEnvelope::Tx(envelope) =
+        TransactionEnvelope::from_xdr_base64(xdr, Limits::none()).unwrap()
+    else {
+        panic!("{inc}");
+    };
+    let OperationBody::InvokeHostFunction(call) = &envelope.tx.operations[0].body else {
+        panic!("{inc}");
+    };
+    let [entry] = call.auth.as_slice() else {
+        panic!("{inc}");
+    };
+    let SorobanCredentials::Address(own) = &entry.credentials else {
+        panic!("{inc}");
+    };
+    assert_eq!(own.signature, ScVal::Void);
     let (_, tick) = client.preview(&stage.call("third", "tick", &[])).await;
     assert_eq!(tick["call"]["guard"], "sequence", "{tick}");
     assert_eq!(tick["fee"]["fee_bump"], true, "{tick}");

@@ -47,7 +47,7 @@ const MAX_EVENTS: usize = 100;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Preview)]
 pub struct PreviewBody {
-    /// Whether nothing was found that speaks against success.
+    /// Whether it would be a new intent, and nothing was found that speaks against its success.
     ready: bool,
     /// The newest ledger when this was made.
     ledger: u32,
@@ -92,13 +92,14 @@ pub struct ExistingBody {
 }
 
 /// A transaction that is neither signed nor on record. When the intent is taken up, another channel, later bounds and another bid
-/// may be used: then its hash is another one.
+/// may be used: then its hash is another one. So is the hash of a call that the source authorises: its authorisation is part of the
+/// transaction, and is not signed here.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DraftTransaction)]
 pub struct DraftBody {
     /// Its hash, if it was sent like this.
     hash: String,
-    /// The inner transaction, XDR in base64, without signatures of ours.
+    /// The inner transaction, XDR in base64, without any signature of ours.
     envelope_xdr: String,
     /// Whose sequence number it would use.
     channel: String,
@@ -239,6 +240,11 @@ pub async fn preview(
         PreviewUnavailable::Network(detail) => {
             Problem::network_unavailable(RETRY_SECONDS).because(detail)
         }
+        PreviewUnavailable::TooMany(wait) => {
+            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+            let detail = "previews have asked the network as much as they may for now";
+            Problem::over_limit(seconds.saturating_add(1), detail)
+        }
         PreviewUnavailable::Store(error) => Problem::from(error),
     })?;
     Ok(json(to_text(&PreviewBody::new(asked, existing, preview))))
@@ -264,11 +270,8 @@ impl PreviewBody {
     fn new(asked: NewIntent, existing: Option<ExistingBody>, preview: Preview) -> Self {
         let mut form = asked.request.to_json();
         let mut given = |name: &str| Some(form[name].take()).filter(|value| !value.is_null());
-        let conflicts = existing
-            .as_ref()
-            .is_some_and(|existing| existing.differs_at.is_some());
         Self {
-            ready: preview.findings.is_empty() && !conflicts && preview.draft.is_some(),
+            ready: preview.findings.is_empty() && existing.is_none() && preview.draft.is_some(),
             ledger: preview.as_of.0,
             tag: asked.tag.to_string(),
             source: asked.request.source.to_string(),
@@ -313,7 +316,7 @@ impl From<&Draft> for FeeBody {
         Self {
             per_operation: draft.plan.base_fee.get().to_string(),
             max_per_operation: draft.cap.get().to_string(),
-            total: draft.fee().to_string(),
+            total: draft.fee.get().to_string(),
             resources: draft.plan.resource_fee().to_string(),
             fee_bump: draft.in_fee_bump,
             paid_by: draft.payer.to_string(),

@@ -1,9 +1,11 @@
 //! Balances, trustlines and accounts, as far as they decide whether operations succeed.
 //!
 //! The operations are gone through in their order, so that one may spend, make or trust what one before it has left.
-//! Only the source's own funds are followed: what others do in the same ledger is theirs.
+//! Behind one whose effect is not followed (it may bring funds, or open a line) nothing is an error any more, only unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use stellar_xdr as xdr;
 
 use super::{Finding, Sight, Sights};
 use crate::domain::asset::{Asset, Destination};
@@ -51,8 +53,8 @@ pub fn findings(
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     for (account, sight) in sights {
-        if let Sight::Unknown(why) = sight {
-            let detail = format!("{account} could not be looked at: {why}");
+        if matches!(sight, Sight::Unknown) {
+            let detail = format!("{account} could not be looked at");
             found.push(Finding::unknown("not_looked_at", "", detail));
         }
     }
@@ -63,7 +65,7 @@ pub fn findings(
             found.push(Finding::error("op_no_source_account", "/source", detail));
             return found;
         }
-        Some(Sight::Unknown(_)) | None => return found,
+        Some(Sight::Unknown) | None => return found,
     };
     found.extend(key_finding(request, source));
     let operations = match &request.content {
@@ -81,6 +83,7 @@ pub fn findings(
         lumens: spendable(source, base_reserve).saturating_sub(fee),
         credits: BTreeMap::new(),
         made: BTreeSet::new(),
+        is_uncertain: false,
         found,
     };
     for (place, operation) in operations.iter().enumerate() {
@@ -110,8 +113,8 @@ pub fn payer_findings(
             let detail = format!("{payer} pays the fee, and does not exist");
             Some(Finding::error("tx_no_source_account", "", detail))
         }
-        Sight::Unknown(why) => {
-            let detail = format!("{payer} pays the fee, and could not be looked at: {why}");
+        Sight::Unknown => {
+            let detail = format!("{payer} pays the fee, and could not be looked at");
             Some(Finding::unknown("not_looked_at", "", detail))
         }
     }
@@ -131,23 +134,51 @@ fn spendable(state: &AccountState, base_reserve: Stroops) -> i64 {
 
 /// Whether the source's own key suffices, which is the only one that signs for it.
 fn key_finding(request: &Request, source: &AccountState) -> Option<Finding> {
-    if matches!(request.content, Content::Presigned(_)) {
-        return None;
-    }
     let own = request.source.to_string();
     let signer = source.signers.iter().find(|(key, _)| *key == own);
     let weight = signer.map_or(0, |(_, weight)| *weight);
-    (weight < source.medium_threshold || weight == 0).then(|| {
-        let needed = source.medium_threshold.max(1);
+    let Content::Operations(operations) = &request.content else {
+        return None;
+    };
+    // What needs less is not known here.
+    let needed = if operations.iter().any(needs_medium) {
+        source.medium_threshold.max(1)
+    } else {
+        1
+    };
+    (weight < needed).then(|| {
         let detail = format!("the key of {own} has the weight {weight}, and {needed} is needed");
         Finding::error("op_bad_auth", "/source", detail)
     })
 }
 
+/// Whether an operation needs the medium threshold for sure.
+const fn needs_medium(operation: &Operation) -> bool {
+    match operation {
+        Operation::Payment { .. }
+        | Operation::PathPaymentStrictSend { .. }
+        | Operation::PathPaymentStrictReceive { .. }
+        | Operation::CreateAccount { .. }
+        | Operation::ChangeTrust { .. }
+        | Operation::CreateClaimableBalance { .. }
+        | Operation::ManageData { .. } => true,
+        Operation::ClaimClaimableBalance { .. }
+        | Operation::Clawback { .. }
+        | Operation::SetTrustLineFlags { .. }
+        | Operation::Contract(_)
+        | Operation::Xdr(_) => false,
+    }
+}
+
 /// A transaction that was signed lands with its own sequence number or never.
 fn sequence_finding(presigned: &Presigned, source: &AccountState) -> Option<Finding> {
     let (wanted, next) = (presigned.plan().sequence, source.sequence.next());
-    (wanted != next).then(|| {
+    let mut skips = false;
+    if let xdr::Preconditions::V2(given) = &presigned.envelope().tx.cond {
+        skips = given.min_seq_num.is_some();
+    }
+    let fits = wanted == next || skips && wanted > next;
+    (!fits).then(|| {
         let detail =
             format!("it has the sequence number {wanted}, and the next of its account is {next}");
         Finding::error("tx_bad_seq", "/transaction_xdr", detail)
@@ -170,6 +201,8 @@ struct Walk<'a> {
     credits: BTreeMap<String, i64>,
     /// Accounts that were made.
     made: BTreeSet<AccountId>,
+    /// Something before may have changed what is looked at here.
+    is_uncertain: bool,
     found: Vec<Finding>,
 }
 
@@ -181,8 +214,14 @@ impl Walk<'_> {
                 asset,
                 amount,
             } => {
-                self.spend(at, asset, *amount, "asset");
-                self.receive(at, account(destination), asset, Some(*amount), "asset");
+                let to = account(destination);
+                if to == self.request.source {
+                    // Lumens to oneself change nothing; of a credit the line must be there, and keeps what it has.
+                    self.spend(at, asset, Stroops::ZERO, "asset");
+                } else {
+                    self.spend(at, asset, *amount, "asset");
+                    self.receive(at, to, asset, Some(*amount), "asset");
+                }
             }
             Operation::PathPaymentStrictSend {
                 destination,
@@ -195,6 +234,7 @@ impl Walk<'_> {
                 self.spend(at, send_asset, *send_amount, "send_asset");
                 let to = account(destination);
                 self.receive(at, to, dest_asset, Some(*dest_min), "dest_asset");
+                self.is_uncertain |= to == self.request.source;
             }
             Operation::PathPaymentStrictReceive {
                 destination,
@@ -207,12 +247,16 @@ impl Walk<'_> {
                 self.spend(at, send_asset, Stroops::ZERO, "send_asset");
                 let to = account(destination);
                 self.receive(at, to, dest_asset, Some(*dest_amount), "dest_asset");
+                self.is_uncertain |= to == self.request.source;
             }
             Operation::CreateAccount {
                 destination,
                 starting_balance,
             } => self.make(at, *destination, *starting_balance),
-            Operation::ChangeTrust { asset, limit } => self.trust(at, asset, *limit),
+            Operation::ChangeTrust { asset, limit } => {
+                self.trust(at, asset, *limit);
+                self.is_uncertain = true;
+            }
             Operation::CreateClaimableBalance {
                 asset,
                 amount,
@@ -220,7 +264,8 @@ impl Walk<'_> {
             } => {
                 let reserves = i64::try_from(claimants.len()).unwrap_or(i64::MAX);
                 self.spend(at, asset, *amount, "asset");
-                self.pay_lumens(at, reserves.saturating_mul(self.base_reserve));
+                let reserves = reserves.saturating_mul(self.base_reserve);
+                self.pay_lumens(at, reserves, "op_low_reserve");
             }
             // What these need is in entries that are not looked at.
             Operation::ClaimClaimableBalance { .. }
@@ -228,18 +273,22 @@ impl Walk<'_> {
             | Operation::ManageData { .. }
             | Operation::SetTrustLineFlags { .. }
             | Operation::Contract(_)
-            | Operation::Xdr(_) => {}
+            | Operation::Xdr(_) => self.is_uncertain = true,
         }
     }
 
     fn error(&mut self, code: &str, pointer: String, detail: String) {
-        self.found.push(Finding::error(code, pointer, detail));
+        self.found.push(if self.is_uncertain {
+            Finding::unknown(code, pointer, detail)
+        } else {
+            Finding::error(code, pointer, detail)
+        });
     }
 
     /// The source pays this.
     fn spend(&mut self, at: &str, asset: &Asset, amount: Stroops, field: &str) {
         if asset.is_native() {
-            self.pay_lumens(at, amount.get());
+            self.pay_lumens(at, amount.get(), "op_underfunded");
             return;
         }
         if asset.issuer() == Some(self.request.source) {
@@ -266,11 +315,11 @@ impl Walk<'_> {
                 decimal(*spent),
                 decimal(balance)
             );
-            self.error("op_underfunded", format!("{at}/amount"), detail);
+            self.error("op_underfunded", at.to_owned(), detail);
         }
     }
 
-    fn pay_lumens(&mut self, at: &str, stroops: i64) {
+    fn pay_lumens(&mut self, at: &str, stroops: i64, code: &str) {
         let before = self.lumens;
         self.lumens = before.saturating_sub(stroops);
         if self.lumens < 0 && stroops > 0 {
@@ -280,7 +329,7 @@ impl Walk<'_> {
                 self.request.source,
                 decimal(before.max(0))
             );
-            self.error("op_underfunded", at.to_owned(), detail);
+            self.error(code, at.to_owned(), detail);
         }
     }
 
@@ -293,7 +342,8 @@ impl Walk<'_> {
         amount: Option<Stroops>,
         field: &str,
     ) {
-        if self.made.contains(&to) && asset.is_native() {
+        // An issuer takes back what is his, also where his account is gone.
+        if self.made.contains(&to) && asset.is_native() || asset.issuer() == Some(to) {
             return;
         }
         let sights = self.sights;
@@ -305,9 +355,9 @@ impl Walk<'_> {
                 self.error("op_no_destination", format!("{at}/destination"), detail);
                 return;
             }
-            Some(Sight::Unknown(_)) | None => return,
+            Some(Sight::Unknown) | None => return,
         };
-        if asset.is_native() || asset.issuer() == Some(to) || to == self.request.source {
+        if asset.is_native() || to == self.request.source {
             return;
         }
         let (name, pointer) = (asset.to_string(), format!("{at}/{field}"));
@@ -328,6 +378,12 @@ impl Walk<'_> {
         }
     }
 
+    /// What the operations before have left of a credit.
+    fn left(&self, line: &Trustline) -> i64 {
+        let spent = self.credits.get(&line.asset).copied().unwrap_or(0);
+        line.balance.get().saturating_sub(spent)
+    }
+
     fn make(&mut self, at: &str, account: AccountId, balance: Stroops) {
         let is_there = matches!(self.sights.get(&account), Some(Sight::There(_)));
         if is_there || self.made.contains(&account) {
@@ -340,7 +396,7 @@ impl Walk<'_> {
             let detail = format!("an account needs {} lumens", decimal(reserve));
             self.error("op_low_reserve", format!("{at}/starting_balance"), detail);
         }
-        self.pay_lumens(at, balance.get());
+        self.pay_lumens(at, balance.get(), "op_underfunded");
         self.made.insert(account);
     }
 
@@ -349,12 +405,14 @@ impl Walk<'_> {
         let name = asset.to_string();
         let has = line(self.source, &name);
         match has {
-            Some(line) if limit.get() < line.balance.get() => {
-                let balance = decimal(line.balance.get());
+            Some(line) if limit.get() < self.left(line) => {
+                let balance = decimal(self.left(line));
                 let detail = format!("the source holds {balance} {name}");
                 self.error("op_invalid_limit", format!("{at}/limit"), detail);
             }
-            None if matches!(self.sights.get(&issuer), Some(Sight::Absent)) => {
+            None if matches!(self.sights.get(&issuer), Some(Sight::Absent))
+                && !self.made.contains(&issuer) =>
+            {
                 let detail = format!("the issuer {issuer} does not exist");
                 self.error("op_no_issuer", format!("{at}/asset"), detail);
             }

@@ -38,8 +38,8 @@ pub struct Draft {
     pub envelope: Vec<u8>,
     /// How many operations it has.
     pub operations: u32,
-    /// What the inner transaction offers, in stroops, the resource fee included.
-    pub inner_fee: Stroops,
+    /// What is offered for it at first, in stroops, resource fee and fee bump included.
+    pub fee: Stroops,
     /// The most that may ever be bid, in stroops an operation.
     pub cap: Stroops,
     /// It goes out in a fee bump from the beginning.
@@ -49,15 +49,12 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// What is offered at first, in stroops: a fee bump counts as an operation more, and resources cost the same in each.
+    /// What a ledger charges for it at least, in stroops: its own smallest fee, and the resources.
     #[must_use]
-    pub fn fee(&self) -> i64 {
-        let inner = self.inner_fee.get();
-        if self.in_fee_bump {
-            inner.saturating_add(self.plan.base_fee.get())
-        } else {
-            inner
-        }
+    pub fn least_fee(&self, base_fee: Stroops) -> i64 {
+        let operations = i64::from(self.operations) + i64::from(self.in_fee_bump);
+        let bid = base_fee.get().saturating_mul(operations);
+        bid.saturating_add(self.plan.resource_fee())
     }
 }
 
@@ -103,8 +100,8 @@ pub enum Sight {
     There(Box<AccountState>),
     /// It does not.
     Absent,
-    /// It could not be looked at, and why.
-    Unknown(String),
+    /// It could not be looked at.
+    Unknown,
 }
 
 /// What is known of each account that was looked at.

@@ -158,12 +158,12 @@ impl MemoryRecords {
         self.act(|state, _| state.data.network.is_none())
     }
 
-    /// Whether they remember a ledger, by which a network that begins anew is told from the one they knew.
+    /// The ledger that they remember, and its hash, by which a network that begins anew is told from the one they knew.
     #[must_use]
-    pub fn is_tied(&self) -> bool {
+    pub fn anchor(&self) -> Option<(u32, [u8; 32])> {
         self.act(|state, _| {
-            let network = state.data.network.as_ref();
-            network.is_some_and(|network| network.anchor.is_some())
+            let (number, hash, _) = state.data.network.as_ref()?.anchor?;
+            Some((u32::try_from(number).ok()?, hash))
         })
     }
 
