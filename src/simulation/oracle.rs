@@ -118,11 +118,12 @@ impl Oracle {
             return;
         };
         state.check_asked(&seen);
+        // What was sent on a chain that is no more may be good on this one: nobody can call it back.
         if !state.elsewhere.contains(&seen.hash) {
             state.here.insert(seen.hash);
-        }
-        if !state.landed.contains(&seen.hash) && !state.is_excused(&seen) {
-            state.alive.insert(seen.hash, seen);
+            if !state.landed.contains(&seen.hash) {
+                state.alive.insert(seen.hash, seen);
+            }
         }
         if state.sent.len() == SENT {
             state.sent.pop_front();
