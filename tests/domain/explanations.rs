@@ -127,6 +127,7 @@ fn attempt(state: &str) -> AttemptStory {
             "2026-01-01T00:00:02Z".to_owned(),
             json!({"kind": "unknown", "what": "timeout"}),
         )],
+        call: None,
     }
 }
 
