@@ -84,9 +84,10 @@ pub(super) fn columns(settlement: &Settlement) -> Columns {
     let decided = match (&settlement.intent, &settlement.attempt) {
         (IntentEnd::Requeued | IntentEnd::Parked { .. }, _) => None,
         // What landed only brought archived entries back.
-        (IntentEnd::Failed(_) | IntentEnd::Expired | IntentEnd::Canceled, AttemptEnd::Landed(_)) => {
-            None
-        }
+        (
+            IntentEnd::Failed(_) | IntentEnd::Expired | IntentEnd::Canceled,
+            AttemptEnd::Landed(_),
+        ) => None,
         _ => settlement.decided_by().map(transaction_json),
     };
     Columns {

@@ -93,8 +93,7 @@ async fn page(endpoint: &Endpoint, ledger: LedgerSeq, after: Option<Cursor>) -> 
 
 /// Whether a landed transaction has used a nonce: one that failed leaves it as it was.
 fn uses(landed: &Landed, nonce: &Nonce) -> bool {
-    landed.successful
-        && decode(&landed.envelope_xdr).is_ok_and(|(inner, _)| nonce.is_in(&inner.tx))
+    landed.successful && decode(&landed.envelope_xdr).is_ok_and(|(inner, _)| nonce.is_in(&inner.tx))
 }
 
 /// A nonce of the call is used, and no attempt of ours has landed.

@@ -284,7 +284,7 @@ fn refused(request: &Request, failure: &Failure, parked: u32) -> NoPlan {
         FailureKind::Host(_) => ("host_error", "The network's host refuses the call"),
     };
     let text = &failure.text;
-    let detail = format!("simulated, it fails: {text}; it was not sent");
+    let detail = format!("simulated, it fails: {text}; what fails so is not sent");
     let reason = Reason::new(code, title, detail, true);
     NoPlan::End(match request.on_state_error {
         OnStateError::Fail => QueuedEnd::Failed(reason),

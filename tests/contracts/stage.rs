@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Daemon, LEDGER_SECONDS, World, account, ledger};
+use crate::rpc::Rpc;
+use crate::world::{Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, ledger};
 
 /// The counter: `inc` asks for an authorisation, `tick` for none.
 const COUNTER: &[u8] = include_bytes!("../fixtures/rpc-captures/counter.wasm");
@@ -39,6 +40,27 @@ impl Stage {
         let stage = Self::new(channels).await;
         let daemon = Daemon::start_ready(&stage.world.setup).await;
         (stage, daemon)
+    }
+
+    /// The same with a Stellar RPC that can be told to be wrong; no more is declared than it says.
+    pub async fn with_rpc(channels: u32) -> (Self, Daemon, Rpc) {
+        let mut stage = Self::new(channels).await;
+        let rpc = Rpc::start(&format!("{}/rpc", stage.world.ledger.url)).await;
+        let setup = &mut stage.world.setup;
+        setup
+            .set("RPC__URL", &rpc.url)
+            .set("RPC__RESOURCE_MARGIN_PERCENT", "0");
+        let daemon = Daemon::start_ready(setup).await;
+        (stage, daemon, rpc)
+    }
+
+    /// Waits until an intent has so many attempts, and the last was sent.
+    pub async fn submitted(&self, daemon: &Daemon, id: &str, number: usize) {
+        eventually("it was sent", PATIENCE, async || {
+            let attempts = daemon.client.attempts(id).await;
+            (attempts.get(number - 1)?["state"] == "submitted").then_some(())
+        })
+        .await;
     }
 
     /// What the ledger has under a symbol of the counter; null where nothing is.

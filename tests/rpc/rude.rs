@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use stellar_submitter::domain::observation::{LookUp, SubmitAnswer, Unknown, UnknownKind};
 use stellar_submitter::domain::primitives::TxHash;
+use stellar_submitter::domain::soroban::Nonce;
 use stellar_submitter::rpc::{MAX_BODY_BYTES, NetworkError, Rpc, RpcOptions};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 

@@ -19,7 +19,8 @@ use crate::api::auth::{Caller, Read};
 use crate::api::problem::{Problem, ProblemBody};
 use crate::api::query::Query;
 use crate::domain::explain::{
-    AttemptStory, CallEvent, CallExplained, EventStory, Explanation, Happening, ReasonExplained, Status, Story, explain,
+    AttemptStory, CallEvent, CallExplained, EventStory, Explanation, Happening, ReasonExplained,
+    Status, Story, explain,
 };
 use crate::domain::reason::Reason;
 use crate::store::StoreError;
@@ -239,6 +240,10 @@ fn attempt(row: AttemptRow, submissions: &[SubmissionRow]) -> AttemptStory {
         max_ledger: row.max_ledger,
         not_after: not_after.map(utc),
         presigned: row.presigned,
+        restores: row
+            .soroban
+            .as_ref()
+            .is_some_and(|soroban| soroban["restores"] == true),
         sent: sent.collect(),
         call: row.call,
         channel: row.channel,

@@ -118,6 +118,9 @@ fn sentence(event: &EventStory, attempts: &[AttemptStory]) -> String {
             };
             format!("It was parked: {}; {again}.", because(&data["reason"]))
         }
+        "intent.requeued" if restored(&number, attempts) => format!(
+            "Transaction {number} has brought back what was archived: the call itself comes now."
+        ),
         "intent.requeued" => {
             "It was queued again: no transaction of it can land any more, so another may be signed."
                 .to_owned()
@@ -128,6 +131,12 @@ fn sentence(event: &EventStory, attempts: &[AttemptStory]) -> String {
         "intent.retried" => "Somebody queued it again.".to_owned(),
         other => format!("{other}."),
     }
+}
+
+/// Whether an attempt was a restoration that has landed.
+fn restored(number: &str, attempts: &[AttemptStory]) -> bool {
+    let mut attempts = attempts.iter();
+    attempts.any(|one| one.number.to_string() == number && one.restores && one.state == "landed")
 }
 
 /// What a call failed with, where that is known.

@@ -83,6 +83,8 @@ pub struct AttemptStory {
     pub state: String,
     /// Somebody else built and signed it.
     pub presigned: bool,
+    /// It only brings archived entries back, for the call after it.
+    pub restores: bool,
     /// Its POSTs that are kept: when they were answered, and how.
     pub sent: Vec<(String, Value)>,
     /// Of a recorded call: what it returned, the error that it failed with, its events.

@@ -176,7 +176,6 @@ impl FailureKind {
             _ => Self::Host(error),
         }
     }
-
 }
 
 /// An error as the host writes it: `Error(Contract, #7)`.
