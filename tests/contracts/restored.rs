@@ -48,6 +48,7 @@ async fn restored_then_called(stage: &Stage, daemon: &Daemon, id: &str) {
         .map(|one| one["operations"][0]["type"].as_str().unwrap())
         .collect();
     assert_eq!(kinds, ["restore_footprint", "invoke_host_function"]);
+    stage.proven(daemon, id).await;
 }
 
 /// What the ledger has with this tag, of the channels of these attempts.
@@ -184,4 +185,5 @@ async fn a_call_that_is_canceled_while_its_restoration_waits_is_not_made() {
     assert_eq!(intent["transaction"], Value::Null, "{intent}");
     stage.world.ledger.pass(5).await;
     assert_eq!(stage.count().await, 0);
+    stage.proven(&daemon, &id).await;
 }

@@ -1,12 +1,18 @@
 //! A world with the counter's contract on its ledger, and daemons that call it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use stellar_submitter::domain::receipt::{SignedReceipt, Standing, check};
 
 use crate::rpc::Rpc;
 use crate::world::{Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, ledger};
 
 /// The counter: `inc` asks for an authorisation, `tick` for none.
 const COUNTER: &[u8] = include_bytes!("../fixtures/rpc-captures/counter.wasm");
+
+/// How long a proof may take.
+const PROOF_LIMIT: Duration = Duration::from_secs(60);
 
 pub struct Stage {
     pub world: World,
@@ -61,6 +67,30 @@ impl Stage {
             (attempts.get(number - 1)?["state"] == "submitted").then_some(())
         })
         .await;
+    }
+
+    /// Ledger, records and the receipt of this final intent agree, for those who believe only the ledger.
+    pub async fn proven(&self, daemon: &Daemon, id: &str) {
+        let (status, body) = daemon
+            .client
+            .get(&format!("/v1/intents/{id}/receipt"))
+            .await;
+        assert_eq!(status, 200, "{body}");
+        let receipt: SignedReceipt = serde_json::from_value(body).unwrap();
+        let wrong: Vec<_> = check(&receipt, None)
+            .into_iter()
+            .filter(|one| one.standing != Standing::Right)
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        let (setup, ledger) = (&self.world.setup, &self.world.ledger.url);
+        for args in [
+            &["verify", "--horizon", ledger, "--database"][..],
+            &["reconcile", "--full"],
+        ] {
+            let mut process = setup.spawn(args);
+            let status = process.wait(PROOF_LIMIT);
+            assert!(status.success(), "{args:?}: {}", process.log());
+        }
     }
 
     /// What the ledger has under a symbol of the counter; null where nothing is.
