@@ -74,6 +74,7 @@ async fn what_is_archived_is_restored_by_an_attempt_before_the_call() {
     archived(&stage).await;
     let id = daemon.client.post(&stage.inc("restored")).await;
     restored_then_called(&stage, &daemon, &id).await;
+    stage.reconciled();
     let (status, told) = daemon
         .client
         .get(&format!("/v1/intents/{id}/explain"))
@@ -103,6 +104,7 @@ async fn a_daemon_that_is_killed_while_the_restoration_waits_calls_after_it() {
     stage.world.ledger.pass(2).await;
     let daemon = Daemon::start_ready(&stage.world.setup).await;
     restored_then_called(&stage, &daemon, &id).await;
+    stage.reconciled();
 }
 
 #[tokio::test]
@@ -125,6 +127,7 @@ async fn a_daemon_that_is_killed_between_restoration_and_call_calls_once() {
     rpc.is(Mood::Honest);
     let daemon = Daemon::start_ready(&stage.world.setup).await;
     restored_then_called(&stage, &daemon, &id).await;
+    stage.reconciled();
 }
 
 /// The records are lost when the restoration has landed; then simulations are like this. Returns the intent that is posted
@@ -186,4 +189,5 @@ async fn a_call_that_is_canceled_while_its_restoration_waits_is_not_made() {
     stage.world.ledger.pass(5).await;
     assert_eq!(stage.count().await, 0);
     stage.proven(&daemon, &id).await;
+    stage.reconciled();
 }

@@ -69,7 +69,7 @@ impl Stage {
         .await;
     }
 
-    /// Ledger, records and the receipt of this final intent agree, for those who believe only the ledger.
+    /// What the ledger has proves the records and the receipt of this final intent right.
     pub async fn proven(&self, daemon: &Daemon, id: &str) {
         let (status, body) = daemon
             .client
@@ -82,15 +82,19 @@ impl Stage {
             .filter(|one| one.standing != Standing::Right)
             .collect();
         assert!(wrong.is_empty(), "{wrong:#?}");
-        let (setup, ledger) = (&self.world.setup, &self.world.ledger.url);
-        for args in [
-            &["verify", "--horizon", ledger, "--database"][..],
-            &["reconcile", "--full"],
-        ] {
-            let mut process = setup.spawn(args);
-            let status = process.wait(PROOF_LIMIT);
-            assert!(status.success(), "{args:?}: {}", process.log());
-        }
+        let ledger = &self.world.ledger.url;
+        self.succeeds(&["verify", "--horizon", ledger, "--database"]);
+    }
+
+    /// The chain and the records, compared whole, agree.
+    pub fn reconciled(&self) {
+        self.succeeds(&["reconcile", "--full"]);
+    }
+
+    fn succeeds(&self, args: &[&str]) {
+        let mut process = self.world.setup.spawn(args);
+        let status = process.wait(PROOF_LIMIT);
+        assert!(status.success(), "{args:?}: {}", process.log());
     }
 
     /// What the ledger has under a symbol of the counter; null where nothing is.
