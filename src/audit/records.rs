@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::findings::{Finding, Findings};
 use super::history::Span;
-use super::rebuilt::{key, rebuilds, said};
+use super::rebuilt::{asks_for_restoration, key, rebuilds, restores_for, said};
 use super::report::DatabaseReport;
 use super::tally::{Sighting, Tally};
 use crate::domain::observation::Landed;
@@ -116,6 +116,9 @@ impl<'a> Records<'a> {
             return;
         }
         self.report.rebuilt += 1;
+        if restores_for(intent, &landed.envelope_xdr) {
+            return;
+        }
         match intent.status.as_str() {
             "succeeded" if said(intent) == Some(hash) => {}
             "succeeded" => {
@@ -196,7 +199,11 @@ impl<'a> Records<'a> {
         let tag = key(intent).tag(self.network);
         self.claim(intent, tag, found);
         let about = |kind, detail: String| Finding::new(kind, detail).tag(tag).intent(intent.id);
-        let landed: Vec<Sighting> = tally.successes(tag).collect();
+        let restores = asks_for_restoration(intent);
+        let landed: Vec<Sighting> = tally
+            .successes(tag)
+            .filter(|one| restores || !one.restores())
+            .collect();
         match intent.status.as_str() {
             "succeeded" => {
                 let Some(hash) = said(intent) else {
@@ -265,6 +272,9 @@ impl<'a> Records<'a> {
                 continue;
             }
             self.report.rebuilt += 1;
+            if restores_for(intent, &stranger.envelope) {
+                continue;
+            }
             let detail = match intent.status.as_str() {
                 "succeeded" if said(intent) == Some(stranger.hash) => continue,
                 "succeeded" => {

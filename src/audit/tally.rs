@@ -15,19 +15,19 @@ pub struct Sighting {
     /// 0 where it carries none.
     tag: u64,
     hash: [u8; KEPT_BYTES],
-    /// The ledger, and in the lowest bit whether it was successful.
+    /// The ledger, and in the two lowest bits whether it was a success, and whether it only brought archived entries back.
     ledger: u32,
 }
 
 impl Sighting {
     /// Of a landed transaction.
-    pub fn of(landed: &Landed, tag: Option<Tag>) -> Self {
+    pub fn of(landed: &Landed, tag: Option<Tag>, restores: bool) -> Self {
         let mut hash = [0; KEPT_BYTES];
         hash.copy_from_slice(&landed.inner_hash.0[..KEPT_BYTES]);
         Self {
             tag: tag.map_or(0, Tag::get),
             hash,
-            ledger: landed.ledger.0 << 1 | u32::from(landed.successful),
+            ledger: landed.ledger.0 << 2 | u32::from(restores) << 1 | u32::from(landed.successful),
         }
     }
 
@@ -36,9 +36,14 @@ impl Sighting {
         self.ledger & 1 == 1
     }
 
+    /// Whether it did nothing but bring archived entries back: perhaps for the call of its tag.
+    pub const fn restores(self) -> bool {
+        self.ledger & 2 == 2
+    }
+
     /// The ledger that recorded it.
     pub const fn ledger(self) -> LedgerSeq {
-        LedgerSeq(self.ledger >> 1)
+        LedgerSeq(self.ledger >> 2)
     }
 
     /// Its tag, if it carries one.
@@ -112,7 +117,8 @@ impl Tally {
             .filter(|one| one.successful())
     }
 
-    /// Counts, and gives every tag with more than one success to `twice`. Only after [`Self::compact`].
+    /// Counts, and gives every tag with more than one success to `twice`, with these. Where a tag's call has landed, what
+    /// brought archived entries back for it is no success of its own. Only after [`Self::compact`].
     pub fn count(&self, mut twice: impl FnMut(Tag, &[Sighting])) -> Counts {
         let mut counts = Counts::default();
         for of_one in self.seen.chunk_by(|a, b| a.tag == b.tag) {
@@ -125,12 +131,20 @@ impl Tally {
                 continue;
             };
             counts.tags += 1;
-            match successes {
-                0 => counts.never_succeeded += 1,
-                1 => counts.succeeded_once += 1,
-                _ => {
+            if successes < 2 {
+                counts.never_succeeded += u64::from(successes == 0);
+                counts.succeeded_once += u64::from(successes == 1);
+                continue;
+            }
+            let (restorations, calls): (Vec<Sighting>, Vec<Sighting>) = of_one
+                .iter()
+                .filter(|one| one.successful())
+                .partition(|one| one.restores());
+            match (calls.as_slice(), restorations.as_slice()) {
+                ([_], _) => counts.succeeded_once += 1,
+                ([], several) | (several, _) => {
                     counts.succeeded_twice += 1;
-                    twice(tag, of_one);
+                    twice(tag, several);
                 }
             }
         }
@@ -148,8 +162,37 @@ mod tests {
         Sighting {
             tag,
             hash,
-            ledger: 7 << 1 | u32::from(successful),
+            ledger: 7 << 2 | u32::from(successful),
         }
+    }
+
+    #[test]
+    fn what_brought_archived_entries_back_for_a_call_is_no_second_success() {
+        let restoration = |tag, number| Sighting {
+            ledger: 5 << 2 | 3,
+            ..sighting(tag, number, true)
+        };
+        let mut tally = Tally::default();
+        for one in [
+            restoration(1, 1),
+            restoration(1, 2),
+            sighting(1, 3, true),
+            restoration(2, 4),
+            // Asked for by itself it is a success.
+            restoration(3, 5),
+            restoration(3, 6),
+            restoration(4, 7),
+            sighting(4, 8, true),
+            sighting(4, 9, true),
+        ] {
+            tally.note(one);
+        }
+        tally.compact();
+        let mut twice = Vec::new();
+        let counts = tally.count(|tag, of_one| twice.push((tag.get(), of_one.len())));
+        assert_eq!(twice, [(3, 2), (4, 2)]);
+        assert_eq!((counts.succeeded_once, counts.succeeded_twice), (2, 2));
+        assert_eq!(counts.successful, 9);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::tally::{Sighting, Tally};
 use crate::domain::envelope::{decode, tag_of};
 use crate::domain::observation::Landed;
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId};
+use crate::domain::soroban_plan::is_restoration;
 use crate::domain::tag::Tag;
 use crate::horizon::Endpoint;
 use crate::store::{Store, StoreError};
@@ -72,6 +73,8 @@ struct Judged {
     ours: bool,
     /// The account that lent its number, where it looks like a channel of ours.
     channel: Option<AccountId>,
+    /// It does nothing but bring archived entries back.
+    restores: bool,
 }
 
 /// Reads the history, and judges it.
@@ -193,7 +196,8 @@ impl Auditor<'_> {
                 continue;
             }
             self.note_channel(&judged, &landed);
-            self.tally.note(Sighting::of(&landed, judged.tag));
+            self.tally
+                .note(Sighting::of(&landed, judged.tag, judged.restores));
             // In the list of the account that lent its number it will be seen again.
             let elsewhere = landed.source_account != page.account
                 && self.known.contains(&landed.source_account);
@@ -225,6 +229,7 @@ impl Auditor<'_> {
                 tag: None,
                 ours: by_envelope,
                 channel: None,
+                restores: false,
             };
         };
         let moves = inner.tx.operations.iter().any(|operation| {
@@ -237,6 +242,7 @@ impl Auditor<'_> {
             ours: by_envelope || moves,
             // Whoever else carries a tag moves its own funds: a transaction that was given signed.
             channel: (moves && tag.is_some() && landed.successful).then_some(landed.source_account),
+            restores: is_restoration(&inner.tx),
         }
     }
 
@@ -348,8 +354,8 @@ impl Auditor<'_> {
     ) -> Report {
         let violations = &mut self.violations;
         let counts = self.tally.count(|tag, of_one| {
-            let successes = of_one.iter().filter(|one| one.successful());
-            let each: Vec<String> = successes
+            let each: Vec<String> = of_one
+                .iter()
                 .map(|one| format!("{}… in ledger {}", one.beginning(), one.ledger()))
                 .collect();
             let detail = format!(

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use stellar_xdr as xdr;
 use xdr::{Limits, ReadXdr, WriteXdr};
 
+use super::intent::Request;
+use super::operation::ContractOperation;
 use super::primitives::AccountId;
 use super::soroban::auth::{address_of, credentials, nonce};
 use super::tag::Tag;
@@ -161,4 +163,20 @@ pub fn nonce_tag(body: &xdr::OperationBody) -> Option<Tag> {
         xdr::ScAddress::Account(_) => Tag::from_i64(credentials.nonce),
         _ => None,
     }
+}
+
+/// Whether a transaction brings archived entries back, and does nothing else.
+#[must_use]
+pub fn is_restoration(transaction: &xdr::Transaction) -> bool {
+    let restores = |operation: &xdr::Operation| {
+        matches!(operation.body, xdr::OperationBody::RestoreFootprint(_))
+    };
+    !transaction.operations.is_empty() && transaction.operations.iter().all(restores)
+}
+
+/// Whether a transaction only brings archived entries back for the call that this request asks for: not its success.
+#[must_use]
+pub fn only_restores(request: &Request, transaction: &xdr::Transaction) -> bool {
+    let asked = matches!(request.contract(), Some(ContractOperation::Restore { .. }));
+    request.contract().is_some() && !asked && is_restoration(transaction)
 }

@@ -9,13 +9,12 @@ use serde::Serialize;
 use stellar_xdr as xdr;
 use xdr::WriteXdr;
 
-use super::observe::{self, Entry, Found, LedgerEntries, Network, Span, Watermark};
+use super::observe::{self, Found, LedgerEntries, Network, Span, Watermark};
 use super::wire;
 use crate::domain::observation::{LookUp, SubmitAnswer, Unknown, UnknownKind};
-use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, TxHash};
-use crate::domain::soroban::auth::{address_of, nonce_key};
+use crate::domain::primitives::{NetworkId, TxHash};
 use crate::domain::soroban::limits::setting_keys;
-use crate::domain::soroban::{InclusionFees, NetworkLimits, Simulation};
+use crate::domain::soroban::{InclusionFees, NetworkLimits, Nonce, Simulation};
 use crate::http::{Answer, NetworkCheck, NetworkError, Transport};
 
 /// Keys of one `getLedgerEntries`, as the server limits them.
@@ -137,19 +136,14 @@ impl Endpoint {
             .judged(observe::ledger_entries(id, keys, &answer))
     }
 
-    /// The entry of a used nonce, live or not: `None` where it was not used, or so long ago that it is gone. With the
-    /// ledger whose state this is.
+    /// The entries of those of these nonces that are used, live or not; one that was used so long ago that it is gone is
+    /// not among them. All as of one ledger.
     ///
     /// # Errors
     /// [`Unknown`] where nothing is known.
-    pub async fn nonce(
-        &self,
-        account: AccountId,
-        nonce: i64,
-    ) -> Result<(LedgerSeq, Option<Entry>), Unknown> {
-        let key = nonce_key(&address_of(account), nonce);
-        let found = self.ledger_entries(&[key]).await?;
-        Ok((found.as_of, found.entries.into_iter().next()))
+    pub async fn nonces(&self, nonces: &[Nonce]) -> Result<LedgerEntries, Unknown> {
+        let keys: Vec<xdr::LedgerKey> = nonces.iter().map(Nonce::key).collect();
+        self.ledger_entries(&keys).await
     }
 
     /// What the network lets one transaction have, from its settings as of now.

@@ -236,7 +236,10 @@ impl Store {
                returning intent_id, number),
              bumped as (
                insert into submitter.fee_bumps (intent_id, number, ordinal, hash, fee, envelope)
-               select intent_id, number, 1, $22, $23, $24 from attempted where $22::bytea is not null)
+               select intent_id, number, 1, $22, $23, $24 from attempted where $22::bytea is not null),
+             -- A restoration is no end of its call: as the success of somebody unknown it would keep the call from any other.
+             explained as (
+               delete from submitter.landings l using done where l.hash = $17 and $20 = 'landed' and $2 = 'queued')
              insert into submitter.events (tenant, intent_id, kind, data)
              select done.tenant, done.id, e.kind, e.data
              from done, unnest($25::text[], $26::jsonb[]) with ordinality as e (kind, data, n) order by e.n",

@@ -81,8 +81,13 @@ pub(super) fn columns(settlement: &Settlement) -> Columns {
         ),
         IntentEnd::Requeued => ("queued", None, Some(0.0)),
     };
-    let decided = match settlement.intent {
-        IntentEnd::Requeued | IntentEnd::Parked { .. } => None,
+    let decided = match (&settlement.intent, &settlement.attempt) {
+        (IntentEnd::Requeued | IntentEnd::Parked { .. }, _) => None,
+        // What landed only brought archived entries back.
+        (
+            IntentEnd::Failed(_) | IntentEnd::Expired | IntentEnd::Canceled,
+            AttemptEnd::Landed(_),
+        ) => None,
         _ => settlement.decided_by().map(transaction_json),
     };
     Columns {

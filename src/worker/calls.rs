@@ -11,15 +11,16 @@ use uuid::Uuid;
 
 use super::contracts::Contracts;
 use super::engine::Input;
-use super::inquire::{NonceLook, look_at_nonce};
+use super::nonces::{NonceLook, Nonces};
 use super::prepare::{panicked, turn_away};
 use super::records::Records;
 use super::sign::{Signing, Turned, list};
 use super::simulate::{NoPlan, PlannedCall, Simulating};
-use crate::domain::intent::{self, Request};
+use crate::domain::intent;
 use crate::domain::reason::Reason;
-use crate::domain::soroban::Margin;
-use crate::domain::tag::Tag;
+use crate::domain::soroban::nonce::nonces;
+use crate::domain::soroban::{Margin, Nonce};
+use crate::horizon::Horizon;
 use crate::store::StoreError;
 use crate::store::calls::{DueCall, QueuedEnd};
 
@@ -36,6 +37,7 @@ pub(super) const MAX_PLANNED: usize = 1_000;
 pub(super) struct Preparation {
     pub store: Arc<dyn Records>,
     pub contracts: Option<Arc<dyn Contracts>>,
+    pub horizon: Arc<Horizon>,
     pub margin: Margin,
     pub signing: Arc<Signing>,
     /// The life of the worker that asked.
@@ -166,39 +168,48 @@ impl Preparation {
             )));
         };
         let tag = key.tag(self.signing.network);
-        if claimed.attempt_count > 0
-            && let Some(one) = after_attempts(simulating, due, &request, tag).await
-        {
-            return one;
-        }
-        match simulating.plan(&request, tag, parked).await {
-            Ok(plan) => One::Planned(plan),
-            Err(NoPlan::End(end)) => One::End(end),
-            Err(NoPlan::Later(detail)) => One::Later(detail),
+        let used = nonces(&request, tag);
+        let was_sent = claimed.attempt_count > 0;
+        let end = if was_sent && due.cancel_requested {
+            QueuedEnd::Canceled
+        } else if was_sent && due.over {
+            QueuedEnd::Expired
+        } else {
+            match simulating.plan(&request, tag, parked).await {
+                Ok(plan) => return One::Planned(plan),
+                Err(NoPlan::Later(detail)) => return One::Later(detail),
+                Err(NoPlan::End(end)) if was_sent => end,
+                // What was never sent, nobody can have copied.
+                Err(NoPlan::End(end)) => return One::End(end),
+                Err(NoPlan::NonceUsed) => QueuedEnd::Parked(nonce_used(), None),
+            }
+        };
+        self.unless_used(simulating, &used, end).await
+    }
+
+    /// How it ends, unless it ran in somebody else's transaction. Looked up last: it may be by that one that the call fails
+    /// when simulated.
+    async fn unless_used(&self, simulating: &Simulating, used: &[Nonce], end: QueuedEnd) -> One {
+        let asked = Nonces {
+            contracts: Arc::clone(&simulating.contracts),
+            horizon: Arc::clone(&self.horizon),
+        };
+        let head = self.signing.header.sequence;
+        match asked.look(used, head).await {
+            NonceLook::UsedElsewhere(reason) => One::End(QueuedEnd::Parked(reason, None)),
+            NonceLook::Unused => One::End(end),
+            NonceLook::Unknown(detail) => One::Later(detail),
         }
     }
 }
 
-/// What becomes of one that was sent before, where it is not simply sent again: how it ends depends on its nonce.
-async fn after_attempts(
-    simulating: &Simulating,
-    due: &DueCall,
-    request: &Request,
-    tag: Tag,
-) -> Option<One> {
-    if request.authorizes_by_entry() {
-        let nonce = tag.to_i64();
-        let head = simulating.signing.header.sequence;
-        match look_at_nonce(&*simulating.contracts, request.source, nonce, head).await {
-            NonceLook::UsedElsewhere(reason) => {
-                return Some(One::End(QueuedEnd::Parked(reason, None)));
-            }
-            NonceLook::Unused => {}
-            NonceLook::Unknown(detail) => return Some(One::Later(detail)),
-        }
-    }
-    if due.cancel_requested {
-        return Some(One::End(QueuedEnd::Canceled));
-    }
-    due.over.then_some(One::End(QueuedEnd::Expired))
+/// A simulation says that a nonce is used, and the ledger has none of those that are known here: one of a delegate's, perhaps,
+/// or one that was forgotten meanwhile.
+fn nonce_used() -> Reason {
+    Reason::new(
+        "nonce_used_elsewhere",
+        "The call ran in somebody else's transaction",
+        "simulated, an authorisation of it is used up already, and by no transaction of this workflow's: which transaction has used it is not known; nothing more is sent",
+        false,
+    )
 }

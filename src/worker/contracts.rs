@@ -3,17 +3,17 @@
 use async_trait::async_trait;
 
 use crate::domain::observation::{LookUp, Unknown};
-use crate::domain::primitives::{AccountId, LedgerSeq, TxHash};
-use crate::domain::soroban::{CallRecord, NetworkLimits, Simulation};
+use crate::domain::primitives::{LedgerSeq, TxHash};
+use crate::domain::soroban::{CallRecord, NetworkLimits, Nonce, Simulation};
 use crate::rpc::Rpc;
 
-/// A look at an account's nonce.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A look at nonces.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NonceSight {
     /// The ledger whose state this is.
     pub as_of: LedgerSeq,
-    /// The ledger in which it was used, where it was and that is still on the ledger.
-    pub used_in: Option<LedgerSeq>,
+    /// The first of them that is used, and the ledger in which that was done, where that is still on the ledger.
+    pub used: Option<(Nonce, LedgerSeq)>,
 }
 
 /// Answers what a contract operation needs to be known. Each call has a deadline.
@@ -25,8 +25,8 @@ pub trait Contracts: Send + Sync {
     /// Runs an envelope (XDR) on the newest state, and changes nothing.
     async fn simulate(&self, envelope: &[u8]) -> Result<Simulation, Unknown>;
 
-    /// Whether an account's nonce is used.
-    async fn nonce(&self, account: AccountId, nonce: i64) -> Result<NonceSight, Unknown>;
+    /// Whether one of these nonces is used.
+    async fn nonces(&self, nonces: &[Nonce]) -> Result<NonceSight, Unknown>;
 
     /// What the ledger says of a landed call beyond its result; `None` where it is not shown (yet, or any more).
     async fn call(&self, hash: TxHash) -> Result<Option<CallRecord>, Unknown>;
@@ -42,11 +42,16 @@ impl Contracts for Rpc {
         self.any().simulate(envelope).await
     }
 
-    async fn nonce(&self, account: AccountId, nonce: i64) -> Result<NonceSight, Unknown> {
-        let (as_of, entry) = self.any().nonce(account, nonce).await?;
+    async fn nonces(&self, nonces: &[Nonce]) -> Result<NonceSight, Unknown> {
+        let found = self.any().nonces(nonces).await?;
+        let used = nonces.iter().find_map(|nonce| {
+            let key = nonce.key();
+            let entry = found.entries.iter().find(|entry| entry.key == key)?;
+            Some((nonce.clone(), entry.modified))
+        });
         Ok(NonceSight {
-            as_of,
-            used_in: entry.map(|entry| entry.modified),
+            as_of: found.as_of,
+            used,
         })
     }
 

@@ -1,24 +1,22 @@
 //! What is asked about a contract call before its end is put on record: what it returned, and whether its nonce was used by
 //! somebody else.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use stellar_xdr as xdr;
 use xdr::Limits;
 
-use super::contracts::Contracts;
-use super::simulate::used_elsewhere;
+use super::nonces::{NonceLook, Nonces};
 use crate::domain::operation::scval;
-use crate::domain::primitives::{AccountId, LedgerSeq};
-use crate::domain::reason::Reason;
-use crate::domain::soroban::CallRecord;
+use crate::domain::primitives::LedgerSeq;
+use crate::domain::soroban::simulation::error_name;
+use crate::domain::soroban::{CallRecord, Nonce};
 use crate::domain::transition::{AttemptEnd, IntentEnd, Settlement};
 
-/// Looks for a landed call's record: Stellar RPC may see a ledger later than Horizon does.
-const RECORD_TRIES: u32 = 20;
-/// Between two of them.
+/// How long a landed call's record is looked for: Stellar RPC may see a ledger later than Horizon does.
+const RECORD_PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks.
 const RECORD_PAUSE: Duration = Duration::from_millis(500);
 /// Events that are kept of a call, and bytes of each as XDR.
 const MAX_EVENTS: usize = 50;
@@ -29,10 +27,10 @@ const MAX_VALUE_BYTES: usize = 256 * 1024;
 
 /// What is asked.
 pub(super) struct Inquiry {
-    pub contracts: Arc<dyn Contracts>,
+    pub asked: Nonces,
     pub settlement: Settlement,
-    /// Whose nonce, and which, where the call has one.
-    pub nonce: Option<(AccountId, i64)>,
+    /// The nonces that the call uses.
+    pub nonces: Vec<Nonce>,
     /// The newest ledger: an older answer says nothing about the nonce.
     pub head: LedgerSeq,
 }
@@ -57,10 +55,8 @@ impl Inquiry {
     pub(super) async fn run(self) -> Inquired {
         let call = self.record().await;
         let mut settlement = self.settlement;
-        if ends_without_success(&settlement.intent)
-            && let Some((account, nonce)) = self.nonce
-        {
-            match look_at_nonce(&*self.contracts, account, nonce, self.head).await {
+        if ends_without_success(&settlement.intent) {
+            match self.asked.look(&self.nonces, self.head).await {
                 NonceLook::UsedElsewhere(reason) => {
                     settlement.intent = IntentEnd::Parked {
                         reason,
@@ -76,6 +72,10 @@ impl Inquiry {
                 }
             }
         }
+        let error = call.as_ref().and_then(|call| call["error"].as_str());
+        if let (IntentEnd::Failed(reason), Some(error)) = (&mut settlement.intent, error) {
+            reason.detail = format!("{}: {error}", reason.detail);
+        }
         Inquired {
             settlement: Some(Box::new(settlement)),
             call,
@@ -89,44 +89,21 @@ impl Inquiry {
         else {
             return None;
         };
-        for _ in 0..RECORD_TRIES {
-            match self.contracts.call(landed.inner_hash).await {
-                Ok(Some(record)) => return Some(record_json(&record, landed.successful)),
-                Ok(None) => tokio::time::sleep(RECORD_PAUSE).await,
-                Err(unknown) => {
-                    tokio::time::sleep(unknown.retry_after.unwrap_or(RECORD_PAUSE)).await;
-                }
+        let looked = tokio::time::timeout(RECORD_PATIENCE, async {
+            loop {
+                let pause = match self.asked.contracts.call(landed.inner_hash).await {
+                    Ok(Some(record)) => return record,
+                    Ok(None) => RECORD_PAUSE,
+                    Err(unknown) => unknown.retry_after.unwrap_or(RECORD_PAUSE),
+                };
+                tokio::time::sleep(pause).await;
             }
-        }
-        tracing::warn!(hash = %landed.inner_hash, "what a call returned could not be read");
-        None
-    }
-}
-
-/// What a nonce says of a call of which no attempt of ours has landed.
-pub(super) enum NonceLook {
-    /// As of the newest ledger, nobody has used it.
-    Unused,
-    /// The call ran, in somebody else's transaction.
-    UsedElsewhere(Reason),
-    /// Nothing is known; why, for people.
-    Unknown(String),
-}
-
-/// Looks it up; what an answer says of a ledger before `head` is no proof that it is unused.
-pub(super) async fn look_at_nonce(
-    contracts: &dyn Contracts,
-    account: AccountId,
-    nonce: i64,
-    head: LedgerSeq,
-) -> NonceLook {
-    match contracts.nonce(account, nonce).await {
-        Ok(sight) if sight.used_in.is_some() => {
-            NonceLook::UsedElsewhere(used_elsewhere(account, nonce, sight.used_in))
-        }
-        Ok(sight) if sight.as_of >= head => NonceLook::Unused,
-        Ok(_) => NonceLook::Unknown("Stellar RPC is behind".to_owned()),
-        Err(unknown) => NonceLook::Unknown(unknown.detail),
+        });
+        let Ok(record) = looked.await else {
+            tracing::warn!(hash = %landed.inner_hash, "what a call returned could not be read");
+            return None;
+        };
+        Some(record_json(&record, landed.successful))
     }
 }
 
@@ -141,10 +118,10 @@ fn record_json(record: &CallRecord, successful: bool) -> Value {
     let result = record.value.as_ref().filter(|_| successful);
     let result = result.map(scval::to_json);
     let result = result.filter(|value| value.to_string().len() <= MAX_VALUE_BYTES);
-    let failure = record.failure().filter(|_| !successful);
+    let error = record.error().filter(|_| !successful);
     json!({
         "result": result,
-        "error": failure.and_then(|failure| failure.name()),
+        "error": error.map(error_name),
         "events": kept(&record.events),
         "diagnostic_events": kept(&record.diagnostics),
     })

@@ -15,6 +15,7 @@ mod history;
 mod inquire;
 mod lease;
 mod look;
+mod nonces;
 mod prepare;
 mod presigned;
 mod preview;

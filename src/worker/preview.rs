@@ -192,6 +192,11 @@ impl Previewing {
         let planned = simulating.plan(request, tag, 0).await;
         planned.map_err(|no_plan| match no_plan {
             NoPlan::Later(detail) => not_simulated(detail),
+            NoPlan::NonceUsed => Finding::error(
+                "nonce_used_elsewhere",
+                "/operations/0",
+                "the nonce of the source's authorisation is used on the ledger: this call has run",
+            ),
             NoPlan::End(QueuedEnd::Failed(reason) | QueuedEnd::Parked(reason, _)) => {
                 because(&reason, "/operations/0")
             }

@@ -56,6 +56,8 @@ pub(super) struct PlannedCall {
 pub(super) enum NoPlan {
     /// It ends so.
     End(QueuedEnd),
+    /// A nonce of an authorisation is used: the call ran, though not in a transaction of ours that is on record.
+    NonceUsed,
     /// Nothing is known: it is tried again.
     Later(String),
 }
@@ -193,7 +195,7 @@ impl Simulating {
         let simulation = self.contracts.simulate(&envelope).await?;
         match simulation.outcome {
             SimulationOutcome::Runs(simulated) => Ok(simulated),
-            SimulationOutcome::Fails(failure) => Err(refused(request, &failure, tag, parked)),
+            SimulationOutcome::Fails(failure) => Err(refused(request, &failure, parked)),
         }
     }
 
@@ -284,27 +286,11 @@ fn too_much(error: LimitExceeded) -> NoPlan {
     )
 }
 
-/// A nonce of ours is used, and no attempt of ours has landed.
-pub(super) fn used_elsewhere(source: AccountId, nonce: i64, ledger: Option<LedgerSeq>) -> Reason {
-    let ledger = ledger.map_or_else(String::new, |ledger| format!(" in ledger {ledger}"));
-    Reason::new(
-        "nonce_used_elsewhere",
-        "The call ran in somebody else's transaction",
-        format!(
-            "the authorisation of {source} with the nonce {nonce} was used{ledger}, and by no transaction of ours: it was copied, and the call ran once with it; nothing more is sent"
-        ),
-        false,
-    )
-}
-
 /// What follows where a simulation fails.
-fn refused(request: &Request, failure: &Failure, tag: Tag, parked: u32) -> NoPlan {
+fn refused(request: &Request, failure: &Failure, parked: u32) -> NoPlan {
     let (code, title) = match failure.kind {
         FailureKind::Unclear => return NoPlan::Later(failure.text.clone()),
-        FailureKind::NonceExists => {
-            let reason = used_elsewhere(request.source, tag.to_i64(), None);
-            return NoPlan::End(QueuedEnd::Parked(reason, None));
-        }
+        FailureKind::NonceExists => return NoPlan::NonceUsed,
         FailureKind::NotRun => {
             let title = "The call cannot be simulated";
             return failed("call_not_understood", title, failure.text.clone());
@@ -323,7 +309,7 @@ fn refused(request: &Request, failure: &Failure, tag: Tag, parked: u32) -> NoPla
         FailureKind::Host(_) => ("host_error", "The network's host refuses the call"),
     };
     let text = &failure.text;
-    let detail = format!("simulated, it fails: {text}; it was not sent");
+    let detail = format!("simulated, it fails: {text}; what fails so is not sent");
     let reason = Reason::new(code, title, detail, true);
     NoPlan::End(match request.on_state_error {
         OnStateError::Fail => QueuedEnd::Failed(reason),

@@ -1,11 +1,18 @@
 //! A world with the counter's contract on its ledger, and daemons that call it.
 
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use crate::world::{Daemon, LEDGER_SECONDS, World, account, ledger};
+use serde_json::{Value, json};
+use stellar_submitter::domain::receipt::{SignedReceipt, Standing, check};
+
+use crate::rpc::Rpc;
+use crate::world::{Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, ledger};
 
 /// The counter: `inc` asks for an authorisation, `tick` for none.
 const COUNTER: &[u8] = include_bytes!("../fixtures/rpc-captures/counter.wasm");
+
+/// How long a proof may take.
+const PROOF_LIMIT: Duration = Duration::from_secs(60);
 
 pub struct Stage {
     pub world: World,
@@ -39,6 +46,55 @@ impl Stage {
         let stage = Self::new(channels).await;
         let daemon = Daemon::start_ready(&stage.world.setup).await;
         (stage, daemon)
+    }
+
+    /// The same with a Stellar RPC that can be told to be wrong; no more is declared than it says.
+    pub async fn with_rpc(channels: u32) -> (Self, Daemon, Rpc) {
+        let mut stage = Self::new(channels).await;
+        let rpc = Rpc::start(&format!("{}/rpc", stage.world.ledger.url)).await;
+        let setup = &mut stage.world.setup;
+        setup
+            .set("RPC__URL", &rpc.url)
+            .set("RPC__RESOURCE_MARGIN_PERCENT", "0");
+        let daemon = Daemon::start_ready(setup).await;
+        (stage, daemon, rpc)
+    }
+
+    /// Waits until an intent has so many attempts, and the last was sent.
+    pub async fn submitted(&self, daemon: &Daemon, id: &str, number: usize) {
+        eventually("it was sent", PATIENCE, async || {
+            let attempts = daemon.client.attempts(id).await;
+            (attempts.get(number - 1)?["state"] == "submitted").then_some(())
+        })
+        .await;
+    }
+
+    /// What the ledger has proves the records and the receipt of this final intent right.
+    pub async fn proven(&self, daemon: &Daemon, id: &str) {
+        let (status, body) = daemon
+            .client
+            .get(&format!("/v1/intents/{id}/receipt"))
+            .await;
+        assert_eq!(status, 200, "{body}");
+        let receipt: SignedReceipt = serde_json::from_value(body).unwrap();
+        let wrong: Vec<_> = check(&receipt, None)
+            .into_iter()
+            .filter(|one| one.standing != Standing::Right)
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        let ledger = &self.world.ledger.url;
+        self.succeeds(&["verify", "--horizon", ledger, "--database"]);
+    }
+
+    /// The chain and the records, compared whole, agree.
+    pub fn reconciled(&self) {
+        self.succeeds(&["reconcile", "--full"]);
+    }
+
+    fn succeeds(&self, args: &[&str]) {
+        let mut process = self.world.setup.spawn(args);
+        let status = process.wait(PROOF_LIMIT);
+        assert!(status.success(), "{args:?}: {}", process.log());
     }
 
     /// What the ledger has under a symbol of the counter; null where nothing is.

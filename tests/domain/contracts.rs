@@ -33,15 +33,15 @@ fn body(operation: &Value) -> Value {
     json!({"workflow_id": "w-1", "operations": [operation]})
 }
 
-fn inc(args: &Value) -> Value {
+pub fn inc(args: &Value) -> Value {
     body(&json!({"type": "invoke_contract", "contract": CONTRACT, "function": "inc", "args": args}))
 }
 
-fn request(body: &Value) -> Request {
+pub fn request(body: &Value) -> Request {
     read(body, &accounts()).unwrap_or_else(|errors| panic!("{body}: {errors:?}"))
 }
 
-fn own() -> Value {
+pub fn own() -> Value {
     json!([{"address": source().to_string()}])
 }
 
@@ -314,7 +314,7 @@ fn data() -> SorobanTransactionData {
     }
 }
 
-fn tag(workflow: &str) -> Tag {
+pub fn tag(workflow: &str) -> Tag {
     key(workflow).tag(network())
 }
 
@@ -339,7 +339,7 @@ fn plan(soroban: SorobanPlan) -> Plan {
 }
 
 /// With a nonce of the source where the call asks for it.
-fn soroban(authorised: bool, workflow: &str) -> SorobanPlan {
+pub fn soroban(authorised: bool, workflow: &str) -> SorobanPlan {
     let mut data = data();
     let mut auth = vec![
         entry(SorobanCredentials::SourceAccount),
@@ -357,7 +357,7 @@ fn soroban(authorised: bool, workflow: &str) -> SorobanPlan {
     }
 }
 
-fn built(workflow: &str, body: &Value, soroban: SorobanPlan) -> Transaction {
+pub fn built(workflow: &str, body: &Value, soroban: SorobanPlan) -> Transaction {
     build(&request(body), tag(workflow), &plan(soroban))
 }
 

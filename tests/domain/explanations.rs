@@ -95,7 +95,7 @@ fn every_reason_code_is_explained() {
     }
 }
 
-fn story(status: Status) -> Story {
+pub fn story(status: Status) -> Story {
     Story {
         id: "0190c5d2-7b1e-7000-8000-000000000001".to_owned(),
         workflow_id: "w".to_owned(),
@@ -114,7 +114,7 @@ fn story(status: Status) -> Story {
     }
 }
 
-fn attempt(state: &str) -> AttemptStory {
+pub fn attempt(state: &str) -> AttemptStory {
     AttemptStory {
         number: 1,
         channel: "GCHANNEL".to_owned(),
@@ -123,10 +123,12 @@ fn attempt(state: &str) -> AttemptStory {
         not_after: None,
         state: state.to_owned(),
         presigned: false,
+        restores: false,
         sent: vec![(
             "2026-01-01T00:00:02Z".to_owned(),
             json!({"kind": "unknown", "what": "timeout"}),
         )],
+        call: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod answers;
 mod bad_values;
 mod bids;
 mod bodies;
+mod calls;
 mod codes;
 mod contents;
 mod continuity;

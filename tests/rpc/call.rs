@@ -7,7 +7,7 @@ use stellar_submitter::domain::observation::{LookUp, SubmitAnswer};
 use stellar_submitter::domain::primitives::{AccountId, LedgerSeq};
 use stellar_submitter::domain::soroban::auth::{attach, payload, set_nonces};
 use stellar_submitter::domain::soroban::{
-    FailureKind, Margin, Need, NetworkLimits, Simulated, SimulationOutcome, plan,
+    FailureKind, Margin, Need, NetworkLimits, Nonce, Simulated, SimulationOutcome, plan,
 };
 use stellar_submitter::domain::tag::Tag;
 use stellar_submitter::rpc::{Endpoint, Rpc, RpcOptions};
@@ -163,14 +163,15 @@ async fn a_call_whose_nonce_is_the_tag_succeeds_once() {
     let second = runs(rpc, &with(tx.clone(), data, auth.clone())).await;
     assert_eq!(second.auth, auth);
     let data = plan::resources(&second, Margin::percent(10), &limits).unwrap();
-    let (_, unused) = rpc.nonce(source.account(), tag.to_i64()).await.unwrap();
-    assert_eq!(unused, None);
+    let nonce = [Nonce::of_account(source.account(), tag.to_i64())];
+    let unused = rpc.nonces(&nonce).await.unwrap();
+    assert_eq!(unused.entries, []);
     assert_eq!(
         send(rpc, &with(tx, data.clone(), auth.clone()), &key("first")).await,
         (true, None)
     );
-    let (as_of, used) = rpc.nonce(source.account(), tag.to_i64()).await.unwrap();
-    assert!(used.unwrap().live_until.unwrap() >= as_of);
+    let used = rpc.nonces(&nonce).await.unwrap();
+    assert!(used.entries[0].live_until.unwrap() >= used.as_of);
 
     // The same entry in somebody else's transaction: refused by simulation, and by the chain itself.
     let tx = call(&ledger, contract, "inc", account("second")).await;

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use stellar_submitter::domain::observation::{LookUp, SubmitAnswer, Unknown, UnknownKind};
 use stellar_submitter::domain::primitives::TxHash;
+use stellar_submitter::domain::soroban::Nonce;
 use stellar_submitter::rpc::{MAX_BODY_BYTES, NetworkError, Rpc, RpcOptions};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
@@ -113,12 +114,10 @@ async fn as_recorded_it_is_believed() {
     assert!(matches!(found.look_up, LookUp::Landed(_)));
     endpoint.simulate(&envelope()).await.unwrap();
     // The nonce that was used, of the account that used it.
-    let (as_of, entry) = endpoint
-        .nonce(crate::capture::source(), 0x7123_4567_f4ae_45a2)
-        .await
-        .unwrap();
+    let nonce = Nonce::of_account(crate::capture::source(), 0x7123_4567_f4ae_45a2);
+    let used = endpoint.nonces(&[nonce]).await.unwrap();
     assert_eq!(
-        (as_of.0, entry.unwrap().live_until.unwrap().0),
+        (used.as_of.0, used.entries[0].live_until.unwrap().0),
         (1327, 2045)
     );
 }

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,7 +19,8 @@ use crate::api::auth::{Caller, Read};
 use crate::api::problem::{Problem, ProblemBody};
 use crate::api::query::Query;
 use crate::domain::explain::{
-    AttemptStory, EventStory, Explanation, Happening, ReasonExplained, Status, Story, explain,
+    AttemptStory, CallEvent, CallExplained, EventStory, Explanation, Happening, ReasonExplained,
+    Status, Story, explain,
 };
 use crate::domain::reason::Reason;
 use crate::store::StoreError;
@@ -50,6 +52,10 @@ pub struct ExplanationBody {
     summary: String,
     /// What happened, the oldest first.
     happened: Vec<HappeningBody>,
+    /// What a contract call came to: of its newest recorded transaction, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    call: Option<CallBody>,
     /// Why it is where it is.
     reason: Option<ExplainedReasonBody>,
     /// What it waits for; null where it is final.
@@ -69,6 +75,37 @@ pub struct HappeningBody {
     at: String,
     /// What.
     text: String,
+}
+
+/// What a contract call came to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExplainedCall)]
+pub struct CallBody {
+    /// The attempt that it was.
+    attempt: u32,
+    /// What it returned (a value of SEP-51); null where it failed.
+    #[schema(value_type = Option<Value>)]
+    result: Option<Value>,
+    /// The error that it failed with, such as `Error(Contract, #7)`.
+    error: Option<String>,
+    /// Events of the contracts, the oldest first; the newest 20 of those that are kept.
+    events: Vec<CallEventBody>,
+    /// How many were kept before these.
+    events_left_out: usize,
+}
+
+/// An event of a contract.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ContractEvent)]
+pub struct CallEventBody {
+    /// The contract.
+    contract: Option<String>,
+    /// Its topics (values of SEP-51).
+    #[schema(value_type = Vec<Value>)]
+    topics: Vec<Value>,
+    /// What it says (a value of SEP-51).
+    #[schema(value_type = Value)]
+    data: Value,
 }
 
 /// What a reason means.
@@ -203,7 +240,12 @@ fn attempt(row: AttemptRow, submissions: &[SubmissionRow]) -> AttemptStory {
         max_ledger: row.max_ledger,
         not_after: not_after.map(utc),
         presigned: row.presigned,
+        restores: row
+            .soroban
+            .as_ref()
+            .is_some_and(|soroban| soroban["restores"] == true),
         sent: sent.collect(),
+        call: row.call,
         channel: row.channel,
         state: row.state,
     }
@@ -218,6 +260,7 @@ impl From<Explanation> for ExplanationBody {
             status: explained.status,
             summary: explained.summary,
             happened: explained.happened.into_iter().map(Into::into).collect(),
+            call: explained.call.map(Into::into),
             reason: explained.reason.map(Into::into),
             waits_for: explained.waits_for,
             safe_because: explained.safe_because,
@@ -231,6 +274,28 @@ impl From<Happening> for HappeningBody {
         Self {
             at: one.at,
             text: one.text,
+        }
+    }
+}
+
+impl From<CallExplained> for CallBody {
+    fn from(call: CallExplained) -> Self {
+        Self {
+            attempt: call.attempt,
+            result: call.result,
+            error: call.error,
+            events: call.events.into_iter().map(Into::into).collect(),
+            events_left_out: call.events_left_out,
+        }
+    }
+}
+
+impl From<CallEvent> for CallEventBody {
+    fn from(event: CallEvent) -> Self {
+        Self {
+            contract: event.contract,
+            topics: event.topics,
+            data: event.data,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a landed transaction is to the records. Pure.
 
 use crate::audit::Finding;
-use crate::audit::rebuilt::{rebuilds, said};
+use crate::audit::rebuilt::{rebuilds, restores_for, said};
 use crate::domain::envelope::{decode, tag_of};
 use crate::domain::observation::Landed;
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, TxHash};
@@ -167,7 +167,7 @@ pub fn with_attempt(
         ),
         _ => pending = true,
     }
-    if landed.successful && !pending {
+    if landed.successful && !pending && !restores_for(intent, &landed.envelope_xdr) {
         match intent.status.as_str() {
             "succeeded" => match said(intent) {
                 Some(said) if said == hash => {}
@@ -209,6 +209,15 @@ pub fn with_tag_of(network: NetworkId, intent: &AuditedIntent, landed: &Landed) 
             WITHOUT_ATTEMPT,
             format!(
                 "transaction {hash} of ledger {} is a failed attempt of intent {} that is not on record",
+                landed.ledger, intent.id
+            ),
+        );
+    }
+    if restores_for(intent, &landed.envelope_xdr) {
+        return find(
+            WITHOUT_ATTEMPT,
+            format!(
+                "transaction {hash} of ledger {} brought archived entries back for intent {}, and is no attempt on record",
                 landed.ledger, intent.id
             ),
         );

@@ -12,6 +12,9 @@ use super::api::{Answer, Api};
 use super::problem::CallError;
 use crate::cli::output;
 
+/// Letters of a result that a row has room for.
+const MAX_RESULT_LETTERS: usize = 80;
+
 /// Where an intent is. The last four are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -143,6 +146,7 @@ pub fn details(intent: &Value) -> Table {
             text(intent, &format!("/transaction/{name}")),
         ));
     }
+    rows.push(("result".to_owned(), text(intent, "/result")));
     rows.push(("attempts".to_owned(), text(intent, "/attempt_count")));
     if intent["cancel_requested"] == true {
         rows.push(("cancel_requested".to_owned(), "true".to_owned()));
@@ -185,6 +189,16 @@ pub fn particulars(value: &Value) -> String {
     fields.collect::<Vec<_>>().join(" ")
 }
 
+/// What a call returned, as far as it fits a row.
+fn returned(intent: &Value) -> Option<String> {
+    let mut result = text(intent, "/result");
+    if let Some((end, _)) = result.char_indices().nth(MAX_RESULT_LETTERS) {
+        result.truncate(end);
+        result.push('…');
+    }
+    Some(result).filter(|result| !result.is_empty())
+}
+
 /// Intents, one a row.
 pub fn overview(intents: &[Value]) -> Table {
     let mut table = output::table(&[
@@ -208,7 +222,10 @@ pub fn overview(intents: &[Value]) -> Table {
         };
         let hash = text(intent, "/transaction/hash");
         let outcome = if intent["status"] == Status::Succeeded.as_str() {
-            hash
+            match returned(intent) {
+                Some(result) => format!("{hash} returned {result}"),
+                None => hash,
+            }
         } else {
             because(&intent["reason"])
         };

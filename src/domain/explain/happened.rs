@@ -87,9 +87,10 @@ fn sentence(event: &EventStory, attempts: &[AttemptStory]) -> String {
             text("hash")
         ),
         "attempt.landed_failed" => format!(
-            "Transaction {number} was recorded in ledger {} as failed ({}): nothing was applied, and its sequence number is used up, so it can never be applied.",
+            "Transaction {number} was recorded in ledger {} as failed ({}{}): nothing was applied, and its sequence number is used up, so it can never be applied.",
             text("ledger"),
-            text("code")
+            text("code"),
+            error_of(&number, attempts)
         ),
         "attempt.dead" => format!(
             "Transaction {number} is proven dead: {}.",
@@ -117,6 +118,9 @@ fn sentence(event: &EventStory, attempts: &[AttemptStory]) -> String {
             };
             format!("It was parked: {}; {again}.", because(&data["reason"]))
         }
+        "intent.requeued" if restored(&number, attempts) => format!(
+            "Transaction {number} has brought back what was archived: the call itself comes now."
+        ),
         "intent.requeued" => {
             "It was queued again: no transaction of it can land any more, so another may be signed."
                 .to_owned()
@@ -127,6 +131,21 @@ fn sentence(event: &EventStory, attempts: &[AttemptStory]) -> String {
         "intent.retried" => "Somebody queued it again.".to_owned(),
         other => format!("{other}."),
     }
+}
+
+/// Whether an attempt was a restoration that has landed.
+fn restored(number: &str, attempts: &[AttemptStory]) -> bool {
+    let mut attempts = attempts.iter();
+    attempts.any(|one| one.number.to_string() == number && one.restores && one.state == "landed")
+}
+
+/// What a call failed with, where that is known.
+fn error_of(number: &str, attempts: &[AttemptStory]) -> String {
+    let failed = attempts
+        .iter()
+        .find(|one| one.number.to_string() == number)
+        .and_then(|one| one.call.as_ref()?["error"].as_str());
+    failed.map_or_else(String::new, |error| format!(", {error}"))
 }
 
 /// The POSTs of an attempt, together.

@@ -1,5 +1,6 @@
 //! Where an intent is and why, in plain words, out of what is on record of it.
 
+mod call;
 mod code;
 mod happened;
 mod standing;
@@ -7,6 +8,7 @@ mod standing;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use call::{CallEvent, CallExplained};
 pub use code::{CODES, CodeMeaning, Remedy, meaning_of};
 pub use happened::happened;
 
@@ -81,8 +83,12 @@ pub struct AttemptStory {
     pub state: String,
     /// Somebody else built and signed it.
     pub presigned: bool,
+    /// It only brings archived entries back, for the call after it.
+    pub restores: bool,
     /// Its POSTs that are kept: when they were answered, and how.
     pub sent: Vec<(String, Value)>,
+    /// Of a recorded call: what it returned, the error that it failed with, its events.
+    pub call: Option<Value>,
 }
 
 /// An event, as it is on record.
@@ -166,6 +172,8 @@ pub struct Explanation {
     pub summary: String,
     /// What happened, the oldest first.
     pub happened: Vec<Happening>,
+    /// What a contract call came to, where that is on record.
+    pub call: Option<CallExplained>,
     /// Why it is where it is.
     pub reason: Option<ReasonExplained>,
     /// What it waits for; null where it is final.
@@ -186,6 +194,7 @@ pub fn explain(story: &Story) -> Explanation {
         status: story.status.as_str().to_owned(),
         summary: standing::summary(story),
         happened: happened(story),
+        call: call::explained(story),
         reason: story.reason.as_ref().map(reason),
         waits_for: standing::waits_for(story),
         safe_because: standing::safe_because(story),
@@ -223,6 +232,10 @@ impl Explanation {
             lines.push(head.to_owned());
             lines.push(format!("  {text}"));
         };
+        let told = self.call.as_ref().map(CallExplained::lines);
+        if let Some(told) = told.filter(|told| !told.is_empty()) {
+            part("What the call came to", &told.join("\n  "));
+        }
         if let Some(reason) = &self.reason {
             part(
                 &format!("Why: {}", reason.code),

@@ -127,18 +127,21 @@ pub(super) fn safe_because(story: &Story) -> String {
         Status::Parked if code(story) == UNEXPLAINED => {
             "its transaction stays open and its channel stands still: until it is known what has used the sequence number, no other transaction is signed for it, and it is reported neither as done nor as failed".to_owned()
         }
-        Status::Queued | Status::Parked => {
-            "each transaction that was signed for it is recorded as failed or proven dead, so none can land any more".to_owned()
-        }
+        Status::Queued | Status::Parked => format!(
+            "each transaction that was signed for it is recorded as failed or proven dead{}, so none can land any more",
+            restorations(story)
+        ),
         Status::InFlight => {
             "one transaction is open, and it is on record; only the same bytes, or a fee bump around them with the same sequence number, are ever sent again, so at most one can land. No other is signed before this one is recorded as failed or proven dead".to_owned()
         }
         Status::Succeeded => {
             let others = story.attempts.len().saturating_sub(1);
+            let but = restorations(story);
             let rest = match others {
                 0 => "No other transaction was ever signed for it".to_owned(),
+                1 if !but.is_empty() => "The other transaction that was signed for it only brought archived entries back".to_owned(),
                 1 => "The other transaction that was signed for it is recorded as failed or proven dead".to_owned(),
-                many => format!("The {many} others that were signed for it are recorded as failed or proven dead"),
+                many => format!("The {many} others that were signed for it are recorded as failed or proven dead{but}"),
             };
             format!(
                 "the ledger has recorded the transaction, its hash was verified, and it carries the tag of this workflow. {rest}, and none will be signed: GET /v1/intents/{}/receipt has the proof",
@@ -149,9 +152,20 @@ pub(super) fn safe_because(story: &Story) -> String {
             "no transaction was ever signed for it, and none will be".to_owned()
         }
         Status::Failed | Status::Expired | Status::Canceled => format!(
-            "it was ended only after each transaction that was signed for it was recorded as failed or proven dead: none can land afterwards. GET /v1/intents/{}/receipt has the proof",
+            "it was ended only after each transaction that was signed for it was recorded as failed or proven dead{}: none can land afterwards. GET /v1/intents/{}/receipt has the proof",
+            restorations(story),
             story.id
         ),
+    }
+}
+
+/// What is to be said besides where transactions have landed that only brought archived entries back.
+fn restorations(story: &Story) -> &'static str {
+    let mut attempts = story.attempts.iter();
+    if attempts.any(|one| one.restores && one.state == "landed") {
+        ", but for what only brought archived entries back"
+    } else {
+        ""
     }
 }
 

@@ -1,7 +1,7 @@
 //! Checking a receipt with nothing but itself: what it says must follow from what it holds.
 
 use super::death::implies_death;
-use super::rebuild::{adopted, fee_bumps, request, transaction};
+use super::rebuild::{adopted, fee_bumps, only_restores, request, transaction};
 use super::{AttemptReceipt, FORMAT, LandedReceipt, Receipt, SignedReceipt};
 use crate::domain::intent::IntentKey;
 use crate::domain::primitives::{AccountId, NetworkId, TxHash};
@@ -77,9 +77,15 @@ pub fn check(signed: &SignedReceipt, key: Option<AccountId>) -> Vec<Checked> {
         let (standing, detail) = ending(attempt);
         all.push(Checked::new(format!("{name}: end"), standing, detail));
     }
-    all.push(Checked::of("at most once", at_most_once(receipt)));
+    // What was proven above to be the attempt's bytes says whether it is the call, or only what the call needed.
+    let landed: Vec<&AttemptReceipt> = receipt
+        .attempts
+        .iter()
+        .filter(|one| one.outcome == "landed" && !only_restores(request.as_ref(), one))
+        .collect();
+    all.push(Checked::of("at most once", at_most_once(receipt, &landed)));
     all.extend(adopted(receipt, request.as_ref()));
-    all.push(Checked::of("status", status(receipt)));
+    all.push(Checked::of("status", status(receipt, &landed)));
     all
 }
 
@@ -201,7 +207,7 @@ fn is_of(attempt: &AttemptReceipt, landed: &LandedReceipt, successful: bool) -> 
     }
 }
 
-fn at_most_once(receipt: &Receipt) -> Result<String, String> {
+fn at_most_once(receipt: &Receipt, landed: &[&AttemptReceipt]) -> Result<String, String> {
     let mut hashes: Vec<TxHash> = receipt.attempts.iter().map(|one| one.hash).collect();
     let numbered = receipt.attempts.iter().zip(1..);
     for (attempt, number) in numbered {
@@ -213,20 +219,18 @@ fn at_most_once(receipt: &Receipt) -> Result<String, String> {
     if hashes.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err("two attempts are one transaction".to_owned());
     }
-    let attempts = receipt.attempts.iter();
-    let landed = attempts.filter(|one| one.outcome == "landed").count();
     let other = receipt
         .transaction
         .as_ref()
         .is_some_and(|transaction| transaction.successful && !hashes.contains(&transaction.hash));
-    match landed + usize::from(other) {
+    match landed.len() + usize::from(other) {
         0 => Ok("none of its transactions succeeded".to_owned()),
         1 => Ok("one of its transactions succeeded, and none other can".to_owned()),
         several => Err(format!("{several} of its transactions succeeded")),
     }
 }
 
-fn status(receipt: &Receipt) -> Result<String, String> {
+fn status(receipt: &Receipt, landed: &[&AttemptReceipt]) -> Result<String, String> {
     let transaction = receipt.transaction.as_ref();
     let attempt = transaction.and_then(|transaction| {
         let of = receipt.attempts.iter();
@@ -244,16 +248,20 @@ fn status(receipt: &Receipt) -> Result<String, String> {
         return Err("the deciding transaction is not as its attempt has it".to_owned());
     }
     let succeeded = transaction.is_some_and(|transaction| transaction.successful);
-    let landed = receipt.attempts.iter().any(|one| one.outcome == "landed");
+    let landed_as = |hash| landed.iter().any(|one| one.hash == hash);
+    let is_attempt = |hash| receipt.attempts.iter().any(|one| one.hash == hash);
     match receipt.status.as_str() {
         "succeeded" => match transaction {
+            Some(transaction) if is_attempt(transaction.hash) && !landed_as(transaction.hash) => {
+                Err("what it is said to have succeeded by is not its call".to_owned())
+            }
             Some(transaction) if succeeded => Ok(format!(
                 "succeeded by transaction {} in ledger {}",
                 transaction.hash, transaction.ledger
             )),
             Some(_) | None => Err("it succeeded by no transaction".to_owned()),
         },
-        "failed" | "expired" | "canceled" if succeeded || landed => Err(format!(
+        "failed" | "expired" | "canceled" if succeeded || !landed.is_empty() => Err(format!(
             "{}, although a transaction of it succeeded",
             receipt.status
         )),

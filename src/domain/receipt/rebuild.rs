@@ -10,6 +10,7 @@ use super::{AttemptReceipt, LandedReceipt, Receipt, restored};
 use crate::domain::envelope::{self, Plan};
 use crate::domain::intent::{Content, Request, read_stored};
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, Stroops, TxHash};
+use crate::domain::soroban_plan;
 
 /// What was asked for; `None` where it was never valid.
 pub(super) fn request(receipt: &Receipt) -> Result<Option<Request>, String> {
@@ -103,6 +104,14 @@ pub(super) fn transaction(
         "rebuilt from intent and plan it has the same hash, and channel and source have signed it"
             .to_owned(),
     )
+}
+
+/// Whether an attempt only brought archived entries back for the call that was asked for: not its success.
+pub(super) fn only_restores(request: Option<&Request>, attempt: &AttemptReceipt) -> bool {
+    let (Some(request), Ok((inner, _))) = (request, decoded(&attempt.envelope_xdr)) else {
+        return false;
+    };
+    soroban_plan::only_restores(request, &inner.tx)
 }
 
 fn has_signed(inner: &xdr::TransactionV1Envelope, signer: AccountId, hash: TxHash) -> bool {

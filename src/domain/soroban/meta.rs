@@ -1,7 +1,7 @@
 //! What a contract call that landed left in its transaction's meta: return value, events, and the error it failed with.
 
 use stellar_xdr as xdr;
-use xdr::{ContractEventBody, DiagnosticEvent, ScVal, TransactionMeta};
+use xdr::{ContractEventBody, DiagnosticEvent, ScError, ScVal, TransactionMeta};
 
 use super::simulation::FailureKind;
 
@@ -51,19 +51,25 @@ impl CallRecord {
 
     /// What the call failed with, as far as its diagnostic events tell.
     #[must_use]
+    pub fn error(&self) -> Option<&ScError> {
+        error_in(&self.diagnostics)
+    }
+
+    /// The same, by its kind.
+    #[must_use]
     pub fn failure(&self) -> Option<FailureKind> {
-        failure_in(&self.diagnostics)
+        self.error().map(FailureKind::of)
     }
 }
 
 /// The error that diagnostic events end with: the first topic is `error`, the second the error itself.
 #[must_use]
-pub fn failure_in(events: &[DiagnosticEvent]) -> Option<FailureKind> {
+pub fn error_in(events: &[DiagnosticEvent]) -> Option<&ScError> {
     events.iter().rev().find_map(|event| {
         let ContractEventBody::V0(body) = &event.event.body;
         match body.topics.as_slice() {
             [ScVal::Symbol(name), ScVal::Error(error), ..] if name.0.as_slice() == b"error" => {
-                Some(FailureKind::of(error))
+                Some(error)
             }
             _ => None,
         }

@@ -8,6 +8,7 @@ pub mod auth;
 pub mod limits;
 pub mod meta;
 pub mod need;
+pub mod nonce;
 pub mod plan;
 pub mod simulation;
 
@@ -15,5 +16,6 @@ pub use auth::AuthError;
 pub use limits::{InclusionFees, LimitExceeded, MissingSetting, NetworkLimits, Resource};
 pub use meta::CallRecord;
 pub use need::Need;
+pub use nonce::Nonce;
 pub use plan::Margin;
 pub use simulation::{Failure, FailureKind, Restoration, Simulated, Simulation, SimulationOutcome};

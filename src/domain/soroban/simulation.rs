@@ -176,23 +176,24 @@ impl FailureKind {
             _ => Self::Host(error),
         }
     }
+}
 
-    /// As the host writes it: `Error(Contract, #7)`. `None` where no host said anything.
-    #[must_use]
-    pub fn name(self) -> Option<String> {
-        let pair = |kind: &str, code: &str| Some(format!("Error({kind}, {code})"));
-        match self {
-            Self::Contract(number) => pair("Contract", &format!("#{number}")),
-            Self::Host(HostError { kind, code }) => pair(kind, code),
-            Self::NonceExists => pair("Auth", "ExistingValue"),
-            Self::Trap
-            | Self::MissingValue
-            | Self::Auth
-            | Self::Budget
-            | Self::NotRun
-            | Self::Unclear => None,
-        }
-    }
+/// An error as the host writes it: `Error(Contract, #7)`.
+#[must_use]
+pub fn error_name(error: &ScError) -> String {
+    let (kind, code) = match error {
+        ScError::Contract(number) => return format!("Error(Contract, #{number})"),
+        ScError::WasmVm(code) => ("WasmVm", code),
+        ScError::Context(code) => ("Context", code),
+        ScError::Storage(code) => ("Storage", code),
+        ScError::Object(code) => ("Object", code),
+        ScError::Crypto(code) => ("Crypto", code),
+        ScError::Events(code) => ("Events", code),
+        ScError::Budget(code) => ("Budget", code),
+        ScError::Value(code) => ("Value", code),
+        ScError::Auth(code) => ("Auth", code),
+    };
+    format!("Error({kind}, {})", CODES[*code as usize])
 }
 
 /// The first `HostError: Error(type, code)` of a text: what the call failed with. Those in the log after it are how it came to that.

@@ -224,6 +224,7 @@ impl Engine {
         let preparation = Preparation {
             store: Arc::clone(&self.store),
             contracts: self.contracts.clone(),
+            horizon: Arc::clone(&self.horizon),
             margin: self.margin,
             signing: self.signing(header),
             worker: self.worker,

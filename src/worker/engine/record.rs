@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::super::contracts::Contracts;
 use super::super::inquire::{Inquired, Inquiry};
+use super::super::nonces::Nonces;
 use super::super::reconcile::Gathered;
 use super::super::recorder::{self, Recorded};
 use super::super::submit::{Answered, answer_json};
@@ -15,6 +16,7 @@ use super::{Engine, Input};
 use crate::domain::observation::{Landed, LookUp, SubmitAnswer, Unknown};
 use crate::domain::primitives::LedgerSeq;
 use crate::domain::result_code::TransactionMeaning;
+use crate::domain::soroban::nonce::nonces;
 use crate::domain::transition::{
     AttemptEnd, DeathProof, IntentEnd, Observed, Settlement, Transition, absorb,
 };
@@ -201,15 +203,13 @@ impl Engine {
         };
         flight.inquired = true;
         flight.busy = true;
-        let source = flight.request.source;
-        let nonce = flight.key.tag(network).to_i64();
         let inquiry = Inquiry {
-            contracts,
+            asked: Nonces {
+                contracts,
+                horizon: Arc::clone(&self.horizon),
+            },
             settlement,
-            nonce: flight
-                .request
-                .authorizes_by_entry()
-                .then_some((source, nonce)),
+            nonces: nonces(&flight.request, flight.key.tag(network)),
             head,
         };
         self.spawn_within(&self.reads, move || async move {
