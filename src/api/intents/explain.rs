@@ -52,9 +52,7 @@ pub struct ExplanationBody {
     summary: String,
     /// What happened, the oldest first.
     happened: Vec<HappeningBody>,
-    /// What a contract call came to: of its newest recorded transaction, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
+    /// What a contract call came to: of its newest recorded transaction; null where that is not known.
     call: Option<CallBody>,
     /// Why it is where it is.
     reason: Option<ExplainedReasonBody>,
