@@ -4,6 +4,7 @@
 //! it and answers by message. What it knows beyond the records may be lost at any moment: then it asks again.
 
 mod accounts;
+mod allowance;
 mod bump;
 mod calls;
 mod channels;
@@ -33,10 +34,11 @@ mod ways;
 
 #[cfg(feature = "simulation")]
 pub(crate) use accounts::GONE;
+pub use allowance::Allowance;
 pub use channels::{EnsureReport, SYSTEM_TENANT, ensure_report};
 pub use engine::foreign::{SECOND_WRITER, resumes_by_itself};
 pub use engine::{Engine, EngineError, Waker};
-pub use preview::{Allowance, PreviewError, Previewing};
+pub use preview::{PreviewError, Previewing};
 pub use settings::{FeePayer, Settings, SubmitMode};
 pub use status::{Phase, Status};
 pub use ways::Way;

@@ -1,15 +1,13 @@
 //! What would become of an intent now: looked at and built as the engine does it, and nothing of it is put on record.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
+use super::allowance::Allowance;
 use super::contracts::Contracts;
 use super::records::Records;
 use super::settings::Settings;
@@ -34,37 +32,6 @@ use crate::store::calls::QueuedEnd;
 const MAX_ACCOUNTS: usize = 20;
 /// Accounts that are asked for at once.
 const AT_ONCE: usize = 4;
-/// The share of the Horizons' budget that previews may take.
-const SHARE: u32 = 4;
-
-/// How many requests previews may make: what they take, intents in flight lack.
-pub struct Allowance(Option<DefaultDirectRateLimiter>);
-
-impl Allowance {
-    /// A part of what may be asked of each Horizon in an hour; 0: any number.
-    #[must_use]
-    pub fn of(requests_per_hour: u32) -> Self {
-        let share = NonZeroU32::new(requests_per_hour / SHARE);
-        Self(share.map(|share| RateLimiter::direct(Quota::per_hour(share))))
-    }
-
-    fn take(&self, requests: usize) -> Result<(), PreviewError> {
-        let requests = u32::try_from(requests).ok().and_then(NonZeroU32::new);
-        let (Some(limiter), Some(requests)) = (&self.0, requests) else {
-            return Ok(());
-        };
-        match limiter.check_n(requests) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(until)) => {
-                let wait = until.wait_time_from(DefaultClock::default().now());
-                Err(PreviewError::TooMany(wait))
-            }
-            // More than an hour allows at all.
-            Err(_) => Err(PreviewError::TooMany(Duration::from_secs(3600))),
-        }
-    }
-}
-
 /// Makes previews.
 pub struct Previewing {
     /// The records: for an idle channel.
@@ -114,8 +81,10 @@ impl Previewing {
     /// [`PreviewError`] where the newest ledger or the records cannot be read. What else cannot be looked at is a finding.
     pub async fn preview(&self, tenant: &str, request: &Request) -> Result<Preview, PreviewError> {
         // Ledger, fees, and what may be asked for a channel or a payer.
+        let requests = accounts(request).len().min(MAX_ACCOUNTS) + 4;
         self.allowance
-            .take(accounts(request).len().min(MAX_ACCOUNTS) + 4)?;
+            .take(requests)
+            .map_err(PreviewError::TooMany)?;
         let header = self.horizon.any().latest_ledger().await?;
         let header =
             header.ok_or_else(|| PreviewError::Network("there is no ledger yet".to_owned()))?;

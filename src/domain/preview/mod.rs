@@ -1,6 +1,7 @@
 //! What would become of an intent that was taken up now: nothing of it is stored, and nothing is promised.
 
 mod findings;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
