@@ -1,6 +1,6 @@
 //! What would become of an intent now: looked at and built as the engine does it, and nothing of it is put on record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +13,15 @@ use super::records::Records;
 use super::settings::Settings;
 use super::sign::{Signing, Turned};
 use super::simulate::{NoPlan, PlannedCall, Simulating};
+use crate::domain::attempt::{Attempt, Progress, Snapshot};
 use crate::domain::envelope;
-use crate::domain::fee::{Bid, FeeCap, first_fee_bump};
+use crate::domain::fee::FeeCap;
 use crate::domain::intent::{Accounts, Content, Presigned, Request, rfc3339};
 use crate::domain::observation::{LedgerHeader, Unknown};
 use crate::domain::preview::{
     CallPreview, Draft, Finding, Preview, Sight, Sights, accounts, findings, payer_findings,
 };
-use crate::domain::primitives::{AccountId, NetworkId, Sequence, Stroops};
+use crate::domain::primitives::{AccountId, NetworkId, Sequence};
 use crate::domain::reason::Reason;
 use crate::domain::soroban::Margin;
 use crate::horizon::Horizon;
@@ -28,6 +29,8 @@ use crate::signer::Keyring;
 use crate::store::StoreError;
 use crate::store::calls::QueuedEnd;
 
+/// Where a signed transaction stands in a request.
+const SIGNED: &str = "/transaction_xdr";
 /// Accounts that are looked at for one preview.
 const MAX_ACCOUNTS: usize = 20;
 /// Accounts that are asked for at once.
@@ -81,7 +84,8 @@ impl Previewing {
     /// [`PreviewError`] where the newest ledger or the records cannot be read. What else cannot be looked at is a finding.
     pub async fn preview(&self, tenant: &str, request: &Request) -> Result<Preview, PreviewError> {
         // Ledger, fees, and what may be asked for a channel or a payer.
-        let requests = accounts(request).len().min(MAX_ACCOUNTS) + 4;
+        let concerned = accounts(request);
+        let requests = concerned.len().min(MAX_ACCOUNTS) + 4;
         self.allowance
             .take(requests)
             .map_err(PreviewError::TooMany)?;
@@ -121,7 +125,7 @@ impl Previewing {
                 }
             }
         };
-        found.extend(self.look(request, draft.as_ref(), &header).await);
+        found.extend(self.look(request, concerned, draft.as_ref(), &header).await);
         Ok(Preview {
             as_of: header.sequence,
             draft,
@@ -173,7 +177,7 @@ impl Previewing {
         })
     }
 
-    /// The transaction, with the next number of a channel.
+    /// The transaction, with the next number of a channel, or as it was given signed.
     async fn draft(
         &self,
         signing: &Signing,
@@ -181,92 +185,54 @@ impl Previewing {
         request: &Request,
         call: Option<&PlannedCall>,
     ) -> Result<Result<Draft, Finding>, PreviewError> {
-        let cap = self.settings.terms(request, 0).cap;
-        if let Content::Presigned(presigned) = &request.content {
-            let rows = self.store.channels().await?;
-            let source = presigned.plan().channel.to_string();
-            if rows.iter().any(|row| row.account == source) {
-                let detail = "its source account supplies sequence numbers here: give its operations instead";
-                return Ok(Err(Finding::error(
-                    "channel_used",
-                    "/transaction_xdr",
-                    detail,
-                )));
+        let terms = self.settings.terms(request, 0);
+        let (attempt, envelope, pointer) = match &request.content {
+            Content::Presigned(presigned) => {
+                let rows = self.store.channels().await?;
+                let source = presigned.plan().channel.to_string();
+                if rows.iter().any(|row| row.account == source) {
+                    let detail = "its source account supplies sequence numbers here: give its operations instead";
+                    return Ok(Err(Finding::error("channel_used", SIGNED, detail)));
+                }
+                match presigned_attempt(signing, presigned) {
+                    Ok((attempt, envelope)) => (attempt, envelope, SIGNED),
+                    Err(finding) => return Ok(Err(finding)),
+                }
             }
-            return Ok(self.presigned(signing, presigned, cap));
-        }
-        let (channel, sequence) = self.channel(request.source).await?;
-        let soroban = call.map(|call| Arc::clone(&call.plan));
-        let Some(plan) = signing.plan(request, channel, sequence.next(), cap, soroban) else {
-            return Ok(Err(too_late(request)));
+            Content::Operations(_) => {
+                let (channel, sequence) = self.channel(request.source).await?;
+                let soroban = call.map(|call| Arc::clone(&call.plan));
+                let plan = signing.plan(request, channel, sequence.next(), terms.cap, soroban);
+                let Some(plan) = plan else {
+                    return Ok(Err(too_late(request)));
+                };
+                let tag = request.key(tenant).tag(self.network);
+                let (attempt, tx) = signing.attempt(request, tag, 1, plan);
+                let unsigned = envelope::attach(tx, Vec::new());
+                let envelope = envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(unsigned));
+                (attempt, envelope, "/max_fee_per_operation")
+            }
         };
-        let tag = request.key(tenant).tag(self.network);
-        let tx = envelope::build(request, tag, &plan);
-        let in_fee_bump = signing.sponsors(&plan, request);
-        let operations = request.operation_count();
-        let inner = Stroops::new(i64::from(tx.fee)).unwrap_or(Stroops::MAX);
-        let fee = if in_fee_bump {
-            fee_bump(inner, plan.resource_fee(), operations, cap)
+        let (payer, fee) = if attempt.sponsored {
+            let snapshot = Snapshot {
+                terms,
+                attempt: attempt.clone(),
+                progress: Progress::fresh(),
+            };
+            (self.settings.fee_account, snapshot.due_bump())
         } else {
-            Some(inner)
+            (attempt.plan.channel, Some(attempt.plain_fee))
         };
         let Some(fee) = fee else {
-            return Ok(Err(above_cap(cap, "/max_fee_per_operation")));
+            return Ok(Err(above_cap(terms.cap, pointer)));
         };
         Ok(Ok(Draft {
-            hash: envelope::inner_hash(&tx, self.network),
-            operations,
-            fee,
-            cap: cap.0,
-            payer: if in_fee_bump {
-                self.settings.fee_account
-            } else {
-                channel
-            },
-            in_fee_bump,
-            envelope: envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(envelope::attach(
-                tx,
-                Vec::new(),
-            ))),
-            plan,
-        }))
-    }
-
-    fn presigned(
-        &self,
-        signing: &Signing,
-        presigned: &Presigned,
-        cap: FeeCap,
-    ) -> Result<Draft, Finding> {
-        let (attempt, envelope) = signing.sponsor(presigned, 1).map_err(|turned| {
-            let (Turned::Fail(reason) | Turned::Park(reason)) = turned else {
-                return Finding::error(
-                    "tx_too_late",
-                    "/transaction_xdr",
-                    "it cannot land any more",
-                );
-            };
-            because(&reason, "/transaction_xdr")
-        })?;
-        let (header, plan) = (&signing.header, &attempt.plan);
-        let by_time = plan.max_time.0 > 0 && plan.max_time <= header.closed_at;
-        let by_ledger = plan.max_ledger.0 > 0 && plan.max_ledger <= header.sequence.plus(1);
-        if by_time || by_ledger {
-            let detail = format!("its bounds have passed in ledger {}", header.sequence);
-            return Err(Finding::error("tx_too_late", "/transaction_xdr", detail));
-        }
-        let fee = fee_bump(attempt.plain_fee, 0, attempt.operations, cap)
-            .ok_or_else(|| above_cap(cap, "/transaction_xdr"))?;
-        Ok(Draft {
-            hash: attempt.inner_hash,
-            operations: attempt.operations,
-            fee,
-            cap: cap.0,
-            in_fee_bump: true,
-            payer: self.settings.fee_account,
-            plan: attempt.plan,
+            attempt,
             envelope,
-        })
+            fee,
+            cap: terms.cap.0,
+            payer,
+        }))
     }
 
     /// A channel as it might be taken, and its newest sequence number: an idle one, or the source where there is none.
@@ -306,25 +272,21 @@ impl Previewing {
     async fn look(
         &self,
         request: &Request,
+        concerned: BTreeSet<AccountId>,
         draft: Option<&Draft>,
         header: &LedgerHeader,
     ) -> Vec<Finding> {
         let (base_fee, base_reserve) = (header.base_fee, header.base_reserve);
         // A channel that is short of its fee is topped up; only who pays for fee bumps is looked at.
-        let payer = draft.filter(|draft| draft.payer == request.source || draft.in_fee_bump);
-        let payer = payer.map(|draft| (draft.payer, draft));
-        let mut wanted: Vec<AccountId> = vec![request.source];
-        wanted.extend(
-            payer
-                .map(|(payer, _)| payer)
-                .filter(|payer| *payer != request.source),
-        );
-        wanted.extend(
-            accounts(request)
-                .into_iter()
-                .filter(|account| !wanted.contains(account))
-                .collect::<Vec<_>>(),
-        );
+        let payer = draft
+            .filter(|draft| draft.payer == request.source || draft.attempt.sponsored)
+            .map(|draft| (draft.payer, draft));
+        // Source and payer first: they are not left out.
+        let mut wanted = vec![request.source];
+        wanted.extend(payer.map(|(payer, _)| payer));
+        wanted.extend(&concerned);
+        let mut seen = BTreeSet::new();
+        wanted.retain(|account| seen.insert(*account));
         let left_out = wanted.len().saturating_sub(MAX_ACCOUNTS);
         wanted.truncate(MAX_ACCOUNTS);
         let looks = stream::iter(wanted.into_iter().map(|account| self.sight(account)));
@@ -345,7 +307,7 @@ impl Previewing {
                 let fee = draft.fee.get();
                 found.extend(payer_findings(payer, sight, base_reserve, fee));
                 // It is no part of what the operations need.
-                if !accounts(request).contains(&payer) {
+                if !concerned.contains(&payer) {
                     sights.remove(&payer);
                 }
             }
@@ -356,15 +318,25 @@ impl Previewing {
     }
 }
 
-/// What is offered at first where somebody else pays for this inner transaction; `None` above the cap.
-fn fee_bump(inner: Stroops, resources: i64, operations: u32, cap: FeeCap) -> Option<Stroops> {
-    let bid = Stroops::new(inner.get().saturating_sub(resources)).ok()?;
-    let plain = Bid {
-        fee: bid,
-        operations,
-    };
-    let fee = first_fee_bump(plain, cap)?;
-    Stroops::new(fee.get().checked_add(resources)?).ok()
+/// A transaction that was given signed, unless its bounds have passed.
+fn presigned_attempt(
+    signing: &Signing,
+    presigned: &Presigned,
+) -> Result<(Attempt, Vec<u8>), Finding> {
+    let (attempt, envelope) = signing.sponsor(presigned, 1).map_err(|turned| {
+        let (Turned::Fail(reason) | Turned::Park(reason)) = turned else {
+            return Finding::error("tx_too_late", SIGNED, "it cannot land any more");
+        };
+        because(&reason, SIGNED)
+    })?;
+    let (header, plan) = (&signing.header, &attempt.plan);
+    let by_time = plan.max_time.0 > 0 && plan.max_time <= header.closed_at;
+    let by_ledger = plan.max_ledger.0 > 0 && plan.max_ledger <= header.sequence.plus(1);
+    if by_time || by_ledger {
+        let detail = format!("its bounds have passed in ledger {}", header.sequence);
+        return Err(Finding::error("tx_too_late", SIGNED, detail));
+    }
+    Ok((attempt, envelope))
 }
 
 fn above_cap(cap: FeeCap, pointer: &str) -> Finding {

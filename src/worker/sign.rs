@@ -18,6 +18,7 @@ use crate::domain::observation::{FeeStats, Landed, LedgerHeader};
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, NetworkId, Sequence, Stroops};
 use crate::domain::reason::Reason;
 use crate::domain::soroban_plan::SorobanPlan;
+use crate::domain::tag::Tag;
 use crate::signer::{Keyring, Signer as _};
 use crate::store::prepare::{Claimed, NewAttempt};
 
@@ -146,11 +147,6 @@ impl Signing {
             .plus(self.settings.validity_ledgers + 1)
     }
 
-    /// Whether it goes out in a fee bump from the beginning.
-    pub(super) fn sponsors(&self, plan: &Plan, request: &Request) -> bool {
-        self.settings.payer == FeePayer::FeeAccount || !plan.carries_tag(request)
-    }
-
     /// What an intent's transaction is built by; `None` where it is too late for it.
     pub(super) fn plan(
         &self,
@@ -179,6 +175,29 @@ impl Signing {
             ),
             soroban,
         })
+    }
+
+    /// The attempt of an intent of operations by this plan, and its transaction, which nobody has signed.
+    pub(super) fn attempt(
+        &self,
+        request: &Request,
+        tag: Tag,
+        number: u32,
+        plan: Plan,
+    ) -> (Attempt, stellar_xdr::Transaction) {
+        let tx = envelope::build(request, tag, &plan);
+        let attempt = Attempt {
+            number,
+            inner_hash: envelope::inner_hash(&tx, self.network),
+            operations: request.operation_count(),
+            plain_fee: Stroops::new(i64::from(tx.fee)).unwrap_or(Stroops::MAX),
+            bumps: Vec::new(),
+            sponsored: self.settings.payer == FeePayer::FeeAccount || !plan.carries_tag(request),
+            presigned: false,
+            signed_at: self.header.sequence,
+            plan,
+        };
+        (attempt, tx)
     }
 
     fn build(
@@ -215,37 +234,27 @@ impl Signing {
         let plan = self
             .plan(request, channel, sequence, cap, soroban)
             .ok_or(Turned::Late)?;
-        let tx = envelope::build(request, key.tag(self.network), &plan);
-        let hash = envelope::inner_hash(&tx, self.network);
-        let signers = plan.signers(request);
-        let sponsored = self.sponsors(&plan, request);
+        let (attempt, tx) = self.attempt(request, key.tag(self.network), number, plan);
+        let signers = attempt.plan.signers(request);
         let mut signatures = Vec::with_capacity(signers.len());
         for account in signers {
-            signatures.push(self.keys.sign(account, &hash.0).map_err(|error| {
-                if account == channel && account != request.source {
-                    Turned::BadChannel
-                } else {
-                    Turned::Park(Reason::new(
-                        "key_missing",
-                        "A key is missing",
-                        error.to_string(),
-                        false,
-                    ))
-                }
-            })?);
+            signatures.push(
+                self.keys
+                    .sign(account, &attempt.inner_hash.0)
+                    .map_err(|error| {
+                        if account == channel && account != request.source {
+                            Turned::BadChannel
+                        } else {
+                            Turned::Park(Reason::new(
+                                "key_missing",
+                                "A key is missing",
+                                error.to_string(),
+                                false,
+                            ))
+                        }
+                    })?,
+            );
         }
-        let plain_fee = Stroops::new(i64::from(tx.fee)).unwrap_or(Stroops::MAX);
-        let attempt = Attempt {
-            number,
-            plan,
-            inner_hash: hash,
-            operations: request.operation_count(),
-            plain_fee,
-            bumps: Vec::new(),
-            sponsored,
-            presigned: false,
-            signed_at: self.header.sequence,
-        };
         let bytes = envelope::encode(&stellar_xdr::TransactionEnvelope::Tx(envelope::attach(
             tx, signatures,
         )));

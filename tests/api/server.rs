@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, Once};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use stellar_submitter::api::{self, App, Check, PreviewUnavailable, Previewer, Probe, Settings};
+use stellar_submitter::domain::attempt::Attempt;
 use stellar_submitter::domain::envelope::Plan;
 use stellar_submitter::domain::intent::{Accounts, Request};
 use stellar_submitter::domain::preview::{CallPreview, Draft, Finding, Preview};
@@ -78,13 +79,20 @@ fn seen() -> Preview {
     Preview {
         as_of: LedgerSeq(5),
         draft: Some(Draft {
-            plan,
-            hash: TxHash([2; 32]),
+            attempt: Attempt {
+                number: 1,
+                plan,
+                inner_hash: TxHash([2; 32]),
+                operations: 1,
+                plain_fee: stroops(100),
+                bumps: Vec::new(),
+                sponsored: true,
+                presigned: false,
+                signed_at: LedgerSeq(5),
+            },
             envelope: vec![0; 8],
-            operations: 1,
             fee: stroops(200),
             cap: stroops(10_000),
-            in_fee_bump: true,
             payer: AccountId([3; 32]),
         }),
         call: Some(CallPreview {

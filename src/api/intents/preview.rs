@@ -297,10 +297,10 @@ impl PreviewBody {
 
 impl From<&Draft> for DraftBody {
     fn from(draft: &Draft) -> Self {
-        let plan = &draft.plan;
+        let plan = &draft.attempt.plan;
         let bound = |time: ChainTime| (time.0 > 0).then(|| rfc3339(time));
         Self {
-            hash: draft.hash.to_string(),
+            hash: draft.attempt.inner_hash.to_string(),
             envelope_xdr: BASE64.encode(&draft.envelope),
             channel: plan.channel.to_string(),
             sequence: plan.sequence.0.to_string(),
@@ -314,11 +314,11 @@ impl From<&Draft> for DraftBody {
 impl From<&Draft> for FeeBody {
     fn from(draft: &Draft) -> Self {
         Self {
-            per_operation: draft.plan.base_fee.get().to_string(),
+            per_operation: draft.attempt.plan.base_fee.get().to_string(),
             max_per_operation: draft.cap.get().to_string(),
             total: draft.fee.get().to_string(),
-            resources: draft.plan.resource_fee().to_string(),
-            fee_bump: draft.in_fee_bump,
+            resources: draft.attempt.plan.resource_fee().to_string(),
+            fee_bump: draft.attempt.sponsored,
             paid_by: draft.payer.to_string(),
         }
     }
@@ -326,7 +326,7 @@ impl From<&Draft> for FeeBody {
 
 impl CallBody {
     fn new(call: &CallPreview, draft: Option<&Draft>, request: &Request) -> Self {
-        let plan = draft.and_then(|draft| draft.plan.soroban.as_ref());
+        let plan = draft.and_then(|draft| draft.attempt.plan.soroban.as_ref());
         let resources = plan.map(|plan| &plan.data.resources);
         let has_nonce = plan.is_some_and(|plan| plan.has_nonce_of(request.source));
         let events = call.events.iter().take(MAX_EVENTS);

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use stellar_xdr as xdr;
 
-use super::envelope::Plan;
+use super::attempt::Attempt;
 use super::observation::AccountState;
-use super::primitives::{AccountId, LedgerSeq, Stroops, TxHash};
+use super::primitives::{AccountId, LedgerSeq, Stroops};
 use super::soroban::Need;
 
 pub use findings::{accounts, findings, payer_findings};
@@ -31,20 +31,14 @@ pub struct Preview {
 /// A transaction that is neither signed nor on record. Another channel, and so another hash, may be used when it is taken up.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// What it is built by, beside the request and its tag.
-    pub plan: Plan,
-    /// Its hash.
-    pub hash: TxHash,
+    /// The attempt that it would be.
+    pub attempt: Attempt,
     /// Its envelope in XDR, without signatures of ours.
     pub envelope: Vec<u8>,
-    /// How many operations it has.
-    pub operations: u32,
     /// What is offered for it at first, in stroops, resource fee and fee bump included.
     pub fee: Stroops,
     /// The most that may ever be bid, in stroops an operation.
     pub cap: Stroops,
-    /// It goes out in a fee bump from the beginning.
-    pub in_fee_bump: bool,
     /// Who pays the fee.
     pub payer: AccountId,
 }
@@ -53,9 +47,9 @@ impl Draft {
     /// What a ledger charges for it at least, in stroops: its own smallest fee, and the resources.
     #[must_use]
     pub fn least_fee(&self, base_fee: Stroops) -> i64 {
-        let operations = i64::from(self.operations) + i64::from(self.in_fee_bump);
+        let operations = i64::from(self.attempt.operations) + i64::from(self.attempt.sponsored);
         let bid = base_fee.get().saturating_mul(operations);
-        bid.saturating_add(self.plan.resource_fee())
+        bid.saturating_add(self.attempt.plan.resource_fee())
     }
 }
 
