@@ -126,7 +126,7 @@ fn known<T>(answer: &Answer, observed: Result<T, Unknown>) -> Option<T> {
 }
 
 /// What goes into logs is short, whatever came.
-fn tells_little(unknown: &Unknown) {
+pub fn tells_little(unknown: &Unknown) {
     assert!(unknown.detail.len() <= MAX_DETAIL_BYTES, "{unknown:?}");
     assert!(!unknown.detail.chars().any(char::is_control), "{unknown:?}");
 }
@@ -193,7 +193,7 @@ fn submitted(posted: &str, heard: SubmitAnswer, answer: &Answer) {
 }
 
 /// A landing is what its own envelope says, hashed by other means.
-fn borne_out(landed: &Landed) {
+pub fn borne_out(landed: &Landed) {
     let envelope = xdr::TransactionEnvelope::from_xdr(&landed.envelope_xdr, Limits::none())
         .expect("a landed envelope decodes");
     assert_eq!(inner_hash(&envelope), landed.inner_hash, "another hash");

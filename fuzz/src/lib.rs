@@ -8,6 +8,7 @@ pub mod envelope;
 pub mod horizon;
 pub mod intent;
 pub mod rows;
+pub mod rpc;
 pub mod seeds;
 
 /// One thing to be fuzzed.
@@ -21,7 +22,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target {
         name: "intent",
         fuzz_one: intent::fuzz_one,
@@ -46,5 +47,10 @@ pub const TARGETS: [Target; 5] = [
         name: "rows",
         fuzz_one: rows::fuzz_one,
         seeds: seeds::rows,
+    },
+    Target {
+        name: "rpc",
+        fuzz_one: rpc::fuzz_one,
+        seeds: rpc::seeds,
     },
 ];
