@@ -1,3 +1,7 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| stellar_submitter_fuzz::bulk::fuzz_one(data));
+mod corpus;
+
+use stellar_submitter_fuzz::bulk;
+
+libfuzzer_sys::fuzz_target!(init: corpus::write("bulk"), |data: &[u8]| bulk::fuzz_one(data));

@@ -1,3 +1,7 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| stellar_submitter_fuzz::envelope::fuzz_one(data));
+mod corpus;
+
+use stellar_submitter_fuzz::envelope;
+
+libfuzzer_sys::fuzz_target!(init: corpus::write("envelope"), |data: &[u8]| envelope::fuzz_one(data));

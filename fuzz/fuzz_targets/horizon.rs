@@ -1,3 +1,7 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| stellar_submitter_fuzz::horizon::fuzz_one(data));
+mod corpus;
+
+use stellar_submitter_fuzz::horizon;
+
+libfuzzer_sys::fuzz_target!(init: corpus::write("horizon"), |data: &[u8]| horizon::fuzz_one(data));

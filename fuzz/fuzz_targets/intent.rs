@@ -1,3 +1,7 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| stellar_submitter_fuzz::intent::fuzz_one(data));
+mod corpus;
+
+use stellar_submitter_fuzz::intent;
+
+libfuzzer_sys::fuzz_target!(init: corpus::write("intent"), |data: &[u8]| intent::fuzz_one(data));

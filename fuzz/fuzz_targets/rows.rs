@@ -1,3 +1,7 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| stellar_submitter_fuzz::rows::fuzz_one(data));
+mod corpus;
+
+use stellar_submitter_fuzz::rows;
+
+libfuzzer_sys::fuzz_target!(init: corpus::write("rows"), |data: &[u8]| rows::fuzz_one(data));

@@ -1,3 +1,7 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| stellar_submitter_fuzz::rpc::fuzz_one(data));
+mod corpus;
+
+use stellar_submitter_fuzz::rpc;
+
+libfuzzer_sys::fuzz_target!(init: corpus::write("rpc"), |data: &[u8]| rpc::fuzz_one(data));

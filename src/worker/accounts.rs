@@ -21,6 +21,12 @@ const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
 /// Ledgers that a Horizon which tells us the newest may be behind: whoever signed before us may have known a newer one.
 const LAG_LEDGERS: u32 = 10;
 
+fn quarantined(until: LedgerSeq, head: LedgerSeq) -> String {
+    format!(
+        "the records do not explain what is on the chain: nothing is signed before ledger {until} (now {head}), since envelopes of an earlier life may still land"
+    )
+}
+
 /// What the records say of an earlier life when its traces on the chain are looked for.
 #[derive(Clone, Copy)]
 struct Before {
@@ -176,6 +182,26 @@ impl Engine {
         Ok(())
     }
 
+    /// While nothing but ledgers is waited for, the newest one is all that is asked for. Anything else than that, and all is
+    /// looked at again.
+    pub(super) async fn is_still_quarantined(&mut self) -> Result<Option<String>, Start> {
+        let (Some(until), Some(seen)) = (self.quarantined_until.take(), self.head) else {
+            return Ok(None);
+        };
+        if self.store.history_mark().await?.quarantine_until != Some(until) {
+            return Ok(None);
+        }
+        match self.horizon.any().latest_ledger().await {
+            Ok(Some(newest)) if seen.sequence <= newest.sequence && newest.sequence < until => {
+                self.quarantined_until = Some(until);
+                self.head = Some(newest);
+                self.status.set_head(Head::of(&newest));
+                Ok(Some(quarantined(until, newest.sequence)))
+            }
+            Ok(_) | Err(_) => Ok(None),
+        }
+    }
+
     /// Envelopes that a submitter signed whose records are lost may land until their bounds have passed. Then what they
     /// did is read: in the source account's history, and for the last of it in each channel's own.
     async fn wait_out_quarantine(
@@ -188,9 +214,8 @@ impl Engine {
             return Ok(());
         };
         if head < until {
-            return Err(Start::Wait(format!(
-                "the records do not explain what is on the chain: nothing is signed before ledger {until} (now {head}), since envelopes of an earlier life may still land"
-            )));
+            self.quarantined_until = Some(until);
+            return Err(Start::Wait(quarantined(until, head)));
         }
         let reader = self.reader(mark.since);
         reader.read_new(records).await.map_err(Start::Wait)?;

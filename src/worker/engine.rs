@@ -115,6 +115,8 @@ pub struct Engine {
     pub(super) ensure: Ensure,
     /// Accounts of an earlier life that are not there, and the ledger of the first look that said so.
     pub(super) gone_since: BTreeMap<AccountId, LedgerSeq>,
+    /// Until when nothing is signed, as the last try to start has found it.
+    pub(super) quarantined_until: Option<LedgerSeq>,
 }
 
 impl Engine {
@@ -168,6 +170,7 @@ impl Engine {
             next_orphans: Instant::now(),
             ensure: Ensure::default(),
             gone_since: BTreeMap::new(),
+            quarantined_until: None,
         }
     }
 

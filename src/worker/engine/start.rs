@@ -66,6 +66,9 @@ impl Engine {
     }
 
     async fn try_start(&mut self) -> Result<(), Start> {
+        if let Some(what) = self.is_still_quarantined().await? {
+            return Err(Start::Wait(what));
+        }
         // The chain first: records are tied only to a network that a Horizon has named.
         self.check_network().await?;
         let anchor = match self.store.tie_to_network(&self.passphrase).await {

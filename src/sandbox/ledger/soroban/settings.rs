@@ -2,6 +2,8 @@
 //!
 //! Prices and lives are those by which the recorded network charged its calls; limits are the public test network's.
 
+use std::sync::LazyLock;
+
 use soroban_env_host::budget::Budget;
 use soroban_env_host::fees::{FeeConfiguration, RentFeeConfiguration};
 use soroban_simulation::NetworkConfig;
@@ -50,7 +52,10 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let (cpu, memory) = cost_parameters();
+        /// They are the same for every ledger, and take a while to find.
+        static COSTS: LazyLock<(ContractCostParams, ContractCostParams)> =
+            LazyLock::new(cost_parameters);
+        let (cpu, memory) = COSTS.clone();
         Self {
             compute: ConfigSettingContractComputeV0 {
                 ledger_max_instructions: 600_000_000,
