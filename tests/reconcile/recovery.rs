@@ -1,5 +1,6 @@
 //! `recover`: an operator says that the records may lack something, or that the chain is another one.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -13,6 +14,24 @@ fn records_are_well(world: &World) -> bool {
     let all = findings.as_array().unwrap_or_else(|| panic!("{log}"));
     all.iter()
         .any(|finding| finding["what"] == "records" && finding["ok"] == true)
+}
+
+/// Requests to Horizon, by call.
+async fn asked(daemon: &Daemon) -> BTreeMap<String, u64> {
+    let (_, text) = daemon.client.get("/metrics").await;
+    let mut asked = BTreeMap::new();
+    for line in text.as_str().unwrap().lines() {
+        let Some(labels) = line.strip_prefix("submitter_horizon_requests_total{") else {
+            continue;
+        };
+        let (labels, count) = labels.rsplit_once("} ").unwrap();
+        let call = labels
+            .split(',')
+            .find_map(|label| label.strip_prefix("call="));
+        let call = call.unwrap().trim_matches('"').to_owned();
+        *asked.entry(call).or_default() += count.parse::<u64>().unwrap();
+    }
+    asked
 }
 
 #[tokio::test]
@@ -74,6 +93,14 @@ async fn what_an_operator_recovers_is_explained_before_anything_is_signed() {
     );
     let head = world.ledger.head().await as f64;
     assert!(until > head, "until {until}, now {head}");
+    // Whoever waits for ledgers asks for ledgers.
+    let before = asked(&daemon).await;
+    world.ledger.pass(8).await;
+    let mut since = asked(&daemon).await;
+    assert!((world.ledger.head().await as f64) < until, "it still waits");
+    let newest = since.insert("latest_ledger".to_owned(), before["latest_ledger"]);
+    assert!(newest > Some(before["latest_ledger"]), "{since:?}");
+    assert_eq!(since, before);
     let (status, _, log) = run(&world.setup, &["doctor"]);
     assert_eq!(status, 1);
     assert!(log.contains("nothing is signed before ledger"), "{log}");
