@@ -1,5 +1,6 @@
 //! The rules: reading, building, recognising, deciding. No network, no database, no clock.
 
+mod adoptions;
 mod adversary;
 mod answers;
 mod bad_values;
