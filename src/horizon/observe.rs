@@ -143,9 +143,8 @@ pub fn page(
             return Err(answer.unknown(UnknownKind::Unparsable, "a record without a paging token"));
         };
         found.last = Some(Cursor(record.paging_token));
-        let inner = record.inner_transaction.as_ref().map(|inner| inner.hash);
         // One that does not say what it is may be anything.
-        if inner.or(record.hash).is_some_and(|hash| !wanted(&hash)) {
+        if record.inner_hash().is_some_and(|hash| !wanted(&hash)) {
             continue;
         }
         let landed = serde_json::from_str(raw.get())
@@ -161,7 +160,7 @@ pub fn page(
             Ok(landed) => found.transactions.push(landed),
             Err(error) => found.unreadable.push(Unreadable {
                 hash: record.hash,
-                inner_hash: inner,
+                inner_hash: record.inner_transaction.map(|inner| inner.hash),
                 detail: error.to_string(),
             }),
         }

@@ -117,13 +117,28 @@ pub struct Embedded {
 
 /// What every record of a page of transactions has, even one of a newer protocol.
 #[derive(Debug, Deserialize)]
-pub struct Record {
+pub struct Record<'a> {
     #[serde(deserialize_with = "quoted")]
     pub paging_token: i64,
     #[serde(default)]
     pub hash: Option<TxHash>,
     #[serde(default)]
     pub inner_transaction: Option<Hash>,
+    #[serde(default, borrow)]
+    pub envelope_xdr: Option<&'a RawValue>,
+}
+
+impl Record<'_> {
+    /// The hash of the transaction itself, where the record says it without its envelope being read.
+    pub fn inner_hash(&self) -> Option<TxHash> {
+        /// How every fee bump begins, in base64.
+        const FEE_BUMP: &str = "\"AAAABQ";
+        let inner = self.inner_transaction.as_ref().map(|inner| inner.hash);
+        let is_bump = |xdr: &RawValue| xdr.get().starts_with(FEE_BUMP);
+        inner.or(self
+            .hash
+            .filter(|_| !self.envelope_xdr.is_some_and(is_bump)))
+    }
 }
 
 /// `GET /transactions/{hash}`, the 200 of `POST /transactions`, and a record of a page.

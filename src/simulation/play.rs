@@ -198,6 +198,7 @@ impl Weather {
             let place = dice.below(self.copies.len() as u64);
             records.restore(&self.copies[usize::try_from(place).unwrap_or(0)]);
         }
+        self.promised.look_at_copy(&self.world);
         match records.anchor() {
             None => {
                 self.must_notice = false;
@@ -314,7 +315,7 @@ pub async fn play(world: &Arc<World>) {
     // What was sent and is still on its way, and every ledger that could take it.
     world.pass(plan.validity_ledgers + 14).await;
     if !reset {
-        verdict::judge(world, &told, ended);
+        verdict::judge(world, &told, &weather.promised, ended);
         weather.promised.judge(world);
     }
     verdict::count(world);

@@ -51,7 +51,7 @@ fn is_left_to_a_person(world: &World, number: u64, row: &IntentRow) -> bool {
 }
 
 /// Compares the end with the ledger.
-pub fn judge(world: &World, told: &Told, ended: bool) {
+pub fn judge(world: &World, told: &Told, promised: &Promised, ended: bool) {
     let rows = world.records.intents();
     for number in told.all() {
         let own = of_workflow(&rows, number);
@@ -60,7 +60,7 @@ pub fn judge(world: &World, told: &Told, ended: bool) {
             world.oracle.violated(what);
         }
         for row in own {
-            compare(world, number, row);
+            compare(world, promised, number, row);
         }
     }
     if !ended {
@@ -83,53 +83,72 @@ pub fn judge(world: &World, told: &Told, ended: bool) {
     }
 }
 
-/// What users were told as final before the records were restored: it must stay true, though the records may know nothing
-/// of it.
+/// What users were told as final before the records were restored.
 #[derive(Default)]
-pub struct Promised(BTreeSet<(u64, i64)>);
+pub struct Promised {
+    /// Workflow and amount of what must not be paid any more, though the records may know nothing of it.
+    unpaid: BTreeSet<(u64, i64)>,
+    /// Workflows that were paid after the copy was made in which they had ended without: an older copy had been restored in
+    /// between. What users were told then was true.
+    outdated: BTreeSet<u64>,
+}
 
 impl Promised {
     /// What users could be told now. That something was canceled, or failed without coming onto the ledger, is nowhere but
     /// in the records, and is lost with them.
     pub fn remember(&mut self, world: &World) {
-        for row in world.records.intents() {
-            let number = row.workflow_id.strip_prefix("workflow-");
-            let number = number.and_then(|number| number.parse().ok());
-            let asked = row.request.as_ref().and_then(|request| {
-                let is_presigned = request["transaction_xdr"].is_string();
-                (!is_presigned)
-                    .then(|| asked_amount(Some(request)))
-                    .flatten()
-            });
-            let (Some(number), Some(asked), "failed" | "expired") =
-                (number, asked, row.status.as_str())
-            else {
-                continue;
-            };
-            let successes = world.oracle.successes(number);
-            if successes.iter().any(|success| success.amount == asked) {
+        for (number, row, asked) in ended_unpaid(world) {
+            if is_paid(world, number, asked) && !self.outdated.contains(&number) {
                 let status = &row.status;
                 world.oracle.violated(format!(
                     "workflow {number} is {status} before the records are restored, and was paid"
                 ));
             }
-            if row.status == "expired" || row.transaction.is_some() {
-                self.0.insert((number, asked));
+            if row.status == "expired" || (row.status == "failed" && row.transaction.is_some()) {
+                self.unpaid.insert((number, asked));
             }
         }
     }
 
+    /// A copy has been restored: what it says is of the time when it was made.
+    pub fn look_at_copy(&mut self, world: &World) {
+        self.outdated = ended_unpaid(world)
+            .into_iter()
+            .filter(|(number, _, asked)| is_paid(world, *number, *asked))
+            .map(|(number, _, _)| number)
+            .collect();
+    }
+
     /// Compares it with the ledger.
     pub fn judge(&self, world: &World) {
-        for (number, asked) in &self.0 {
-            let successes = world.oracle.successes(*number);
-            if successes.iter().any(|success| success.amount == *asked) {
+        for (number, asked) in &self.unpaid {
+            if is_paid(world, *number, *asked) {
                 world.oracle.violated(format!(
                     "workflow {number} was told to have failed, the records were restored, and it was paid"
                 ));
             }
         }
     }
+}
+
+/// The intents of which the records say that they ended and were not paid, with workflow and amount. What its payer signed is
+/// his to send.
+fn ended_unpaid(world: &World) -> Vec<(u64, IntentRow, i64)> {
+    let rows = world.records.intents().into_iter();
+    rows.filter_map(|row| {
+        let number = row.workflow_id.strip_prefix("workflow-")?.parse().ok()?;
+        let request = row.request.as_ref()?;
+        let is_presigned = request["transaction_xdr"].is_string();
+        let asked = asked_amount(Some(request)).filter(|_| !is_presigned)?;
+        let ended = matches!(row.status.as_str(), "failed" | "expired" | "canceled");
+        ended.then_some((number, row, asked))
+    })
+    .collect()
+}
+
+fn is_paid(world: &World, number: u64, asked: i64) -> bool {
+    let successes = world.oracle.successes(number);
+    successes.iter().any(|success| success.amount == asked)
 }
 
 /// After the network began anew every daemon notices within some ledgers, and sends nothing more.
@@ -172,7 +191,7 @@ fn look_at_given_up(world: &World) {
     }
 }
 
-fn compare(world: &World, number: u64, row: &IntentRow) {
+fn compare(world: &World, promised: &Promised, number: u64, row: &IntentRow) {
     let successes = world.oracle.successes(number);
     let presigned = |request: &Value| request["transaction_xdr"].is_string();
     let asked = if row.request.as_ref().is_some_and(presigned) {
@@ -187,6 +206,10 @@ fn compare(world: &World, number: u64, row: &IntentRow) {
     let status = row.status.as_str();
     let wrong = match status {
         "succeeded" => paid != 1,
+        "failed" | "expired" | "canceled" if promised.outdated.contains(&number) => {
+            world.dice.count("a copy was outdated");
+            paid != 1
+        }
         "failed" | "expired" | "canceled" => paid != 0,
         "parked" if is_left_to_a_person(world, number, row) => {
             world.dice.count("left to a person");

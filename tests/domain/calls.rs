@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use stellar_submitter::domain::explain::{AttemptStory, Explanation, Status, Story, explain};
-use stellar_submitter::domain::soroban::Nonce;
 use stellar_submitter::domain::soroban::nonce::nonces;
 use stellar_submitter::domain::soroban::simulation::error_name;
+use stellar_submitter::domain::soroban::{Failure, Nonce};
 use stellar_xdr as xdr;
 use xdr::{ScVal, WriteXdr as _};
 
@@ -170,4 +170,27 @@ fn a_calls_nonces_are_the_tag_and_those_of_what_others_signed() {
     with["operations"][0]["auth_entries"] = json!([entry]);
     let theirs = Nonce::of_account(stranger(), 99);
     assert_eq!(nonces(&request(&with), tag("w-1")), [mine, theirs]);
+}
+
+#[test]
+fn what_a_server_says_of_a_failure_is_kept_short_and_on_one_line() {
+    const MOST: usize = 2048;
+    for text in ["x ".repeat(MOST), "x".repeat(MOST + 1), "yy ".repeat(MOST)] {
+        let kept = Failure::of(&text, Vec::new()).text;
+        assert!(kept.len() <= MOST, "{}", kept.len());
+        assert!(kept.is_empty() || kept.len() > MOST - 4, "{}", kept.len());
+    }
+    // Words of every length, so that one of them ends where the room does.
+    for length in 1..100 {
+        let text = format!("{} ", "x".repeat(length)).repeat(MOST);
+        assert!(
+            Failure::of(&text, Vec::new()).text.len() <= MOST,
+            "{length}"
+        );
+    }
+    let failure = Failure::of(
+        " HostError:\n\tError(Contract, #7)\u{1}  Event log (newest first): ",
+        Vec::new(),
+    );
+    assert_eq!(failure.text, "HostError: Error(Contract, #7)");
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::capture;
+use stellar_submitter::domain::primitives::{NetworkId, TxHash};
+use stellar_submitter::horizon::observe;
+
+use crate::capture::{self, Question};
 use crate::expected::EXPECTED;
 
 #[test]
@@ -106,4 +109,33 @@ fn lines_agree_with_what_was_written_down() {
         compared += 1;
     }
     assert!(compared > 90, "only {compared} captures were compared");
+}
+
+/// Records are picked by the hash that they say; one that does not say its inner hash may be the very one.
+#[test]
+fn a_fee_bump_that_does_not_name_its_inner_transaction_is_not_overlooked() {
+    let mut bumps = 0;
+    for mut capture in capture::all() {
+        let records = capture.response.body.as_mut();
+        let records = records.and_then(|body| body["_embedded"]["records"].as_array_mut());
+        for record in records.into_iter().flatten() {
+            if let Some(record) = record.as_object_mut() {
+                record.remove("inner_transaction");
+            }
+        }
+        let Question::AccountTransactions(_) = capture.question() else {
+            continue;
+        };
+        let read = |wanted: &dyn Fn(&TxHash) -> bool| {
+            let network = NetworkId::of(capture::PASSPHRASE);
+            let page = observe::page(network, capture.limit(), None, wanted, &capture.answer());
+            page.ok().flatten().map(|page| page.transactions)
+        };
+        for landed in read(&|_| true).unwrap_or_default() {
+            bumps += u32::from(landed.fee_bump_hash.is_some());
+            let found = read(&|hash| *hash == landed.inner_hash).unwrap_or_default();
+            assert!(found.contains(&landed), "{}: {landed:?}", capture.name);
+        }
+    }
+    assert!(bumps > 0, "no fee bump was tried");
 }

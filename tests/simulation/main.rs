@@ -113,7 +113,8 @@ const MUST_HAPPEN: [&str; 68] = [
 ];
 
 /// What is counted besides, and need not happen in a thousand histories.
-const MAY_HAPPEN: [&str; 4] = [
+const MAY_HAPPEN: [&str; 5] = [
+    "a copy was outdated",
     "left to a person",
     "attempt dead, its number passed over",
     "refused: the same transaction twice",

@@ -224,7 +224,8 @@ fn shortened(text: &str) -> String {
     let said = text.split("Event log").next().unwrap_or_default();
     let mut short = String::new();
     for word in said.split_whitespace() {
-        if short.len() + word.len() > MAX_TEXT_BYTES {
+        // With the space before it.
+        if short.len() + 1 + word.len() > MAX_TEXT_BYTES {
             break;
         }
         if !short.is_empty() {
