@@ -20,6 +20,7 @@ mod evidence;
 mod explanations;
 mod fences;
 mod fixture;
+mod landings;
 mod mistakes;
 mod normal_form;
 mod operation_mistakes;
