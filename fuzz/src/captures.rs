@@ -41,6 +41,26 @@ pub static EXCHANGES: LazyLock<Vec<Exchange>> = LazyLock::new(|| {
     exchanges
 });
 
+/// The bytes before the body of an answer: which exchange, which status, and what else the target changes.
+pub const HEAD: usize = 3;
+
+/// The recorded answers as inputs, each as it was.
+pub fn inputs<'a>(bodies: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+    let input = |(index, body): (usize, &[u8])| {
+        let index = u8::try_from(index).expect("a byte names every exchange");
+        [&[index, 0, 0], body].concat()
+    };
+    bodies.enumerate().map(input).collect()
+}
+
+/// The status that a byte chooses among these; 0 among them stands for the recorded one.
+pub fn status_of(statuses: &[u16], choice: u8, recorded: u16) -> u16 {
+    match statuses[usize::from(choice) % statuses.len()] {
+        0 => recorded,
+        status => status,
+    }
+}
+
 /// Every JSON file of a folder of fixtures, in the order of their names.
 pub fn files(folder: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

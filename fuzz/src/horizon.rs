@@ -9,11 +9,8 @@ use stellar_submitter::domain::primitives::{AccountId, LedgerSeq, TxHash};
 use stellar_submitter::horizon::{Answer, observe};
 use stellar_xdr::{self as xdr, Limits, ReadXdr as _, WriteXdr as _};
 
-use super::captures::{EXCHANGES, Exchange, Question};
+use super::captures::{EXCHANGES, Exchange, HEAD, Question, inputs, status_of};
 use super::intent::network;
-
-/// Which exchange, which status, which header: the bytes before the body.
-const HEAD: usize = 3;
 
 /// The statuses that an answer may have; the first stands for the recorded one.
 const STATUSES: [u16; 12] = [0, 200, 201, 400, 403, 404, 409, 410, 429, 500, 503, 504];
@@ -26,13 +23,7 @@ const PAGE: u8 = 200;
 
 /// The recorded answers.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let exchanges = EXCHANGES.iter().enumerate();
-    exchanges
-        .map(|(index, exchange)| {
-            let index = u8::try_from(index).expect("a byte names every exchange");
-            [&[index, 0, 0], exchange.body.as_slice()].concat()
-        })
-        .collect()
+    inputs(EXCHANGES.iter().map(|exchange| exchange.body.as_slice()))
 }
 
 /// Reads an answer.
@@ -41,10 +32,7 @@ pub fn fuzz_one(data: &[u8]) {
         return;
     };
     let exchange = &EXCHANGES[usize::from(head[0]) % EXCHANGES.len()];
-    let status = match STATUSES[usize::from(head[1]) % STATUSES.len()] {
-        0 => exchange.status,
-        status => status,
-    };
+    let status = status_of(&STATUSES, head[1], exchange.status);
     let headers = headers(exchange, head[2]);
     let answer = Answer::new(status, &headers, Some(body.to_vec()));
     observe_one(&exchange.question, &answer);

@@ -10,12 +10,9 @@ use stellar_submitter::domain::soroban::{Simulation, SimulationOutcome};
 use stellar_submitter::rpc::{Answer, observe};
 use stellar_xdr::{self as xdr, Limits, ReadXdr as _};
 
-use super::captures::files;
+use super::captures::{HEAD, files, inputs, status_of};
 use super::horizon::{borne_out, inner_hash, tells_little};
 use super::intent::network;
-
-/// Which exchange, which status, whose answer: the bytes before the body.
-const HEAD: usize = 3;
 
 /// The statuses that an answer may have; the first stands for the recorded one.
 const STATUSES: [u16; 8] = [0, 200, 201, 400, 429, 500, 503, 504];
@@ -88,13 +85,7 @@ fn exchange(capture: &Value) -> Option<Exchange> {
 
 /// The recorded answers.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let exchanges = EXCHANGES.iter().enumerate();
-    exchanges
-        .map(|(index, exchange)| {
-            let index = u8::try_from(index).expect("a byte names every exchange");
-            [&[index, 0, 0], exchange.body.as_slice()].concat()
-        })
-        .collect()
+    inputs(EXCHANGES.iter().map(|exchange| exchange.body.as_slice()))
 }
 
 /// Reads an answer.
@@ -103,10 +94,7 @@ pub fn fuzz_one(data: &[u8]) {
         return;
     };
     let exchange = &EXCHANGES[usize::from(head[0]) % EXCHANGES.len()];
-    let status = match STATUSES[usize::from(head[1]) % STATUSES.len()] {
-        0 => exchange.status,
-        status => status,
-    };
+    let status = status_of(&STATUSES, head[1], exchange.status);
     let answer = Answer::new(status, &HeaderMap::new(), Some(body.to_vec()));
     let is_fact = observe_one(&exchange.question, exchange.id, &answer);
     assert!(!is_fact || status == 200, "a fact of status {status}");

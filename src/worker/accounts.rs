@@ -184,7 +184,7 @@ impl Engine {
 
     /// While nothing but ledgers is waited for, the newest one is all that is asked for. Anything else than that, and all is
     /// looked at again.
-    pub(super) async fn is_still_quarantined(&mut self) -> Result<Option<String>, Start> {
+    pub(super) async fn still_quarantined(&mut self) -> Result<Option<String>, Start> {
         let (Some(until), Some(seen)) = (self.quarantined_until.take(), self.head) else {
             return Ok(None);
         };

@@ -1,5 +1,4 @@
 //! Balances, trustlines and accounts, as far as they decide whether operations succeed.
-//!
 
 use std::collections::{BTreeMap, BTreeSet};
 

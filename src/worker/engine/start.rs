@@ -66,7 +66,7 @@ impl Engine {
     }
 
     async fn try_start(&mut self) -> Result<(), Start> {
-        if let Some(what) = self.is_still_quarantined().await? {
+        if let Some(what) = self.still_quarantined().await? {
             return Err(Start::Wait(what));
         }
         // The chain first: records are tied only to a network that a Horizon has named.
