@@ -163,7 +163,12 @@ impl Plan {
             reset: dice.chance(0.02),
             rates,
         };
-        plan.keeps_ledgers = plan.keeps_ledgers.filter(|_| !plan.second_writer);
+        // The first start may last as long as the storm, and then waits until nothing of an earlier life can land.
+        let longest_start = plan.stormy_ledgers + plan.validity_ledgers + 30;
+        plan.keeps_ledgers = plan
+            .keeps_ledgers
+            .filter(|_| !plan.second_writer)
+            .map(|ledgers| ledgers.max(longest_start));
         plan
     }
 }
