@@ -25,6 +25,7 @@ mod mistakes;
 mod normal_form;
 mod operation_mistakes;
 mod presigned_mistakes;
+mod preview_steps;
 mod previews;
 mod recognition;
 mod seeds;
