@@ -29,6 +29,8 @@ mod preview_steps;
 mod previews;
 mod recognition;
 mod seeds;
+mod sentences;
 mod tags;
+mod told;
 mod vectors;
 mod world;
