@@ -87,7 +87,7 @@ fn operations_are_taken_up_to_a_size_and_not_beyond() {
 }
 
 /// The stranger's transaction, changed.
-fn signed(change: impl FnOnce(&mut Transaction)) -> String {
+pub fn signed(change: impl FnOnce(&mut Transaction)) -> String {
     let given = presigned(&good("payment"));
     let envelope = TransactionEnvelope::from_xdr_base64(given, Limits::none());
     let Ok(TransactionEnvelope::Tx(mut envelope)) = envelope else {

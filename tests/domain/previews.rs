@@ -12,11 +12,11 @@ use crate::bodies::usd;
 use crate::fixture::{account, accounts, issuer, source, stroops};
 
 /// Stroops of a unit.
-const UNIT: i64 = 10_000_000;
+pub const UNIT: i64 = 10_000_000;
 /// Stroops of reserve an entry.
-const RESERVE: i64 = 5_000_000;
+pub const RESERVE: i64 = 5_000_000;
 
-fn state(of: AccountId, lumens: i64) -> AccountState {
+pub fn state(of: AccountId, lumens: i64) -> AccountState {
     AccountState {
         sequence: Sequence(7),
         sequence_ledger: None,
@@ -31,7 +31,7 @@ fn state(of: AccountId, lumens: i64) -> AccountState {
     }
 }
 
-fn line(balance: i64, limit: i64, authorized: bool) -> Trustline {
+pub fn line(balance: i64, limit: i64, authorized: bool) -> Trustline {
     Trustline {
         asset: usd(),
         balance: stroops(balance * UNIT),
@@ -40,12 +40,12 @@ fn line(balance: i64, limit: i64, authorized: bool) -> Trustline {
     }
 }
 
-fn there(state: AccountState) -> Sight {
+pub fn there(state: AccountState) -> Sight {
     Sight::There(Box::new(state))
 }
 
 /// A source with 100 lumens and 50 of 1000 dollars, somebody with as many, and the issuer.
-fn sights() -> Sights {
+pub fn sights() -> Sights {
     let mut rich = state(source(), 100);
     rich.trustlines = vec![line(50, 1_000, true)];
     let mut other = state(account(7), 100);
@@ -58,16 +58,16 @@ fn sights() -> Sights {
     ])
 }
 
-fn request(operations: Value) -> Request {
+pub fn request(operations: Value) -> Request {
     let body = json!({"workflow_id": "w", "operations": operations});
     read(&body, &accounts()).expect("a good body")
 }
 
-fn pay(to: AccountId, asset: &str, amount: &str) -> Value {
+pub fn pay(to: AccountId, asset: &str, amount: &str) -> Value {
     json!({"type": "payment", "destination": to, "asset": asset, "amount": amount})
 }
 
-fn create(to: AccountId, balance: &str) -> Value {
+pub fn create(to: AccountId, balance: &str) -> Value {
     json!({"type": "create_account", "destination": to, "starting_balance": balance})
 }
 
@@ -81,7 +81,7 @@ fn found(operations: Value, sights: &Sights) -> Vec<(String, String)> {
 }
 
 #[track_caller]
-fn finds(operations: Value, sights: &Sights, code: &str, pointer: &str) {
+pub fn finds(operations: Value, sights: &Sights, code: &str, pointer: &str) {
     assert_eq!(
         found(operations, sights),
         [(code.to_owned(), pointer.to_owned())]
@@ -89,7 +89,7 @@ fn finds(operations: Value, sights: &Sights, code: &str, pointer: &str) {
 }
 
 #[track_caller]
-fn fine(operations: Value, sights: &Sights) {
+pub fn fine(operations: Value, sights: &Sights) {
     assert_eq!(found(operations, sights), []);
 }
 

@@ -171,11 +171,15 @@ const fn needs_medium(operation: &Operation) -> bool {
 /// A transaction that was signed lands with its own sequence number or never.
 fn sequence_finding(presigned: &Presigned, source: &AccountState) -> Option<Finding> {
     let (wanted, next) = (presigned.plan().sequence, source.sequence.next());
-    let mut skips = false;
+    let mut least = None;
     if let xdr::Preconditions::V2(given) = &presigned.envelope().tx.cond {
-        skips = given.min_seq_num.is_some();
+        least = given.min_seq_num.as_ref();
     }
-    let fits = wanted == next || skips && wanted > next;
+    // With a smallest number of its own it may go over others; without one it is the very next.
+    let fits = match least {
+        Some(least) => source.sequence.0 >= least.0 && wanted >= next,
+        None => wanted == next,
+    };
     (!fits).then(|| {
         let detail =
             format!("it has the sequence number {wanted}, and the next of its account is {next}");

@@ -226,19 +226,27 @@ impl Walk<'_> {
         let Some(issuer) = asset.issuer() else { return };
         let name = asset.to_string();
         let has = line(self.source, &name);
+        let closes = limit.get() == 0;
         match has {
             Some(line) if limit.get() < self.left(line) => {
                 let balance = decimal(self.left(line));
                 let detail = format!("the source holds {balance} {name}");
                 self.error("op_invalid_limit", format!("{at}/limit"), detail);
             }
-            None if matches!(self.sights.get(&issuer), Some(Sight::Absent))
-                && !self.made.contains(&issuer) =>
+            None if closes => {
+                let detail = format!("the source has no trustline to {name} that could be closed");
+                self.error("op_invalid_limit", format!("{at}/limit"), detail);
+            }
+            Some(_) if closes => {}
+            Some(_) | None
+                if matches!(self.sights.get(&issuer), Some(Sight::Absent))
+                    && !self.made.contains(&issuer) =>
             {
                 let detail = format!("the issuer {issuer} does not exist");
                 self.error("op_no_issuer", format!("{at}/asset"), detail);
             }
-            None if self.lumens < self.base_reserve && limit.get() > 0 => {
+            Some(_) => {}
+            None if self.lumens < self.base_reserve => {
                 let detail = format!(
                     "a trustline needs {} lumens of reserve, and {} are left",
                     decimal(self.base_reserve),
@@ -246,8 +254,7 @@ impl Walk<'_> {
                 );
                 self.error("op_low_reserve", at.to_owned(), detail);
             }
-            None if limit.get() > 0 => self.lumens = self.lumens.saturating_sub(self.base_reserve),
-            Some(_) | None => {}
+            None => self.lumens = self.lumens.saturating_sub(self.base_reserve),
         }
     }
 }
