@@ -44,7 +44,7 @@ fn each_flag_is_the_bit_of_the_protocol() {
 }
 
 #[test]
-fn a_flag_that_is_named_twice_is_named() {
+fn a_flag_that_is_listed_twice_is_told_once() {
     let told = told(&Operation::SetTrustLineFlags {
         trustor: account(7),
         asset: usd().parse().expect("an asset"),

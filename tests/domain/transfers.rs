@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use stellar_submitter::domain::intent::{Request, read_stored};
-use stellar_submitter::domain::primitives::AccountId;
 use stellar_xdr::{
     HostFunction, Int128Parts, MuxedEd25519Account, OperationBody, ScAddress, ScVal, Uint256,
 };
@@ -143,12 +142,11 @@ fn a_token_is_named_by_its_contract_or_by_its_asset() {
 
 #[test]
 fn an_account_that_receives_a_token_is_named_muxed_or_not() {
-    let to_account: [AccountId; 1] = [account(7)];
     for (to, address, receives) in [
         (
             account(7).to_string(),
             ScAddress::Account(account(7).to_xdr()),
-            to_account.as_slice(),
+            vec![account(7)],
         ),
         (
             muxed(),
@@ -156,12 +154,12 @@ fn an_account_that_receives_a_token_is_named_muxed_or_not() {
                 id: 77,
                 ed25519: Uint256(account(7).0),
             }),
-            &to_account,
+            vec![account(7)],
         ),
         (
             contract(),
             contract().parse().expect("a contract's address"),
-            &[],
+            Vec::new(),
         ),
     ] {
         let given = transfer(&[
