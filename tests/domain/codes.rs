@@ -1,7 +1,9 @@
 //! Every result code of the protocol: its name, what it means, and what a recorded one did to the sequence number.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use serde_json::{Value, json};
 use stellar_submitter::domain::result_code::{
     OperationMeaning, OperationOutcome, SequenceEffect, TransactionCode, TransactionMeaning,
     TransactionOutcome, operation_outcome, sequence_effect, transaction_code_name,
@@ -304,6 +306,36 @@ fn result(result: TransactionResultResult) -> TransactionResult {
         result,
         ext: TransactionResultExt::V0,
     }
+}
+
+#[test]
+fn recorded_results_are_called_what_the_server_called_them() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/horizon-captures");
+    let mut lists = 0;
+    for entry in std::fs::read_dir(folder).expect("the captures") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("a capture");
+        let Ok(capture) = serde_json::from_str::<Value>(&text) else {
+            continue;
+        };
+        let extras = &capture["response"]["body"]["extras"];
+        let Some(xdr) = extras["result_xdr"].as_str() else {
+            continue;
+        };
+        let result = TransactionResult::from_xdr_base64(xdr, Limits::len(1_000));
+        let outcome = TransactionOutcome::of(&result.expect("a result"));
+        let operations: Vec<&str> = outcome.operations.iter().map(|one| one.code).collect();
+        let called = json!({
+            "transaction": transaction_code_name(outcome.code),
+            "inner_transaction": outcome.inner.map(transaction_code_name),
+            "operations": (!operations.is_empty()).then_some(operations),
+        });
+        for name in ["transaction", "inner_transaction", "operations"] {
+            assert_eq!(called[name], extras["result_codes"][name], "{path:?}");
+        }
+        lists += usize::from(outcome.inner.is_none() && !outcome.operations.is_empty());
+    }
+    assert!(lists > 5, "only {lists} results list their operations");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use stellar_xdr::{
 
 use crate::bodies::{KINDS, body, encode_signed, good, presigned, request, usd, xdr_of};
 use crate::fixture::{account, accounts, issuer, stranger};
+use crate::mistakes::only;
 
 /// An operation of 8,024 bytes.
 fn large() -> OperationBody {
@@ -62,6 +63,56 @@ fn operations_of(total: usize, more: usize) -> Vec<OperationBody> {
     all.push(small(rest - more));
     assert!(all.len() <= 100);
     all
+}
+
+/// A claimable balance of so many bytes as an operation, 15,704 to 20,824.
+fn balance(bytes: usize) -> OperationBody {
+    // Ten claimants with 128 leaves each. "Not" without anything inside is four bytes larger than "unconditional".
+    let mut larger = (bytes - 15_704) / 4;
+    let mut claimant = |number: u8| {
+        let mut level: Vec<ClaimPredicate> = (0..128)
+            .map(|_| match larger.checked_sub(1) {
+                None => ClaimPredicate::Unconditional,
+                Some(rest) => {
+                    larger = rest;
+                    ClaimPredicate::Not(None)
+                }
+            })
+            .collect();
+        while level.len() > 1 {
+            let both =
+                |two: &[ClaimPredicate]| ClaimPredicate::And(two.to_vec().try_into().expect("two"));
+            level = level.chunks(2).map(both).collect();
+        }
+        Claimant::ClaimantTypeV0(ClaimantV0 {
+            destination: account(number).to_xdr(),
+            predicate: level.remove(0),
+        })
+    };
+    let claimants: Vec<Claimant> = (0..10).map(&mut claimant).collect();
+    OperationBody::CreateClaimableBalance(CreateClaimableBalanceOp {
+        asset: XdrAsset::Native,
+        amount: 1,
+        claimants: claimants.try_into().expect("ten"),
+    })
+}
+
+#[test]
+fn an_operation_in_xdr_is_taken_up_to_a_size_and_not_beyond() {
+    const MOST: usize = 16 * 1024;
+    let given = |bytes: usize| {
+        let text = xdr_of(balance(bytes), None);
+        let operation = Operation::from_xdr_base64(&text, Limits::none()).expect("an operation");
+        let encoded = operation.to_xdr(Limits::none()).expect("it encodes");
+        assert_eq!(encoded.len(), bytes);
+        body(&[json!({"type": "xdr", "xdr": text})])
+    };
+    assert!(read(&given(MOST), &accounts()).is_ok());
+    only(
+        &given(MOST + 4),
+        "/operations/0/xdr",
+        "is longer than 16384 bytes",
+    );
 }
 
 #[test]
@@ -218,6 +269,17 @@ fn those_who_receive_are_named_once_each() {
     let three = request(&json!({"workflow_id": "w", "transaction_xdr": three}));
     assert_eq!(three.operation_count(), 3);
     assert_eq!(three.destinations(), []);
+}
+
+#[test]
+fn what_a_state_error_does_is_shown_as_it_is_given() {
+    for choice in ["fail", "park"] {
+        let mut given = body(&[good("payment")]);
+        given["on_state_error"] = json!(choice);
+        let request = request(&given);
+        assert_eq!(request.on_state_error.to_string(), choice);
+        assert_eq!(request.to_json()["on_state_error"], json!(choice));
+    }
 }
 
 #[test]

@@ -178,6 +178,20 @@ fn every_bad_value_of_the_body_itself_is_named() {
 }
 
 #[test]
+fn a_name_has_up_to_255_characters_however_many_bytes_they_are() {
+    for field in ["workflow_id", "method", "ordering_key"] {
+        for letter in ["x", "é", "\u{1f600}"] {
+            let mut given = body(&[good("payment")]);
+            given[field] = json!(letter.repeat(255));
+            assert!(read(&given, &accounts()).is_ok(), "{field} of {letter}");
+            given[field] = json!(letter.repeat(256));
+            let detail = "must have 1 to 255 characters, not 256";
+            only(&given, &format!("/{field}"), detail);
+        }
+    }
+}
+
+#[test]
 fn bounds_that_leave_no_time_are_refused() {
     let mut given = body(&[good("payment")]);
     given["not_before"] = json!("2026-11-22T12:00:00Z");
