@@ -1,8 +1,8 @@
 //! What a receipt says of fee bumps, and of transactions that somebody else built and signed.
 
 use serde_json::json;
-use stellar_submitter::domain::intent::{Accounts, IntentKey, read};
-use stellar_submitter::domain::primitives::{NetworkId, TxHash};
+use stellar_submitter::domain::intent::{Accounts, read};
+use stellar_submitter::domain::primitives::TxHash;
 use stellar_submitter::domain::receipt::{BumpReceipt, Receipt, Standing, carried};
 use stellar_xdr::{
     FeeBumpTransaction, FeeBumpTransactionEnvelope, FeeBumpTransactionExt,
@@ -13,10 +13,9 @@ use stellar_xdr::{
 
 use crate::fixture::stranger;
 use crate::receipts::{
-    LAST_TIME, TOO_LATE, attempt, base64, bump, doubts, inner, key, landed, landed_of, muxed,
-    network, payment, public, put, record, said, signature, signed_again, wrong,
+    LAST_TIME, TAG, TOO_LATE, attempt, base64, bump, doubts, key, landed, landed_of, muxed,
+    network, payment, plain, public, put, record, said, signature, signed_again, wrong,
 };
-use crate::vectors::text;
 
 const TRANSACTION: &str = "attempt 1: transaction";
 const BUMPS: &str = "attempt 1: fee bumps";
@@ -68,7 +67,7 @@ fn a_fee_bump_is_around_the_same_bytes_and_as_it_is_told() {
             let (_, other) = signed_again(&payment(), &["channel", "source"], |tx| {
                 tx.seq_num = SequenceNumber(123_456_789_012_346);
             });
-            *it = around(other, payer(5_248_816_756_927_074_073), 20_000);
+            *it = around(other, payer(TAG), 20_000);
         },
     ];
     for (number, lie) in lies.into_iter().enumerate() {
@@ -89,7 +88,11 @@ fn a_fee_bump_is_around_the_same_bytes_and_as_it_is_told() {
 #[test]
 fn several_fee_bumps_of_one_attempt_may_stand_and_any_may_have_carried_it() {
     let mut receipt = bumped();
-    let more = around(inner(&payment()), payer(5_248_816_756_927_074_073), 200_000);
+    let more = around(
+        plain(&receipt.attempts[0].envelope_xdr),
+        payer(TAG),
+        200_000,
+    );
     receipt.attempts[0].fee_bumps.push(more);
     let hashes = receipt.attempts[0].fee_bumps.clone();
     for carrier in hashes.iter().map(|one| one.hash) {
@@ -97,9 +100,13 @@ fn several_fee_bumps_of_one_attempt_may_stand_and_any_may_have_carried_it() {
             receipt.attempts[0]
                 .landed
                 .as_mut()
-                .expect("it")
+                .expect("it landed")
                 .fee_bump_hash = Some(hash);
-            receipt.transaction.as_mut().expect("it").fee_bump_hash = Some(hash);
+            receipt
+                .transaction
+                .as_mut()
+                .expect("it landed")
+                .fee_bump_hash = Some(hash);
         };
         carried_by(&mut receipt, carrier);
         assert_eq!(doubts(&receipt), []);
@@ -157,14 +164,13 @@ fn sponsored(ledger: Option<u32>, time: Option<u64>) -> Receipt {
     let request = read(&body, &accounts).expect("a request");
     receipt.request = Some(carried(request.to_json()));
     // The key is that of the vector, and so is the tag.
-    let tag: u64 = text(&vector, "tag").parse().expect("a number");
     let attempt = &mut receipt.attempts[0];
     put(attempt, given);
     attempt.presigned = true;
     attempt.plan.min_time = time.map_or(0, |_| 1_000).to_string();
     attempt.plan.max_time = time.unwrap_or(0).to_string();
     attempt.plan.max_ledger = ledger.unwrap_or(0);
-    attempt.fee_bumps = vec![around(envelope, payer(tag), 400)];
+    attempt.fee_bumps = vec![around(envelope, payer(TAG), 400)];
     let mut landed = record(attempt, true);
     landed.fee_bump_hash = Some(attempt.fee_bumps[0].hash);
     attempt.landed = Some(landed);
@@ -232,8 +238,12 @@ fn a_bound_that_it_does_not_have_is_told_as_zero() {
     }
     // Without a last ledger it may have landed in any.
     let in_ledger = |mut receipt: Receipt, ledger| {
-        receipt.attempts[0].landed.as_mut().expect("it").ledger = ledger;
-        receipt.transaction.as_mut().expect("it").ledger = ledger;
+        receipt.attempts[0]
+            .landed
+            .as_mut()
+            .expect("it landed")
+            .ledger = ledger;
+        receipt.transaction.as_mut().expect("it landed").ledger = ledger;
         doubts(&receipt)
     };
     for ledger in [1, TOO_LATE, u32::MAX] {
@@ -254,35 +264,25 @@ fn a_bound_that_it_does_not_have_is_told_as_zero() {
 #[test]
 fn a_sponsors_fee_bump_carries_the_tag_that_the_transaction_has_not() {
     let receipt = both_bounds();
-    let tag = IntentKey {
-        tenant: "acme".to_owned(),
-        workflow_id: "payout-2026-000123".to_owned(),
-        method: "payout".to_owned(),
-    }
-    .tag(NetworkId(network(&payment())));
-    assert_eq!(tag.to_string(), receipt.tag);
-    let given = receipt.attempts[0].envelope_xdr.clone();
-    let envelope = {
-        use stellar_xdr::ReadXdr as _;
-        TransactionEnvelope::from_xdr_base64(given, stellar_xdr::Limits::none())
-    };
-    let Ok(TransactionEnvelope::Tx(envelope)) = envelope else {
-        panic!("no envelope");
-    };
+    let envelope = plain(&receipt.attempts[0].envelope_xdr);
     let fee_account = public(&key(&payment(), "fee_account"));
     for payer in [
         MuxedAccount::Ed25519(Uint256(fee_account.0)),
         payer(0),
-        payer(tag.get() + 1),
+        payer(TAG + 1),
     ] {
         let mut receipt = receipt.clone();
         let bump = around(envelope.clone(), payer, 400);
         receipt.attempts[0]
             .landed
             .as_mut()
-            .expect("it")
+            .expect("it landed")
             .fee_bump_hash = Some(bump.hash);
-        receipt.transaction.as_mut().expect("it").fee_bump_hash = Some(bump.hash);
+        receipt
+            .transaction
+            .as_mut()
+            .expect("it landed")
+            .fee_bump_hash = Some(bump.hash);
         receipt.attempts[0].fee_bumps = vec![bump];
         assert_eq!(wrong(&receipt), [BUMPS]);
     }

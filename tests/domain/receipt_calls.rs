@@ -12,15 +12,13 @@ use stellar_xdr::{
 };
 
 use crate::receipts::{
-    attempt, doubts, key, kill, landed, muxed, network, payment, public, put, record, said,
+    TAG, attempt, doubts, key, kill, landed, muxed, network, payment, public, put, record, said,
     signed_again, wrong,
 };
 
 const CONTRACT: &str = "CDDY76AYXHVJRAMEJLJT2CVXUHXASQLCPWLQIMDNSS6O7PDZLIAOLZAZ";
 /// The fee for the resources that are declared here.
 const RESOURCES: i64 = 5_000;
-/// The tag of the vector's key, which a call of the same name has as well.
-const TAG: u64 = 5_248_816_756_927_074_073;
 
 fn contract() -> ScAddress {
     ScAddress::Contract(CONTRACT.parse().expect("a contract"))

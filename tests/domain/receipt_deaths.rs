@@ -3,7 +3,7 @@
 use stellar_submitter::domain::primitives::TxHash;
 use stellar_submitter::domain::receipt::{AttemptReceipt, ProofReceipt, Standing, implies_death};
 
-use crate::receipts::{LAST_TIME, TOO_LATE, attempt, bump, dead, doubts, payment};
+use crate::receipts::{LAST_TIME, TOO_LATE, attempt, bump, checked, dead, doubts, payment};
 
 /// The attempt's sequence number.
 const NUMBER: i64 = 123_456_789_012_345;
@@ -43,16 +43,27 @@ fn until(max_ledger: u32, max_time: &str) -> AttemptReceipt {
 fn each_stands(attempt: &AttemptReceipt, cases: &[(ProofReceipt, Standing)]) {
     for (proof, expected) in cases {
         assert_eq!(standing(attempt, proof), *expected, "{proof:?}");
+    }
+}
+
+#[test]
+fn an_attempt_ends_as_its_proof_stands() {
+    for (proof, expected) in [
+        (fence(FENCE, NUMBER - 1, None), Standing::Right),
+        (fence(FENCE, NUMBER, None), Standing::Wrong),
+        (fence(FENCE - 1, NUMBER - 1, None), Standing::Unproven),
+        (missing(FENCE, FENCE + 10), Standing::Right),
+        (missing(FENCE, FENCE + 9), Standing::Wrong),
+    ] {
         let mut receipt = dead();
         receipt.attempts[0].death_proof = Some(proof.clone());
-        receipt.attempts[0].fee_bumps = attempt.fee_bumps.clone();
-        if receipt.attempts[0].plan == attempt.plan {
-            let expected: Vec<_> = Some(("attempt 1: end".to_owned(), *expected))
-                .into_iter()
-                .filter(|(_, standing)| *standing != Standing::Right)
-                .collect();
-            assert_eq!(doubts(&receipt), expected, "{proof:?}");
-        }
+        let end = checked(&receipt)
+            .into_iter()
+            .find(|one| one.what == "attempt 1: end");
+        assert_eq!(end.expect("it is checked").standing, expected, "{proof:?}");
+        // Nothing else doubts it.
+        let doubted = usize::from(expected != Standing::Right);
+        assert_eq!(doubts(&receipt).len(), doubted, "{proof:?}");
     }
 }
 

@@ -97,9 +97,12 @@ fn its_envelope_must_be_the_one_that_is_told_of() {
         assert_eq!(wrong(&receipt), [EARLIER], "{part}");
         let detail = said(&receipt, EARLIER);
         assert!(detail.contains(part), "{detail}");
-        if let Ok(envelope) =
-            STANDARD.decode(decided(&mut receipt).envelope_xdr.clone().expect("it"))
-        {
+        if let Ok(envelope) = STANDARD.decode(
+            decided(&mut receipt)
+                .envelope_xdr
+                .clone()
+                .expect("an envelope"),
+        ) {
             let detail = contradiction(&receipt, &envelope);
             assert!(detail.contains(part), "{detail}");
         }

@@ -249,7 +249,7 @@ fn metadata_is_carried_as_text_and_comes_back() {
 }
 
 #[test]
-fn metadata_is_no_part_of_the_transaction_and_of_what_is_signed() {
+fn metadata_is_signed_and_is_no_part_of_the_transaction() {
     let mut receipt = landed();
     let form = receipt.request.as_mut().expect("a request");
     form["metadata"] = json!(r#"{"n":1.5,"é":null}"#);

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use stellar_submitter::domain::primitives::TxHash;
-use stellar_submitter::domain::receipt::{LandedReceipt, Receipt, Standing};
+use stellar_submitter::domain::receipt::{LandedReceipt, Receipt};
 use stellar_xdr::{TransactionEnvelope, TransactionV1Envelope, VecM};
 
 use crate::fixture::stranger;
 use crate::receipts::{
-    LANDED_IN, TOO_LATE, base64, bump, dead, doubts, failed, inner, issued, kill, landed,
-    landed_later, payment, put, record, said, second, signed_again, wrong,
+    TOO_LATE, base64, bump, dead, doubts, failed, landed, payment, plain, put, record, said,
+    signed_again, wrong,
 };
 
 const TRANSACTION: &str = "attempt 1: transaction";
@@ -185,7 +185,7 @@ fn channel_and_source_must_both_have_signed_it() {
     }
     // What they have signed is another transaction, under this one's name.
     let (_, other) = signed_again(&payment(), &["channel", "source"], |tx| tx.fee += 1);
-    let tx = inner(&payment()).tx;
+    let tx = plain(&landed().attempts[0].envelope_xdr).tx;
     for signatures in [other.signatures, VecM::default()] {
         let tx = tx.clone();
         let envelope = TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures });

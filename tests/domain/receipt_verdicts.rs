@@ -82,7 +82,7 @@ fn a_status_must_follow_from_what_landed() {
         let mut receipt = landed();
         receipt.status = status.to_owned();
         assert_eq!(wrong(&receipt), [STATUS]);
-        // Nor where the success is left out as what decided it, or is named alone.
+        // Nor where the success is left out as what decided it, or is told of without an attempt that landed.
         receipt.transaction = None;
         assert_eq!(wrong(&receipt), [STATUS]);
         let mut receipt = dead();

@@ -15,6 +15,8 @@ use stellar_xdr::{
 
 use crate::vectors::{all, request, text};
 
+/// The tag of the payment's tenant, workflow and method.
+pub const TAG: u64 = 5_248_816_756_927_074_073;
 /// The ledger in which transactions land here: all of them could land before 51,000,012.
 pub const LANDED_IN: u32 = 51_000_007;
 /// The first ledger that is too late for them, and the last close time that is not.
@@ -64,10 +66,9 @@ pub fn base64(envelope: &TransactionEnvelope) -> String {
     envelope.to_xdr_base64(Limits::none()).expect("it encodes")
 }
 
-/// A vector's inner envelope.
-pub fn inner(vector: &Value) -> TransactionV1Envelope {
-    let envelope = text(vector, "inner_envelope_xdr");
-    match TransactionEnvelope::from_xdr_base64(envelope, Limits::none()) {
+/// A plain envelope in base64.
+pub fn plain(text: &str) -> TransactionV1Envelope {
+    match TransactionEnvelope::from_xdr_base64(text, Limits::none()) {
         Ok(TransactionEnvelope::Tx(envelope)) => envelope,
         other => panic!("{other:?}"),
     }
@@ -79,7 +80,7 @@ pub fn signed_again(
     signers: &[&str],
     change: impl FnOnce(&mut Transaction),
 ) -> (TxHash, TransactionV1Envelope) {
-    let mut tx = inner(vector).tx;
+    let mut tx = plain(text(vector, "inner_envelope_xdr")).tx;
     change(&mut tx);
     let hash = tx.hash(network(vector)).expect("it encodes");
     let sign = |whose: &&str| signature(&key(vector, whose), hash);
@@ -311,9 +312,13 @@ fn what_an_independent_sdk_built_and_signed_is_built_again_from_its_receipt() {
         receipt.attempts[0]
             .landed
             .as_mut()
-            .expect("it")
+            .expect("it landed")
             .fee_bump_hash = carrier;
-        receipt.transaction.as_mut().expect("it").fee_bump_hash = carrier;
+        receipt
+            .transaction
+            .as_mut()
+            .expect("it landed")
+            .fee_bump_hash = carrier;
         assert_eq!(doubts(&receipt), [], "{name}");
     }
 }
