@@ -11,7 +11,7 @@ use stellar_submitter::domain::tag::Tag;
 use stellar_submitter::signer::{LocalKeys, SecretKey, Signer as _};
 use stellar_xdr::{Limits, TransactionEnvelope, WriteXdr as _};
 
-fn all() -> Vec<Value> {
+pub fn all() -> Vec<Value> {
     let file: Value =
         serde_json::from_str(include_str!("../fixtures/vectors/envelopes.json")).expect("JSON");
     let vectors = file["envelopes"].as_array().expect("envelopes").clone();
@@ -19,7 +19,7 @@ fn all() -> Vec<Value> {
     vectors
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().expect("a text")
 }
 
@@ -27,11 +27,11 @@ fn number<T: std::str::FromStr<Err: std::fmt::Debug>>(value: &Value, key: &str) 
     text(value, key).parse().expect("a number")
 }
 
-fn account(vector: &Value, key: &str) -> AccountId {
+pub fn account(vector: &Value, key: &str) -> AccountId {
     text(vector, key).parse().expect("an account")
 }
 
-fn request(vector: &Value) -> Request {
+pub fn request(vector: &Value) -> Request {
     let accounts = Accounts {
         default_source: account(vector, "source"),
         other_sources: Vec::new(),
