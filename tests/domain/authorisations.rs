@@ -1,5 +1,7 @@
 //! Authorisations of a call: their nonces, what is signed, what others supply, and who has not signed.
 
+use std::slice;
+
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use stellar_submitter::domain::primitives::{AccountId, LedgerSeq};
@@ -181,7 +183,7 @@ fn a_supplied_authorisation_takes_the_place_of_the_one_that_was_asked_for() {
     };
     let mut data = before(3);
     let given = signed(stranger(), 99);
-    assert_eq!(adopt(&mut auth, &mut data, &[given.clone()]), Ok(()));
+    assert_eq!(adopt(&mut auth, &mut data, slice::from_ref(&given)), Ok(()));
     assert_eq!(auth[..2], unchanged);
     assert_eq!(auth[2], given);
     // The nonce is the one that was signed, and so is the key that the call writes.

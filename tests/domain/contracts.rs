@@ -318,7 +318,7 @@ pub fn tag(workflow: &str) -> Tag {
     key(workflow).tag(network())
 }
 
-pub fn key(workflow: &str) -> IntentKey {
+fn key(workflow: &str) -> IntentKey {
     IntentKey {
         tenant: "default".to_owned(),
         workflow_id: workflow.to_owned(),

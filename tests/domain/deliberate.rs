@@ -33,7 +33,7 @@ impl Drop for Making {
 
 /// Everything that proves nothing, and the mistake that takes it for a death.
 fn what_proves_nothing() -> Vec<(Observed, Option<Defect>)> {
-    let answered = |answer| Observed::Answered(answer);
+    let answered = Observed::Answered;
     let mut all = vec![
         (answered(SubmitAnswer::Queued { duplicate: false }), None),
         (answered(SubmitAnswer::TryAgainLater), None),

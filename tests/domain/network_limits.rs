@@ -1,6 +1,5 @@
 //! What the network lets one transaction have: read from its settings, and held against what a call needs.
 
-use stellar_submitter::domain::primitives::AccountId;
 use stellar_submitter::domain::soroban::auth::{address_of, nonce_key};
 use stellar_submitter::domain::soroban::limits::setting_keys;
 use stellar_submitter::domain::soroban::{LimitExceeded, NetworkLimits, Resource};
@@ -163,7 +162,7 @@ fn contract_data() -> LedgerKey {
 /// A key of 40 bytes of an entry that is read from disk: a type and an account.
 fn classic() -> LedgerKey {
     LedgerKey::Account(xdr::LedgerKeyAccount {
-        account_id: AccountId::to_xdr(source()),
+        account_id: source().to_xdr(),
     })
 }
 
