@@ -29,7 +29,7 @@ const CONTRACT: &str = "CDDY76AYXHVJRAMEJLJT2CVXUHXASQLCPWLQIMDNSS6O7PDZLIAOLZAZ
 /// The contract of lumens on the network that was recorded.
 const LUMENS: &str = "CDMLFMKMMD7MWZP3FKUBZPVHTUEDLSX4BYGYKH4GCESXYHS3IHQ4EIG4";
 
-fn body(operation: &Value) -> Value {
+pub fn body(operation: &Value) -> Value {
     json!({"workflow_id": "w-1", "operations": [operation]})
 }
 
@@ -215,7 +215,7 @@ fn each_mistake_is_named_where_it_is() {
     assert!(errors[0].detail.contains("Stellar RPC"), "{errors:?}");
 }
 
-fn good(kind: &str) -> Value {
+pub fn good(kind: &str) -> Value {
     match kind {
         "token_transfer" => {
             json!({"type": kind, "asset": "native", "to": CONTRACT, "amount": "1.5"})
@@ -287,7 +287,7 @@ fn what_names_it_and_what_it_calls() {
     );
 }
 
-fn entry(credentials: SorobanCredentials) -> SorobanAuthorizationEntry {
+pub fn entry(credentials: SorobanCredentials) -> SorobanAuthorizationEntry {
     SorobanAuthorizationEntry {
         credentials,
         root_invocation: SorobanAuthorizedInvocation {
@@ -326,7 +326,7 @@ fn key(workflow: &str) -> IntentKey {
     }
 }
 
-fn plan(soroban: SorobanPlan) -> Plan {
+pub fn plan(soroban: SorobanPlan) -> Plan {
     Plan {
         channel: channel(),
         sequence: Sequence(5),

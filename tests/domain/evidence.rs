@@ -362,3 +362,18 @@ fn a_number_that_was_jumped_over_is_death_whatever_the_account_says_it_has_used(
     );
     assert!(matches!(transition, Transition::Learned), "{transition:?}");
 }
+
+#[test]
+fn the_ledger_of_the_newest_number_is_known_only_where_the_account_has_one() {
+    let mut state = seen(SIGNED_AT, Some(SEQUENCE)).snapshot.state.expect("one");
+    // An account that has consumed nothing since protocol 19 says ledger 0, or none.
+    for (said, known) in [
+        (None, None),
+        (Some(0), None),
+        (Some(1), Some(1)),
+        (Some(2), Some(2)),
+    ] {
+        state.sequence_ledger = said.map(LedgerSeq);
+        assert_eq!(state.used_in(), known.map(LedgerSeq), "{said:?}");
+    }
+}
