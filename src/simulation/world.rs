@@ -215,7 +215,8 @@ impl World {
             self.accounts(),
             self.settings(NAMES[place]),
             Status::default(),
-        );
+        )
+        .timed_by(Arc::new(self.records.clone()));
         let waker = engine.waker();
         let running = Running { life, waker };
         self.running()[place] = Some(running.clone());

@@ -9,7 +9,7 @@ use super::history::Reader;
 use super::look::derive_keys;
 use super::records::Records;
 use crate::domain::attempt::{Head, MISSING_LEDGERS};
-use crate::domain::observation::AccountSnapshot;
+use crate::domain::observation::{AccountSnapshot, LedgerHeader};
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::store::StoreError;
 use crate::store::network::Anchor;
@@ -19,7 +19,12 @@ pub const GONE: &str = "the account does not exist any more";
 /// Ledgers before the head that are read again: another Horizon may lag.
 const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
 /// Ledgers that a Horizon which tells us the newest may be behind: whoever signed before us may have known a newer one.
-const LAG_LEDGERS: u32 = 10;
+pub(super) const LAG_LEDGERS: u32 = 10;
+
+/// The oldest state that may be looked at where a ledger is the newest.
+fn not_before(head: LedgerSeq) -> LedgerSeq {
+    LedgerSeq(head.0.saturating_sub(LAG_LEDGERS))
+}
 
 fn quarantined(until: LedgerSeq, head: LedgerSeq) -> String {
     format!(
@@ -85,11 +90,13 @@ impl Engine {
             );
         }
         let header = self.newest_ledger(anchor).await?;
+        self.check_progress(header)?;
         self.head = Some(header);
         self.status.set_head(Head::of(&header));
         let head = header.sequence;
         let source = self.settings.source;
-        let snapshot = self.account(source).await.map_err(Start::Wait)?;
+        let since = not_before(head);
+        let snapshot = self.account(source, since).await.map_err(Start::Wait)?;
         if snapshot.state.is_none() {
             return Err(Start::Wait(format!(
                 "the source account {source} does not exist on this network (ledger {}): fund it",
@@ -111,7 +118,7 @@ impl Engine {
                 since: mark.since,
                 recovery_window: mark.recovery_window,
             };
-            self.look_for_earlier_life(records, &snapshot, head, before)
+            self.look_for_earlier_life(records, &snapshot, &header, before)
                 .await?;
         }
         self.wait_out_quarantine(records, head).await?;
@@ -128,15 +135,17 @@ impl Engine {
         &self,
         records: &dyn Records,
         source: &AccountSnapshot,
-        head: LedgerSeq,
+        header: &LedgerHeader,
         before: Before,
     ) -> Result<(), Start> {
         let known = before.known;
         let window = (self.settings.validity_ledgers + 1 + LAG_LEDGERS).max(before.recovery_window);
+        let head = header.sequence;
         let until = head.plus(window);
         if known && before.explained {
             let drifted = self.drifted(records).await.map_err(Start::Wait)?;
             if !drifted.is_empty() {
+                self.check_age(header)?;
                 tracing::warn!(
                     channels = drifted.len(),
                     "the chain is ahead of the records: its history is read before anything is signed"
@@ -145,7 +154,9 @@ impl Engine {
             }
             return Ok(());
         }
-        let found = self.find_channels().await?;
+        // What is not there is only then not there when it is looked at as of now.
+        self.check_age(header)?;
+        let found = self.find_channels(not_before(head)).await?;
         let reader = self.reader(before.since);
         if known {
             reader.read_new(records).await.map_err(Start::Wait)?;
@@ -260,8 +271,12 @@ impl Engine {
         reader.read_down(records, snapshot, None).await
     }
 
-    async fn account(&self, account: AccountId) -> Result<AccountSnapshot, String> {
-        let mut snapshots = self.look_at(&[account]).await;
+    async fn account(
+        &self,
+        account: AccountId,
+        since: LedgerSeq,
+    ) -> Result<AccountSnapshot, String> {
+        let mut snapshots = self.look_at(&[account], since).await;
         snapshots
             .pop()
             .unwrap_or_else(|| Err("nothing was answered".to_owned()))
@@ -282,15 +297,9 @@ impl Engine {
         for row in &rows {
             accounts.push(row.account_id().map_err(|error| error.to_string())?);
         }
-        let snapshots = self.look_at(&accounts).await;
+        let snapshots = self.look_at(&accounts, until).await;
         for (row, snapshot) in rows.iter().zip(snapshots) {
             let snapshot = snapshot?;
-            if snapshot.as_of < until {
-                let (account, as_of) = (snapshot.account, snapshot.as_of);
-                return Err(format!(
-                    "Horizon shows {account} as of ledger {as_of}, and ledger {until} is waited for"
-                ));
-            }
             let known = Some(Sequence(row.sequence)).filter(|known| known.0 > 0);
             reader.read_down(records, &snapshot, known).await?;
             match &snapshot.state {
@@ -338,7 +347,7 @@ impl Engine {
             accounts.push(row.account_id().map_err(failed)?);
         }
         let mut chain = HashMap::new();
-        for snapshot in self.look_at(&accounts).await {
+        for snapshot in self.look_at(&accounts, LedgerSeq(0)).await {
             let snapshot = snapshot?;
             if let Some(state) = snapshot.state {
                 chain.insert(snapshot.account, state.sequence);

@@ -93,7 +93,7 @@ impl Engine {
             .iter()
             .filter_map(|index| Some((*index, self.keys.channel(*index)?)));
         let (indexes, accounts): (Vec<u32>, Vec<AccountId>) = known.unzip();
-        let snapshots = self.look_at(&accounts).await;
+        let snapshots = self.look_at(&accounts, LedgerSeq(0)).await;
         let all_seen = snapshots.iter().all(Result::is_ok);
         for ((index, account), snapshot) in indexes.into_iter().zip(accounts).zip(snapshots) {
             // One that exists (an earlier try, another life) needs no making.
@@ -204,7 +204,7 @@ impl Engine {
             return Ok(Vec::new());
         }
         let mut left = Vec::new();
-        let snapshots = self.look_at(&accounts).await;
+        let snapshots = self.look_at(&accounts, LedgerSeq(0)).await;
         for (index, snapshot) in indexes.into_iter().zip(snapshots) {
             match snapshot {
                 Ok(snapshot) if snapshot.as_of >= ledger => {

@@ -27,6 +27,7 @@ use super::records::Records;
 use super::settings::Settings;
 use super::simulate::PlannedCall;
 use super::status::{Phase, Status};
+use crate::clock::{Clock, SystemClock};
 use crate::domain::attempt::Head;
 use crate::domain::intent::Accounts;
 use crate::domain::observation::{FeeStats, LedgerHeader};
@@ -115,6 +116,9 @@ pub struct Engine {
     pub(super) ensure: Ensure,
     /// Accounts of an earlier life that are not there, and the ledger of the first look that said so.
     pub(super) gone_since: BTreeMap<AccountId, LedgerSeq>,
+    /// The newest ledger that any Horizon has shown when it was tried to start.
+    pub(super) newest: Option<LedgerHeader>,
+    pub(super) clock: Arc<dyn Clock>,
     /// Until when nothing is signed, as the last try to start has found it.
     pub(super) quarantined_until: Option<LedgerSeq>,
 }
@@ -170,6 +174,8 @@ impl Engine {
             next_orphans: Instant::now(),
             ensure: Ensure::default(),
             gone_since: BTreeMap::new(),
+            newest: None,
+            clock: Arc::new(SystemClock),
             quarantined_until: None,
         }
     }

@@ -7,7 +7,7 @@ use super::engine::start::Start;
 use super::records::Records;
 use super::tries::Tries;
 use crate::domain::observation::AccountSnapshot;
-use crate::domain::primitives::AccountId;
+use crate::domain::primitives::{AccountId, LedgerSeq};
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
 use crate::store::StoreError;
@@ -16,6 +16,8 @@ use crate::store::StoreError;
 const CONCURRENT_READS: usize = 16;
 /// Indexes in a row that must never have existed before the search for channels ends.
 const GAP: u32 = 20;
+/// Times that an account is looked at again where its state is too old.
+const MAX_BEHIND: u32 = 5;
 /// Channels that are looked for at most.
 const MAX_CHANNELS: u32 = 10_000;
 /// Why a channel is paused whose key is not held.
@@ -30,16 +32,17 @@ pub(super) struct Found {
 }
 
 impl Engine {
-    /// The states of accounts, in their order, a few asked for at once.
+    /// The states of accounts after this ledger or a later one, in their order, a few asked for at once.
     pub(super) async fn look_at(
         &self,
         accounts: &[AccountId],
+        since: LedgerSeq,
     ) -> Vec<Result<AccountSnapshot, String>> {
-        look_at(&self.horizon, accounts).await
+        look_at(&self.horizon, accounts, since).await
     }
 
     /// Finds channels of an earlier life by their SEP-5 indexes. One that was merged away still has its history.
-    pub(super) async fn find_channels(&self) -> Result<Vec<Found>, Start> {
+    pub(super) async fn find_channels(&self, since: LedgerSeq) -> Result<Vec<Found>, Start> {
         let mut found = Vec::new();
         let mut missing = 0;
         for first in (0..MAX_CHANNELS).step_by(CONCURRENT_READS) {
@@ -48,7 +51,7 @@ impl Engine {
                 .clone()
                 .map_while(|index| self.keys.channel(index))
                 .collect();
-            for (index, snapshot) in indexes.zip(self.look_at(&accounts).await) {
+            for (index, snapshot) in indexes.zip(self.look_at(&accounts, since).await) {
                 let snapshot = snapshot.map_err(Start::Wait)?;
                 let was = snapshot.state.is_some()
                     || self
@@ -71,16 +74,17 @@ impl Engine {
     }
 }
 
-/// The states of accounts, in their order, a few asked for at once.
+/// The states of accounts after this ledger or a later one, in their order, a few asked for at once.
 pub(super) async fn look_at(
     horizon: &Arc<Horizon>,
     accounts: &[AccountId],
+    since: LedgerSeq,
 ) -> Vec<Result<AccountSnapshot, String>> {
     let mut snapshots = Vec::with_capacity(accounts.len());
     for chunk in accounts.chunks(CONCURRENT_READS) {
         let asked: Vec<_> = chunk
             .iter()
-            .map(|account| tokio::spawn(look(Arc::clone(horizon), *account)))
+            .map(|account| tokio::spawn(look(Arc::clone(horizon), *account, since)))
             .collect();
         for answer in asked {
             let answer = answer.await;
@@ -110,12 +114,26 @@ pub(super) async fn derive_keys(store: &dyn Records, keys: &Keyring) -> Result<(
 
 /// An account's state. Where a budget or a rate limit says when to ask again, it is asked again then: many channels are
 /// more than a public Horizon answers at once.
-async fn look(horizon: Arc<Horizon>, account: AccountId) -> Result<AccountSnapshot, String> {
+async fn look(
+    horizon: Arc<Horizon>,
+    account: AccountId,
+    since: LedgerSeq,
+) -> Result<AccountSnapshot, String> {
     let mut tries = Tries::default();
+    let mut behind = 0;
     loop {
         let endpoint = horizon.any();
         match endpoint.account(account).await {
-            Ok(snapshot) => return Ok(snapshot),
+            Ok(snapshot) if snapshot.as_of >= since => return Ok(snapshot),
+            // Another one may have come further.
+            Ok(snapshot) if behind == MAX_BEHIND => {
+                return Err(format!(
+                    "Horizon {} shows {account} as of ledger {}, and ledger {since} is waited for",
+                    endpoint.name(),
+                    snapshot.as_of
+                ));
+            }
+            Ok(_) => behind += 1,
             Err(unknown) => tries.again(endpoint, &unknown).await?,
         }
     }

@@ -10,6 +10,7 @@ mod calls;
 mod channels;
 mod confirm;
 pub mod contracts;
+mod current;
 mod engine;
 mod flight;
 mod history;

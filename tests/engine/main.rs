@@ -7,6 +7,7 @@ mod fees;
 mod first_start;
 mod fleet;
 mod loss;
+mod old_state;
 mod operations;
 mod order;
 mod preview;

@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::clock::Clock;
 use crate::domain::primitives::AccountId;
 use crate::store::StoreError;
 use crate::store::attempts::{AttemptRow, SubmissionRow};
@@ -65,6 +66,13 @@ impl Snapshot {
 impl fmt::Debug for MemoryRecords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.act(|state, _| fmt::Debug::fmt(state, f))
+    }
+}
+
+/// The right time, whatever the database's clock says.
+impl Clock for MemoryRecords {
+    fn now(&self) -> OffsetDateTime {
+        self.elapsed()
     }
 }
 
