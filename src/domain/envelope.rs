@@ -313,8 +313,8 @@ pub fn plan_of(transaction: &xdr::Transaction) -> Option<Plan> {
         .ok()
         .filter(|count| *count > 0)?;
     let soroban = soroban_of(transaction);
-    let fee =
-        i64::from(transaction.fee) - soroban.as_ref().map_or(0, |soroban| soroban.resource_fee());
+    let resources = soroban.as_ref().map_or(0, |soroban| soroban.resource_fee());
+    let fee = i64::from(transaction.fee).checked_sub(resources)?;
     Some(Plan {
         channel: AccountId::of_muxed(&transaction.source_account),
         sequence: Sequence(transaction.seq_num.0),

@@ -149,16 +149,6 @@ impl<'a> Fields<'a> {
         self.parse(name, text, errors)
     }
 
-    /// A string that may be absent, and else means a `T`.
-    pub fn optional_parsed<T: FromStr<Err: Display>>(
-        &mut self,
-        name: &'static str,
-        errors: &mut Errors,
-    ) -> Option<T> {
-        let text = self.optional_text(name, errors)?;
-        self.parse(name, text, errors)
-    }
-
     fn parse<T: FromStr<Err: Display>>(
         &self,
         name: &str,

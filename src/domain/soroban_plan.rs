@@ -81,12 +81,17 @@ impl SorobanPlan {
         auth
     }
 
-    /// Whether the ledger itself takes the call once only: the source's authorisation has a nonce.
+    /// Whether the ledger itself takes the call once only: the source's authorisation has a nonce, and it is one that we set.
     #[must_use]
     pub fn has_nonce_of(&self, source: AccountId) -> bool {
-        self.auth
-            .iter()
-            .any(|entry| signer(entry) == Some(&address_of(source)))
+        let own = address_of(source);
+        let is_own = |entry: &xdr::SorobanAuthorizationEntry| match &entry.credentials {
+            xdr::SorobanCredentials::Address(credentials)
+            | xdr::SorobanCredentials::AddressV2(credentials) => credentials.address == own,
+            xdr::SorobanCredentials::SourceAccount
+            | xdr::SorobanCredentials::AddressWithDelegates(_) => false,
+        };
+        self.auth.iter().any(is_own)
     }
 }
 

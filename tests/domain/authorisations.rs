@@ -46,7 +46,7 @@ fn asked(account: AccountId, nonce: i64) -> SorobanAuthorizationEntry {
     entry(SorobanCredentials::Address(unsigned(account, nonce)))
 }
 
-fn with_delegates(account: AccountId) -> SorobanAuthorizationEntry {
+pub fn with_delegates(account: AccountId) -> SorobanAuthorizationEntry {
     entry(SorobanCredentials::AddressWithDelegates(
         SorobanAddressCredentialsWithDelegates {
             address_credentials: unsigned(account, 5),

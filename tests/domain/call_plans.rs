@@ -1,7 +1,7 @@
 //! What a contract call is sent with: who signs its transaction, where its tag stands, and what the records keep of it.
 
 use serde_json::{Value, json};
-use stellar_submitter::domain::envelope::Plan;
+use stellar_submitter::domain::envelope::{Plan, plan_of};
 use stellar_submitter::domain::intent::Request;
 use stellar_submitter::domain::primitives::AccountId;
 use stellar_submitter::domain::soroban::auth::{by_address, credentials, nonce};
@@ -12,6 +12,7 @@ use stellar_xdr::{
     self as xdr, Limits, ScVal, SorobanAuthorizationEntry, SorobanCredentials, WriteXdr as _,
 };
 
+use crate::authorisations::with_delegates;
 use crate::bodies::{body, data, good};
 use crate::contracts::{self, built, entry, inc, own, plan, request, soroban, tag};
 use crate::fixture::{attempt, channel, source, stranger};
@@ -94,6 +95,13 @@ fn a_call_alone_that_its_source_gives_no_nonce_carries_no_tag() {
                 authorisation(source()),
             ])),
             true,
+        ),
+        // Its nonce is not ours to set: rebuilt for any workflow, it would be the same transaction.
+        (
+            "by delegates of the source",
+            call(),
+            plan(with(vec![with_delegates(source())])),
+            false,
         ),
         // What brings entries back is no call, and its source is muxed.
         ("before the call", call(), plan(restoring()), true),
@@ -279,4 +287,19 @@ fn a_restoration_brings_entries_back_and_does_nothing_else() {
     }
     let tx = built("w-1", &inc(&own()), soroban(true, "w-1"));
     assert!(!only_restores(&call(), &tx), "the call itself");
+}
+
+#[test]
+fn a_resource_fee_that_no_transaction_can_have_makes_no_plan() {
+    let with_fee = |resource_fee: i64| {
+        let mut transaction = built("w-1", &inc(&own()), with(Vec::new()));
+        let xdr::TransactionExt::V1(data) = &mut transaction.ext else {
+            panic!("a call declares its resources");
+        };
+        data.resource_fee = resource_fee;
+        plan_of(&transaction)
+    };
+    assert!(with_fee(0).is_some());
+    assert_eq!(with_fee(i64::MIN), None);
+    assert_eq!(with_fee(i64::MAX), None);
 }

@@ -291,3 +291,11 @@ fn an_amount_of_128_bits_is_its_upper_and_its_lower_half() {
         );
     }
 }
+
+#[test]
+fn of_two_equal_keys_the_later_one_is_named() {
+    let entry = |key: u32| json!({"key": {"u32": key}, "val": {"bool": true}});
+    let mut entries: Vec<Value> = (0..10).map(entry).collect();
+    entries.push(entry(9));
+    refused(&json!({"map": entries}), "/a/map/10", "stands there twice");
+}

@@ -248,10 +248,7 @@ fn map(value: &Value, pointer: String, depth: usize, errors: &mut Errors) -> Opt
     entries.sort_by(|left, right| left.0.cmp(&right.0));
     let twice = entries.windows(2).find(|pair| pair[0].0 == pair[1].0);
     if let Some(pair) = twice {
-        errors.add(
-            pair[0].2.clone().max(pair[1].2.clone()),
-            "has a key that stands there twice",
-        );
+        errors.add(pair[1].2.clone(), "has a key that stands there twice");
         return None;
     }
     let entries = entries
