@@ -21,11 +21,6 @@ const EXPLAINED_MARGIN_LEDGERS: u32 = 100;
 /// Ledgers that a Horizon which tells us the newest may be behind: whoever signed before us may have known a newer one.
 pub(super) const LAG_LEDGERS: u32 = 10;
 
-/// The oldest state that may be looked at where a ledger is the newest.
-fn not_before(head: LedgerSeq) -> LedgerSeq {
-    LedgerSeq(head.0.saturating_sub(LAG_LEDGERS))
-}
-
 fn quarantined(until: LedgerSeq, head: LedgerSeq) -> String {
     format!(
         "the records do not explain what is on the chain: nothing is signed before ledger {until} (now {head}), since envelopes of an earlier life may still land"
@@ -95,8 +90,7 @@ impl Engine {
         self.status.set_head(Head::of(&header));
         let head = header.sequence;
         let source = self.settings.source;
-        let since = not_before(head);
-        let snapshot = self.account(source, since).await.map_err(Start::Wait)?;
+        let snapshot = self.account(source, head).await.map_err(Start::Wait)?;
         if snapshot.state.is_none() {
             return Err(Start::Wait(format!(
                 "the source account {source} does not exist on this network (ledger {}): fund it",
@@ -154,9 +148,10 @@ impl Engine {
             }
             return Ok(());
         }
-        // What is not there is only then not there when it is looked at as of now.
+        // By an old state everything looks unused though it has landed: records that were lost would be taken for new ones, and
+        // nothing be waited for.
         self.check_age(header)?;
-        let found = self.find_channels(not_before(head)).await?;
+        let found = self.find_channels(head).await?;
         let reader = self.reader(before.since);
         if known {
             reader.read_new(records).await.map_err(Start::Wait)?;

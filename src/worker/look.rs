@@ -1,6 +1,7 @@
 //! Looking at accounts: their states, and channels that an earlier life of ours has left on the chain.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::engine::Engine;
 use super::engine::start::Start;
@@ -17,7 +18,9 @@ const CONCURRENT_READS: usize = 16;
 /// Indexes in a row that must never have existed before the search for channels ends.
 const GAP: u32 = 20;
 /// Times that an account is looked at again where its state is too old.
-const MAX_BEHIND: u32 = 5;
+const MAX_BEHIND: u32 = 20;
+/// Between these: they last longer than a ledger takes.
+const BEHIND_WAIT: Duration = Duration::from_millis(400);
 /// Channels that are looked for at most.
 const MAX_CHANNELS: u32 = 10_000;
 /// Why a channel is paused whose key is not held.
@@ -133,7 +136,10 @@ async fn look(
                     snapshot.as_of
                 ));
             }
-            Ok(_) => behind += 1,
+            Ok(_) => {
+                behind += 1;
+                tokio::time::sleep(BEHIND_WAIT).await;
+            }
             Err(unknown) => tries.again(endpoint, &unknown).await?,
         }
     }
