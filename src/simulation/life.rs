@@ -8,16 +8,32 @@ use tokio::time::Instant;
 
 use super::dice::Dice;
 use super::plan::Rates;
-use crate::worker::records::Hold;
 
-/// A claim that is not committed: gone with its connection.
-pub type HeldClaim = Arc<Mutex<Option<Box<dyn Hold>>>>;
+/// What is gone with its connection: a claim that is not committed, the right to explain.
+pub type Held<T> = Arc<Mutex<Option<Box<T>>>>;
+
+trait Release: Send + Sync {
+    /// Its connection is closed.
+    fn release(&self);
+    /// Nothing is left of it.
+    fn is_over(&self) -> bool;
+}
+
+impl<T: ?Sized + Send> Release for Mutex<Option<Box<T>>> {
+    fn release(&self) {
+        self.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn is_over(&self) -> bool {
+        self.lock().is_ok_and(|held| held.is_none())
+    }
+}
 
 #[derive(Default)]
 struct State {
     dead: bool,
     frozen_until: Option<Instant>,
-    held: Vec<HeldClaim>,
+    held: Vec<Arc<dyn Release>>,
 }
 
 /// A life. Everything that it does beyond computing passes here, before and after: whoever is dead goes no further.
@@ -53,8 +69,8 @@ impl Life {
             std::mem::take(&mut state.held)
         };
         // Its connections are closed, so what it had begun is undone.
-        for claim in held {
-            claim.lock().unwrap_or_else(PoisonError::into_inner).take();
+        for held in held {
+            held.release();
         }
         self.dice.note(format_args!("{} is killed", self.name));
         self.died.notify_one();
@@ -70,14 +86,12 @@ impl Life {
             .note(format_args!("{} is frozen for {time:?}", self.name));
     }
 
-    /// Keeps a claim that ends with this life.
-    pub fn hold(&self, hold: Box<dyn Hold>) -> HeldClaim {
-        let held: HeldClaim = Arc::new(Mutex::new(Some(hold)));
+    /// Keeps what ends with this life, whoever of its tasks has it.
+    pub fn hold<T: ?Sized + Send + 'static>(&self, what: Box<T>) -> Held<T> {
+        let held: Held<T> = Arc::new(Mutex::new(Some(what)));
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state
-            .held
-            .retain(|held| held.lock().is_ok_and(|hold| hold.is_some()));
-        state.held.push(Arc::clone(&held));
+        state.held.retain(|held| !held.is_over());
+        state.held.push(Arc::clone(&held) as Arc<dyn Release>);
         held
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::life::{HeldClaim, Life};
+use super::life::{Held, Life};
 use crate::domain::adoption::Adoption;
 use crate::domain::intent::Request;
 use crate::domain::observation::{Landed, LedgerHeader};
@@ -63,7 +63,7 @@ async fn leave(life: &Life) -> Result<(), StoreError> {
 }
 
 struct GatedHold {
-    held: HeldClaim,
+    held: Held<dyn Hold>,
     life: Life,
 }
 
@@ -120,21 +120,45 @@ impl Hold for GatedHold {
 
 /// The right to explain, whose records are reached over the same bad line.
 struct GatedRight {
-    right: Box<dyn Right>,
+    held: Held<dyn Right>,
+    records: Arc<dyn Records>,
     life: Life,
+}
+
+impl GatedRight {
+    fn new(right: Box<dyn Right>, life: &Life) -> Self {
+        Self {
+            records: right.records(),
+            held: life.hold(right),
+            life: life.clone(),
+        }
+    }
+
+    fn take(&self) -> Option<Box<dyn Right>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.take()
+    }
+}
+
+impl Drop for GatedRight {
+    fn drop(&mut self) {
+        self.take();
+    }
 }
 
 #[async_trait]
 impl Right for GatedRight {
     fn records(&self) -> Arc<dyn Records> {
         Arc::new(Office {
-            records: self.right.records(),
+            records: Arc::clone(&self.records),
             life: self.life.clone(),
         })
     }
 
     async fn end(self: Box<Self>) {
-        self.right.end().await;
+        if let Some(right) = self.take() {
+            right.end().await;
+        }
     }
 }
 
@@ -175,11 +199,12 @@ macro_rules! over_the_line {
             }
 
             async fn begin_explaining(&self) -> Result<Option<Box<dyn Right>>, StoreError> {
-                let right = over(&self.life, self.records.begin_explaining()).await?;
-                Ok(right.map(|right| {
-                    let life = self.life.clone();
-                    Box::new(GatedRight { right, life }) as Box<dyn Right>
-                }))
+                let begun = async {
+                    let right = self.records.begin_explaining().await?;
+                    Ok(right.map(|right| GatedRight::new(right, &self.life)))
+                };
+                let right = over(&self.life, begun).await?;
+                Ok(right.map(|right| Box::new(right) as Box<dyn Right>))
             }
 
             async fn claim(
