@@ -106,9 +106,9 @@ pub(super) fn transaction(
     )
 }
 
-/// Whether an attempt only brought archived entries back for the call that was asked for: not its success.
-pub(super) fn only_restores(request: Option<&Request>, attempt: &AttemptReceipt) -> bool {
-    let (Some(request), Ok((inner, _))) = (request, decoded(&attempt.envelope_xdr)) else {
+/// Whether an envelope only brought archived entries back for the call that was asked for: not its success.
+pub(super) fn only_restores(request: Option<&Request>, envelope: &str) -> bool {
+    let (Some(request), Ok((inner, _))) = (request, decoded(envelope)) else {
         return false;
     };
     soroban_plan::only_restores(request, &inner.tx)
@@ -170,12 +170,18 @@ pub(super) fn fee_bumps(receipt: &Receipt, attempt: &AttemptReceipt) -> Result<S
     ))
 }
 
-/// A transaction of the intent's that no attempt is: sent by an earlier life of the records, and found by its tag.
-pub(super) fn adopted(receipt: &Receipt, request: Option<&Request>) -> Option<Checked> {
+/// The transaction that decided the intent, where no attempt is it: sent by an earlier life of the records, found by its tag.
+pub(super) fn earlier(receipt: &Receipt) -> Option<&LandedReceipt> {
     let landed = receipt.transaction.as_ref()?;
-    if receipt.attempts.iter().any(|one| one.hash == landed.hash) {
-        return None;
-    }
+    let mut attempts = receipt.attempts.iter();
+    attempts
+        .all(|one| one.hash != landed.hash)
+        .then_some(landed)
+}
+
+/// Whether such a transaction is the intent's.
+pub(super) fn adopted(receipt: &Receipt, request: Option<&Request>) -> Option<Checked> {
+    let landed = earlier(receipt)?;
     let what = "transaction of an earlier life";
     let Some(text) = &landed.envelope_xdr else {
         let detail = "its envelope is not on record: give --horizon to rebuild it";
@@ -227,9 +233,14 @@ fn rebuilt(
         &inner.tx,
         bump.as_ref(),
     );
-    if recognised {
-        Ok("rebuilt from the intent it has the same hash".to_owned())
-    } else {
-        Err("it is not what the intent asks for".to_owned())
+    if !recognised {
+        return Err("it is not what the intent asks for".to_owned());
     }
+    // As a failure it may have been the end; where it succeeded, the call was still to come.
+    if landed.successful && soroban_plan::only_restores(request, &inner.tx) {
+        return Err(
+            "it only brought archived entries back for the call: that decided nothing".to_owned(),
+        );
+    }
+    Ok("rebuilt from the intent it has the same hash".to_owned())
 }
