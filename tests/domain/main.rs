@@ -43,6 +43,7 @@ mod receipts;
 mod recognition;
 mod seeds;
 mod sentences;
+mod sequence_users;
 mod tags;
 mod told;
 mod transfers;
