@@ -130,14 +130,9 @@ async fn a_daemon_that_is_killed_between_restoration_and_call_calls_once() {
     stage.reconciled();
 }
 
-/// The records are lost when the restoration has landed; then simulations are like this. Returns the intent that is posted
-/// again.
-async fn lost_between(
-    stage: &Stage,
-    mut daemon: Daemon,
-    rpc: &Rpc,
-    then: Mood,
-) -> (Daemon, String) {
+/// The records are lost when the restoration has landed; then simulations are like this. Returns a daemon that does not know
+/// yet what has landed, and what is to be posted again.
+async fn lost_between(stage: &Stage, mut daemon: Daemon, rpc: &Rpc, then: Mood) -> (Daemon, Value) {
     archived(stage).await;
     stage.world.ledger.set(json!({"stalled": true})).await;
     let body = stage.inc("lost");
@@ -149,22 +144,31 @@ async fn lost_between(
     daemon.process.kill();
     stage.world.database.lose().await;
     rpc.is(then);
-    let daemon = Daemon::start(&stage.world.setup).await;
-    let id = daemon.client.post_until_accepted(&body, true).await;
-    (daemon, id)
+    (Daemon::start(&stage.world.setup).await, body)
 }
 
 #[tokio::test]
 async fn records_that_are_lost_between_restoration_and_call_call_once() {
     let (stage, daemon, rpc) = Stage::with_rpc(2).await;
-    let (daemon, id) = lost_between(&stage, daemon, &rpc, Mood::Honest).await;
+    let (daemon, body) = lost_between(&stage, daemon, &rpc, Mood::Honest).await;
+    let id = daemon.client.post_until_accepted(&body, true).await;
+    restored_then_called(&stage, &daemon, &id).await;
+}
+
+#[tokio::test]
+async fn a_restoration_that_is_known_again_does_not_keep_its_call_from_being_posted() {
+    let (stage, daemon, rpc) = Stage::with_rpc(2).await;
+    let (mut daemon, body) = lost_between(&stage, daemon, &rpc, Mood::Honest).await;
+    daemon.wait_until_ready().await;
+    let id = daemon.client.post(&body).await;
     restored_then_called(&stage, &daemon, &id).await;
 }
 
 #[tokio::test]
 async fn a_restoration_that_the_records_lost_does_not_keep_its_call_from_failing() {
     let (stage, daemon, rpc) = Stage::with_rpc(2).await;
-    let (daemon, id) = lost_between(&stage, daemon, &rpc, Mood::Failing).await;
+    let (daemon, body) = lost_between(&stage, daemon, &rpc, Mood::Failing).await;
+    let id = daemon.client.post_until_accepted(&body, true).await;
     let intent = daemon.client.wait_for(&id, "failed", PATIENCE).await;
     assert_eq!(intent["reason"]["code"], "contract_error", "{intent}");
     assert_eq!(intent["attempt_count"], 1, "{intent}");

@@ -27,6 +27,7 @@ mod landings;
 mod mistakes;
 mod normal_form;
 mod operation_mistakes;
+mod pasts;
 mod predicates;
 mod presigned_mistakes;
 mod preview_steps;

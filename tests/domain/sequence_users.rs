@@ -25,24 +25,24 @@ use crate::fixture::{
 };
 
 /// Another ledger that was too late: what was built for it has another hash than the attempt here.
-const EARLIER: LedgerSeq = LedgerSeq(SIGNED_AT + 5);
-const TENANT: &str = "acme";
+pub const EARLIER: LedgerSeq = LedgerSeq(SIGNED_AT + 5);
+pub const TENANT: &str = "acme";
 
-fn call() -> Request {
+pub fn call() -> Request {
     request(&inc(&own()))
 }
 
-fn restoration() -> Request {
+pub fn restoration() -> Request {
     let keys = json!([{"wasm": "ab".repeat(32)}]);
     let operation = json!({"type": "restore_footprint", "keys": keys});
     request(&json!({"workflow_id": "w-1", "operations": [operation]}))
 }
 
-fn of_call() -> SorobanPlan {
+pub fn of_call() -> SorobanPlan {
     soroban(true, "w-1")
 }
 
-fn of_restoration() -> SorobanPlan {
+pub fn of_restoration() -> SorobanPlan {
     SorobanPlan {
         restores: true,
         ..soroban(false, "w-1")
@@ -50,7 +50,7 @@ fn of_restoration() -> SorobanPlan {
 }
 
 /// The transaction of a request with the attempt's sequence number.
-fn built(request: &Request, soroban: SorobanPlan, max_ledger: LedgerSeq) -> Transaction {
+pub fn built(request: &Request, soroban: SorobanPlan, max_ledger: LedgerSeq) -> Transaction {
     let plan = Plan {
         channel: channel(),
         sequence: Sequence(SEQUENCE),
@@ -61,7 +61,7 @@ fn built(request: &Request, soroban: SorobanPlan, max_ledger: LedgerSeq) -> Tran
     build(request, request.key(TENANT).tag(network()), &plan)
 }
 
-fn recorded(tx: &Transaction, code: Code) -> Landed {
+pub fn recorded(tx: &Transaction, code: Code) -> Landed {
     let envelope = attach(tx.clone(), Vec::new());
     Landed {
         inner_hash: inner_hash(tx, network()),
