@@ -8,6 +8,7 @@ mod bids;
 mod bodies;
 mod calls;
 mod codes;
+mod comparisons;
 mod contents;
 mod continuity;
 mod contract_limits;

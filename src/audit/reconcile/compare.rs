@@ -167,7 +167,9 @@ pub fn with_attempt(
         ),
         _ => pending = true,
     }
-    if landed.successful && !pending && !restores_for(intent, &landed.envelope_xdr) {
+    if is_mistaken(intent, landed) {
+        say(REPORTED_OTHERWISE, mistaken(intent, landed));
+    } else if landed.successful && !pending && !restores_for(intent, &landed.envelope_xdr) {
         match intent.status.as_str() {
             "succeeded" => match said(intent) {
                 Some(said) if said == hash => {}
@@ -213,6 +215,9 @@ pub fn with_tag_of(network: NetworkId, intent: &AuditedIntent, landed: &Landed) 
             ),
         );
     }
+    if is_mistaken(intent, landed) {
+        return find(REPORTED_OTHERWISE, mistaken(intent, landed));
+    }
     if restores_for(intent, &landed.envelope_xdr) {
         return find(
             WITHOUT_ATTEMPT,
@@ -242,6 +247,20 @@ pub fn with_tag_of(network: NetworkId, intent: &AuditedIntent, landed: &Landed) 
             ),
         ),
     }
+}
+
+/// Whether an intent is reported as done by what only brought archived entries back for its call.
+fn is_mistaken(intent: &AuditedIntent, landed: &Landed) -> bool {
+    intent.status == "succeeded"
+        && said(intent) == Some(landed.inner_hash)
+        && restores_for(intent, &landed.envelope_xdr)
+}
+
+fn mistaken(intent: &AuditedIntent, landed: &Landed) -> String {
+    format!(
+        "intent {} is reported as succeeded by transaction {} of ledger {}, which only brought archived entries back for its call",
+        intent.id, landed.inner_hash, landed.ledger
+    )
 }
 
 fn twice(intent: &AuditedIntent, landed: &Landed, said: Option<TxHash>) -> String {
