@@ -46,6 +46,7 @@ mod recognition;
 mod seeds;
 mod sentences;
 mod sequence_users;
+mod tagged;
 mod tags;
 mod told;
 mod transfers;

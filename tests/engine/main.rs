@@ -9,6 +9,7 @@ mod fleet;
 mod loss;
 mod operations;
 mod order;
+mod payers;
 mod preview;
 mod rivals;
 mod sql;

@@ -2,11 +2,12 @@
 
 use crate::audit::Finding;
 use crate::audit::rebuilt::{rebuilds, restores_for, said};
-use crate::domain::envelope::{decode, tag_of};
+use crate::domain::envelope::decode;
 use crate::domain::observation::Landed;
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, TxHash};
 use crate::domain::soroban_plan::authorized_by;
 use crate::domain::tag::Tag;
+use crate::domain::tagged::tag_by;
 use crate::store::audit::{AuditedAttempt, AuditedIntent};
 
 /// Landed, with a tag of no intent.
@@ -80,8 +81,9 @@ pub fn touch(landed: &Landed, source: AccountId, fee_account: AccountId) -> Touc
     let sponsored = bump
         .as_ref()
         .is_some_and(|bump| AccountId::of_muxed(&bump.fee_source) == fee_account);
+    let our = |account| account == source || account == fee_account;
     Touch {
-        tag: tag_of(&inner.tx, bump.as_ref()),
+        tag: tag_by(&inner.tx, bump.as_ref(), our),
         ours: sponsored || moves_funds(landed, source),
     }
 }

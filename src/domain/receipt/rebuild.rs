@@ -11,6 +11,7 @@ use crate::domain::envelope::{self, Plan};
 use crate::domain::intent::{Content, Request, read_stored};
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, Stroops, TxHash};
 use crate::domain::soroban_plan;
+use crate::domain::tagged::fee_source_tag;
 
 /// What was asked for; `None` where it was never valid.
 pub(super) fn request(receipt: &Receipt) -> Result<Option<Request>, String> {
@@ -159,8 +160,12 @@ pub(super) fn fee_bumps(receipt: &Receipt, attempt: &AttemptReceipt) -> Result<S
         if outer.fee.to_string() != bump.fee {
             return Err(format!("{hash} bids {}, not {}", outer.fee, bump.fee));
         }
-        let tag = envelope::tag_of(&inside.tx, Some(&outer));
-        if tag.map(|tag| tag.to_string()).as_deref() != Some(&receipt.tag) {
+        // What has the tag inside may have landed in anybody's fee bump; what a payer signed has at most an id of his own there.
+        let within = (!attempt.presigned).then(|| envelope::tag_of(&inside.tx, None));
+        let mut tags = [within.flatten(), fee_source_tag(&outer)]
+            .into_iter()
+            .flatten();
+        if !tags.any(|tag| tag.to_string() == receipt.tag) {
             return Err(format!("{hash} does not carry the tag"));
         }
     }
