@@ -6,13 +6,12 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::problem::Problem;
-use crate::domain::adoption::{Adopter, Adoption, first};
+use crate::domain::adoption::{Adopter, Adoption, Past, past};
 use crate::domain::attempt::Terms;
 use crate::domain::fee::FeeCap;
 use crate::domain::intent::Request;
 use crate::domain::observation::Landed;
 use crate::domain::primitives::{NetworkId, Stroops};
-use crate::domain::transition::IntentEnd;
 use crate::store::accept::{Accepted, NewIntent};
 use crate::store::{Store, StoreError};
 
@@ -32,46 +31,24 @@ pub(super) async fn claim(
             continue;
         };
         let landed: Vec<Landed> = landings.iter().filter_map(|l| l.read(network)).collect();
-        let Some(success) = landed.iter().find(|landed| landed.successful) else {
-            continue;
+        let request = &intent.request;
+        let adopter = Adopter {
+            network,
+            key: &request.key(&intent.tenant),
+            request,
+            number: 1,
+            terms: terms(request),
         };
-        let own = adoptions(network, intent, &landed);
-        if own.is_empty() {
-            let problem = Problem::landed_otherwise(&success.inner_hash);
-            refused.insert(place, problem);
-        } else {
-            adopt(store, intent, &own).await?;
+        match past(&adopter, &landed) {
+            Past::Done(own) => adopt(store, intent, &own).await?,
+            // Accepted as ever: whoever takes it up adopts what was made ready for it.
+            Past::Open => {}
+            Past::Otherwise(hash) => {
+                refused.insert(place, Problem::landed_otherwise(&hash));
+            }
         }
     }
     Ok(refused)
-}
-
-/// The attempts that it had, the last of them successful; none where what has succeeded is not its own.
-fn adoptions(network: NetworkId, intent: &NewIntent, landed: &[Landed]) -> Vec<Adoption> {
-    let request = &intent.request;
-    let key = request.key(&intent.tenant);
-    let mut rest = landed.to_vec();
-    let mut own = Vec::new();
-    while let Some(adoption) = first(
-        &Adopter {
-            network,
-            key: &key,
-            request,
-            number: u32::try_from(own.len())
-                .unwrap_or(u32::MAX)
-                .saturating_add(1),
-            terms: terms(request),
-        },
-        &rest,
-    ) {
-        rest.retain(|landed| landed.inner_hash != adoption.attempt.inner_hash);
-        let succeeded = adoption.settlement.intent == IntentEnd::Succeeded;
-        own.push(adoption);
-        if succeeded {
-            return own;
-        }
-    }
-    Vec::new()
 }
 
 /// What the intent says; nothing of it matters where it has succeeded.

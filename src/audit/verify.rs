@@ -12,11 +12,12 @@ use super::patience::covers;
 use super::records::{Found, Records};
 use super::report::{AccountReport, Report};
 use super::tally::{Sighting, Tally};
-use crate::domain::envelope::{decode, tag_of};
+use crate::domain::envelope::decode;
 use crate::domain::observation::Landed;
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId};
 use crate::domain::soroban_plan::is_restoration;
 use crate::domain::tag::Tag;
+use crate::domain::tagged::tag_by;
 use crate::horizon::Endpoint;
 use crate::store::{Store, StoreError};
 
@@ -236,7 +237,9 @@ impl Auditor<'_> {
             let source = operation.source_account.as_ref();
             source.is_some_and(|source| self.known.contains(&AccountId::of_muxed(source)))
         });
-        let tag = tag_of(&inner.tx, bump.as_ref());
+        let tag = tag_by(&inner.tx, bump.as_ref(), |account| {
+            self.known.contains(&account)
+        });
         Judged {
             tag,
             ours: by_envelope || moves,

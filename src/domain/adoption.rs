@@ -8,7 +8,7 @@ use super::envelope::{self, Plan, decode, recognise};
 use super::fee::MIN_BASE_FEE;
 use super::intent::{Content, IntentKey, Request};
 use super::observation::{Landed, LookUp};
-use super::primitives::{LedgerSeq, NetworkId, Stroops};
+use super::primitives::{LedgerSeq, NetworkId, Stroops, TxHash};
 use super::transition::{IntentEnd, Observed, Pace, Settlement, Transition, absorb};
 
 /// An attempt that the records lacked, with what it came to.
@@ -128,4 +128,34 @@ pub fn first(adopter: &Adopter<'_>, landings: &[Landed]) -> Option<Adoption> {
         first.settlement.intent = IntentEnd::Requeued;
     }
     Some(first)
+}
+
+/// What becomes of an intent that is not on record, by what has landed with its tag.
+#[derive(Clone, Debug)]
+pub enum Past {
+    /// It was done: the attempts that it had, the last of them successful.
+    Done(Vec<Adoption>),
+    /// It is still to be done: all that succeeded has only brought archived entries back for it.
+    Open,
+    /// The transaction with this hash has succeeded with its tag, and is not what it asks for.
+    Otherwise(TxHash),
+}
+
+/// What becomes of an intent that is not on record; the adopter says the number of its first attempt.
+#[must_use]
+pub fn past(adopter: &Adopter<'_>, landings: &[Landed]) -> Past {
+    let mut rest = landings.to_vec();
+    let mut own = Vec::new();
+    let mut next = *adopter;
+    while let Some(adoption) = first(&next, &rest) {
+        rest.retain(|landed| landed.inner_hash != adoption.attempt.inner_hash);
+        next.number = next.number.saturating_add(1);
+        let succeeded = adoption.settlement.intent == IntentEnd::Succeeded;
+        own.push(adoption);
+        if succeeded {
+            return Past::Done(own);
+        }
+    }
+    let other = rest.iter().find(|landed| landed.successful);
+    other.map_or(Past::Open, |other| Past::Otherwise(other.inner_hash))
 }

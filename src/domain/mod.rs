@@ -24,4 +24,5 @@ pub mod seed;
 pub mod soroban;
 pub mod soroban_plan;
 pub mod tag;
+pub mod tagged;
 pub mod transition;

@@ -153,6 +153,12 @@ pub fn authorized_by(body: &xdr::OperationBody, account: AccountId) -> bool {
 /// The tag that a call carries as a nonce: that of the first authorisation, where an account has signed it.
 #[must_use]
 pub fn nonce_tag(body: &xdr::OperationBody) -> Option<Tag> {
+    signed_nonce_tag(body).map(|(_, tag)| tag)
+}
+
+/// The same, and the account that has signed it.
+#[must_use]
+pub fn signed_nonce_tag(body: &xdr::OperationBody) -> Option<(AccountId, Tag)> {
     let xdr::OperationBody::InvokeHostFunction(call) = body else {
         return None;
     };
@@ -164,8 +170,10 @@ pub fn nonce_tag(body: &xdr::OperationBody) -> Option<Tag> {
             return None;
         }
     };
-    match credentials.address {
-        xdr::ScAddress::Account(_) => Tag::from_i64(credentials.nonce),
+    match &credentials.address {
+        xdr::ScAddress::Account(xdr::AccountId(xdr::PublicKey::PublicKeyTypeEd25519(key))) => {
+            Some((AccountId(key.0), Tag::from_i64(credentials.nonce)?))
+        }
         _ => None,
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::observation::{
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::domain::soroban_plan::authorized_by;
 use crate::domain::tag::Tag;
+use crate::domain::tagged::tag_by;
 use crate::horizon::{Endpoint, Horizon, Order};
 use crate::store::StoreError;
 
@@ -360,13 +361,11 @@ impl Reader {
     /// entry off the network.
     pub(super) fn tagged(&self, landed: Landed, account: AccountId) -> Option<(Tag, Landed)> {
         let (inner, bump) = decode(&landed.envelope_xdr).ok()?;
-        let tag = tag_of(&inner.tx, bump.as_ref())?;
+        let our = |account| account == self.source || account == self.fee_account;
+        let tag = tag_by(&inner.tx, bump.as_ref(), our)?;
         let moves_funds = inner.tx.operations.iter().any(|operation| {
-            let account = operation
-                .source_account
-                .as_ref()
-                .unwrap_or(&inner.tx.source_account);
-            AccountId::of_muxed(account) == self.source
+            let named = operation.source_account.as_ref();
+            AccountId::of_muxed(named.unwrap_or(&inner.tx.source_account)) == self.source
         });
         let sponsored =
             bump.is_some_and(|bump| AccountId::of_muxed(&bump.fee_source) == self.fee_account);

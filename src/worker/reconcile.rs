@@ -4,7 +4,6 @@ use super::flight::Flight;
 #[cfg(feature = "simulation")]
 use crate::defect::{self, Defect};
 use crate::domain::continuity::Continuity;
-use crate::domain::envelope::{decode, recognise, tag_of};
 use crate::domain::intent::{IntentKey, Request};
 use crate::domain::observation::{AccountSnapshot, Landed, LookUp, Unknown};
 use crate::domain::primitives::{AccountId, NetworkId, Sequence, TxHash};
@@ -22,6 +21,7 @@ pub(super) struct Question {
     request: std::sync::Arc<Request>,
     channel: AccountId,
     sequence: Sequence,
+    attempt: TxHash,
     hashes: Vec<TxHash>,
 }
 
@@ -44,6 +44,7 @@ impl Question {
             request: std::sync::Arc::clone(&flight.request),
             channel: attempt.plan.channel,
             sequence: attempt.plan.sequence,
+            attempt: attempt.inner_hash,
             hashes: std::iter::once(attempt.inner_hash).chain(bumps).collect(),
         }
     }
@@ -111,43 +112,30 @@ pub(super) async fn gather(
         }
         Shown::Nothing => return Ok(Gathered::plain(snapshot, None)),
     };
-    let (hash, ledger) = (landed.inner_hash, landed.ledger);
-    let (own, foreign) = if is_own(network, question, &landed) {
-        (Some(landed), None)
-    } else {
-        (None, Some(landed))
-    };
+    let user = used_by(network, question, &landed);
     Ok(Gathered {
+        foreign: user.own.is_none().then_some(landed),
         evidence: Evidence {
             snapshot,
             found: None,
-            used_by: Some(SequenceUse { hash, ledger, own }),
+            used_by: Some(user),
             skipped: false,
         },
-        foreign,
     })
 }
 
-/// Whether a landed transaction is this intent's: its tag, and then its rebuilt hash, must agree.
-fn is_own(network: NetworkId, question: &Question, landed: &Landed) -> bool {
+fn used_by(network: NetworkId, question: &Question, landed: &Landed) -> SequenceUse {
+    let (key, request) = (&question.key, &question.request);
+    let user = SequenceUse::of(network, key, request, question.attempt, landed);
     #[cfg(feature = "simulation")]
     if defect::is_made(Defect::ForgetOlderHashes) {
-        return question.hashes.contains(&landed.inner_hash)
-            || landed
-                .fee_bump_hash
-                .is_some_and(|hash| question.hashes.contains(&hash));
+        let hashes = [Some(landed.inner_hash), landed.fee_bump_hash];
+        let mut hashes = hashes.into_iter().flatten();
+        let is_known = hashes.any(|hash| question.hashes.contains(&hash));
+        let own = is_known.then(|| Box::new(landed.clone()));
+        return SequenceUse { own, ..user };
     }
-    let Ok((inner, bump)) = decode(&landed.envelope_xdr) else {
-        return false;
-    };
-    tag_of(&inner.tx, bump.as_ref()) == Some(question.key.tag(network))
-        && recognise(
-            network,
-            &question.key,
-            &question.request,
-            &inner.tx,
-            bump.as_ref(),
-        )
+    user
 }
 
 /// What an account's history shows of a sequence number.

@@ -1,10 +1,15 @@
 //! Servers that want archived entries restored by a transaction of its own, before the call.
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use stellar_submitter::domain::primitives::AccountId;
+use stellar_submitter::signer::{ChannelSeed, Keyring, Signer as _};
+use stellar_xdr::{Limits, ReadXdr as _, TransactionEnvelope, WriteXdr as _};
 
 use crate::rpc::{Mood, Rpc};
 use crate::stage::Stage;
-use crate::world::{Daemon, PATIENCE, eventually};
+use crate::world::ledger::PASSPHRASE;
+use crate::world::{CHANNEL_SEED, Daemon, PATIENCE, eventually, key};
 
 /// The counter is archived, and what is simulated wants it restored first.
 async fn archived(stage: &Stage) {
@@ -130,14 +135,9 @@ async fn a_daemon_that_is_killed_between_restoration_and_call_calls_once() {
     stage.reconciled();
 }
 
-/// The records are lost when the restoration has landed; then simulations are like this. Returns the intent that is posted
-/// again.
-async fn lost_between(
-    stage: &Stage,
-    mut daemon: Daemon,
-    rpc: &Rpc,
-    then: Mood,
-) -> (Daemon, String) {
+/// The records are lost when the restoration has landed; then simulations are like this. Returns a daemon that does not know
+/// yet what has landed, and what is to be posted again.
+async fn lost_between(stage: &Stage, mut daemon: Daemon, rpc: &Rpc, then: Mood) -> (Daemon, Value) {
     archived(stage).await;
     stage.world.ledger.set(json!({"stalled": true})).await;
     let body = stage.inc("lost");
@@ -149,26 +149,94 @@ async fn lost_between(
     daemon.process.kill();
     stage.world.database.lose().await;
     rpc.is(then);
-    let daemon = Daemon::start(&stage.world.setup).await;
-    let id = daemon.client.post_until_accepted(&body, true).await;
-    (daemon, id)
+    (Daemon::start(&stage.world.setup).await, body)
 }
 
 #[tokio::test]
 async fn records_that_are_lost_between_restoration_and_call_call_once() {
     let (stage, daemon, rpc) = Stage::with_rpc(2).await;
-    let (daemon, id) = lost_between(&stage, daemon, &rpc, Mood::Honest).await;
+    let (daemon, body) = lost_between(&stage, daemon, &rpc, Mood::Honest).await;
+    let id = daemon.client.post_until_accepted(&body, true).await;
+    restored_then_called(&stage, &daemon, &id).await;
+}
+
+#[tokio::test]
+async fn a_restoration_that_is_known_again_does_not_keep_its_call_from_being_posted() {
+    let (stage, daemon, rpc) = Stage::with_rpc(2).await;
+    let (mut daemon, body) = lost_between(&stage, daemon, &rpc, Mood::Honest).await;
+    daemon.wait_until_ready().await;
+    let id = daemon.client.post(&body).await;
     restored_then_called(&stage, &daemon, &id).await;
 }
 
 #[tokio::test]
 async fn a_restoration_that_the_records_lost_does_not_keep_its_call_from_failing() {
     let (stage, daemon, rpc) = Stage::with_rpc(2).await;
-    let (daemon, id) = lost_between(&stage, daemon, &rpc, Mood::Failing).await;
+    let (daemon, body) = lost_between(&stage, daemon, &rpc, Mood::Failing).await;
+    let id = daemon.client.post_until_accepted(&body, true).await;
     let intent = daemon.client.wait_for(&id, "failed", PATIENCE).await;
     assert_eq!(intent["reason"]["code"], "contract_error", "{intent}");
     assert_eq!(intent["attempt_count"], 1, "{intent}");
     assert_eq!(stage.count().await, 0);
+}
+
+/// Another restoration with the sequence number of this one (an envelope, base64), bidding a stroop more, signed by channel and
+/// source: what an earlier life sent, whose records are lost.
+fn another(envelope: &str) -> String {
+    let TransactionEnvelope::Tx(mut other) =
+        TransactionEnvelope::from_xdr_base64(envelope, Limits::none()).unwrap()
+    else {
+        panic!("a plain envelope was sent");
+    };
+    other.tx.fee += 1;
+    let network: [u8; 32] = Sha256::digest(PASSPHRASE.as_bytes()).into();
+    let hash = other.tx.hash(network).unwrap();
+    let channels = ChannelSeed::parse(CHANNEL_SEED).unwrap();
+    let ring = Keyring::new(None);
+    let source = ring.add(&key("source"));
+    let channel = AccountId::of_muxed(&other.tx.source_account);
+    for index in 0..2 {
+        ring.add(&channels.channel(index).unwrap());
+    }
+    let signatures = [channel, source].map(|one| ring.sign(one, &hash).unwrap());
+    other.signatures = signatures.to_vec().try_into().unwrap();
+    TransactionEnvelope::Tx(other)
+        .to_xdr_base64(Limits::none())
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_restoration_of_an_earlier_life_with_an_attempts_number_is_not_taken_for_the_call() {
+    let (stage, mut daemon) = Stage::ready(2).await;
+    let ledger = &stage.world.ledger;
+    archived(&stage).await;
+    ledger.faults(json!({"never_land": 1.0})).await;
+    let id = daemon.client.post(&stage.inc("earlier")).await;
+    stage.submitted(&daemon, &id, 1).await;
+    let attempts = daemon.client.attempts(&id).await;
+    daemon.process.kill();
+    ledger.faults(json!({})).await;
+    let other = another(attempts[0]["envelope_xdr"].as_str().unwrap());
+    let (status, landed) = ledger.submit(&other).await;
+    assert_eq!(status, 200, "{landed}");
+    let daemon = Daemon::start_ready(&stage.world.setup).await;
+    let intent = daemon.client.wait_for(&id, "succeeded", PATIENCE).await;
+    assert_eq!(intent["result"], json!({"u32": 1}), "{intent}");
+    let attempts = daemon.client.attempts(&id).await;
+    let told: Vec<_> = attempts
+        .iter()
+        .map(|one| (&one["state"], &one["soroban"]["restores"]))
+        .collect();
+    let (landed_as, dead) = (json!("landed"), json!("dead"));
+    let (yes, no) = (json!(true), json!(false));
+    assert_eq!(told, [(&dead, &yes), (&landed_as, &yes), (&landed_as, &no)]);
+    assert_eq!(attempts[0]["death_proof"]["hash"], landed["hash"]);
+    assert_eq!(attempts[1]["hash"], landed["hash"]);
+    assert_eq!(intent["transaction"]["hash"], attempts[2]["hash"]);
+    ledger.pass(15).await;
+    assert_eq!(stage.count().await, 1);
+    stage.proven(&daemon, &id).await;
+    stage.reconciled();
 }
 
 #[tokio::test]

@@ -144,10 +144,16 @@ fn bounds(ledger: Option<u32>, time: Option<u64>) -> Preconditions {
 
 /// The payment, built by a payer who has a channel's key, and given signed; it landed in a fee bump.
 fn sponsored(ledger: Option<u32>, time: Option<u64>) -> Receipt {
+    sponsored_as(None, ledger, time)
+}
+
+/// The same by a payer with an id of his own.
+fn sponsored_as(id: Option<u64>, ledger: Option<u32>, time: Option<u64>) -> Receipt {
     let vector = payment();
     let given = signed_again(&vector, &["channel", "source"], |tx: &mut Transaction| {
         let channel = public(&key(&vector, "channel"));
-        tx.source_account = MuxedAccount::Ed25519(Uint256(channel.0));
+        let plain = MuxedAccount::Ed25519(Uint256(channel.0));
+        tx.source_account = id.map_or(plain, |id| muxed(channel, id));
         tx.cond = bounds(ledger, time);
     });
     let envelope = given.1.clone();
@@ -286,4 +292,30 @@ fn a_sponsors_fee_bump_carries_the_tag_that_the_transaction_has_not() {
         receipt.attempts[0].fee_bumps = vec![bump];
         assert_eq!(wrong(&receipt), [BUMPS]);
     }
+}
+
+#[test]
+fn an_id_of_the_payers_own_is_no_tag() {
+    for id in [0, 7, TAG, TAG + 1, u64::MAX] {
+        let mut receipt = sponsored_as(Some(id), Some(TOO_LATE), Some(LAST_TIME));
+        assert_eq!(doubts(&receipt), [], "{id}");
+        // Nor is it one in the fee bump of another workflow's.
+        let envelope = plain(&receipt.attempts[0].envelope_xdr);
+        let bump = around(envelope, payer(TAG + 2), 400);
+        let carrier = Some(bump.hash);
+        receipt.attempts[0].fee_bumps = vec![bump];
+        for landed in [&mut receipt.attempts[0].landed, &mut receipt.transaction] {
+            landed.as_mut().expect("it landed").fee_bump_hash = carrier;
+        }
+        assert_eq!(wrong(&receipt), [BUMPS], "{id}");
+    }
+}
+
+#[test]
+fn what_carries_the_tag_inside_may_have_landed_in_anybodys_fee_bump() {
+    // Found again by an earlier life's successor, with the fee bump that carried it.
+    let mut receipt = landed();
+    let envelope = plain(&receipt.attempts[0].envelope_xdr);
+    receipt.attempts[0].fee_bumps = vec![around(envelope, muxed(stranger(), TAG + 1), 400)];
+    assert_eq!(doubts(&receipt), []);
 }

@@ -3,17 +3,18 @@
 use serde_json::{Value, json};
 use stellar_submitter::domain::intent::{Accounts, read};
 use stellar_submitter::domain::primitives::NetworkId;
-use stellar_submitter::domain::receipt::{AttemptReceipt, Receipt, carried};
+use stellar_submitter::domain::receipt::{AttemptReceipt, Receipt, Standing, carried, rebuilds};
 use stellar_xdr::{
     ContractDataDurability, ExtensionPoint, HostFunction, InvokeContractArgs, InvokeHostFunctionOp,
-    LedgerFootprint, LedgerKey, LedgerKeyContractData, MuxedAccount, Operation, OperationBody,
-    RestoreFootprintOp, ScAddress, ScSymbol, ScVal, SequenceNumber, SorobanResources,
-    SorobanTransactionData, SorobanTransactionDataExt, Transaction, TransactionExt, Uint256, VecM,
+    LedgerFootprint, LedgerKey, LedgerKeyContractData, Limits, MuxedAccount, Operation,
+    OperationBody, RestoreFootprintOp, ScAddress, ScSymbol, ScVal, SequenceNumber,
+    SorobanResources, SorobanTransactionData, SorobanTransactionDataExt, Transaction,
+    TransactionEnvelope, TransactionExt, Uint256, VecM, WriteXdr as _,
 };
 
 use crate::receipts::{
-    TAG, attempt, doubts, key, kill, landed, muxed, network, payment, public, put, record, said,
-    signed_again, wrong,
+    TAG, attempt, doubts, key, kill, landed, muxed, network, payment, plain, public, put, record,
+    said, signed_again, wrong,
 };
 
 const CONTRACT: &str = "CDDY76AYXHVJRAMEJLJT2CVXUHXASQLCPWLQIMDNSS6O7PDZLIAOLZAZ";
@@ -190,4 +191,82 @@ fn a_call_of_another_function_is_not_this_one() {
     other["function"] = json!("dec");
     let lie = receipt(&other, vec![attempt_of(1, &call())]);
     assert_eq!(wrong(&lie), ["attempt 1: transaction"]);
+}
+
+const EARLIER: &str = "transaction of an earlier life";
+
+/// Makes the transaction of this attempt what decided it, as one of an earlier life: with its envelope, and no attempt that it is.
+fn decided_by(receipt: &mut Receipt, attempt: &AttemptReceipt, successful: bool) {
+    let mut landed = record(attempt, successful);
+    landed.envelope_xdr = Some(attempt.envelope_xdr.clone());
+    receipt.transaction = Some(landed);
+}
+
+/// What the ledger's envelope of an attempt says of the transaction that decided it.
+fn by_ledger(receipt: &Receipt, attempt: &AttemptReceipt) -> Result<String, String> {
+    let landed = receipt.transaction.as_ref().expect("a transaction");
+    let envelope = TransactionEnvelope::Tx(plain(&attempt.envelope_xdr));
+    let envelope = envelope.to_xdr(Limits::none()).expect("it encodes");
+    rebuilds(receipt, landed, &envelope)
+}
+
+#[test]
+fn a_restoration_of_an_earlier_life_is_no_success_of_the_call() {
+    let restored = attempt_of(1, &restoration());
+    let mut alone = receipt(&inc(), Vec::new());
+    decided_by(&mut alone, &restored, true);
+    assert_eq!(wrong(&alone), [EARLIER, "status"]);
+    let detail = said(&alone, EARLIER);
+    assert!(
+        detail.contains("only brought archived entries back"),
+        "{detail}"
+    );
+    assert_eq!(by_ledger(&alone, &restored), Err(detail));
+    let detail = said(&alone, "status");
+    assert!(detail.contains("is not its call"), "{detail}");
+    let detail = said(&alone, "at most once");
+    assert!(detail.starts_with("none of its transactions"), "{detail}");
+    // Where the envelope is not at hand the ledger has it.
+    alone
+        .transaction
+        .as_mut()
+        .expect("a transaction")
+        .envelope_xdr = None;
+    assert_eq!(doubts(&alone), [(EARLIER.to_owned(), Standing::Unproven)]);
+    assert!(by_ledger(&alone, &restored).is_err());
+    // Beside its call it is no second success, and has not decided anything.
+    let mut beside = receipt(&inc(), vec![attempt_of(1, &call())]);
+    decided_by(&mut beside, &attempt_of(2, &restoration()), true);
+    assert_eq!(wrong(&beside), [EARLIER, "status"]);
+    for status in ["failed", "expired", "canceled"] {
+        let mut ended = receipt(&inc(), Vec::new());
+        decided_by(&mut ended, &restored, true);
+        ended.status = status.to_owned();
+        assert_eq!(wrong(&ended), [EARLIER, "status"], "{status}");
+        // One that failed may have been the end.
+        decided_by(&mut ended, &restored, false);
+        assert_eq!(doubts(&ended), [], "{status}");
+        assert!(by_ledger(&ended, &restored).is_ok());
+    }
+}
+
+#[test]
+fn what_was_asked_for_is_a_success_of_an_earlier_life() {
+    let asked = json!({
+        "type": "restore_footprint", "keys": [{"contract": CONTRACT, "key": {"symbol": "COUNT"}}],
+    });
+    let restored = attempt_of(1, &restoration());
+    let mut truth = receipt(&asked, Vec::new());
+    decided_by(&mut truth, &restored, true);
+    assert_eq!(doubts(&truth), []);
+    assert!(by_ledger(&truth, &restored).is_ok());
+    let detail = said(&truth, "at most once");
+    assert!(
+        detail.starts_with("one of its transactions succeeded"),
+        "{detail}"
+    );
+    // And two are two.
+    truth.attempts = vec![attempt_of(1, &restoration())];
+    decided_by(&mut truth, &attempt_of(2, &restoration()), true);
+    assert_eq!(wrong(&truth), ["at most once"]);
 }

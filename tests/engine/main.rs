@@ -10,6 +10,7 @@ mod loss;
 mod old_state;
 mod operations;
 mod order;
+mod payers;
 mod preview;
 mod rivals;
 mod sql;

@@ -3,9 +3,9 @@
 use stellar_submitter::domain::primitives::AccountId;
 use stellar_submitter::signer::{Keyring, SecretKey, Signer as _};
 use stellar_xdr::{
-    Asset, Limits, Memo, MuxedAccount, Operation, OperationBody, PaymentOp, Preconditions,
-    SequenceNumber, TimeBounds, TimePoint, Transaction, TransactionEnvelope, TransactionExt,
-    TransactionV1Envelope, WriteXdr,
+    Asset, Limits, Memo, Operation, OperationBody, PaymentOp, Preconditions, SequenceNumber,
+    TimeBounds, TimePoint, Transaction, TransactionEnvelope, TransactionExt, TransactionV1Envelope,
+    WriteXdr,
 };
 
 use super::ledger::PASSPHRASE;
@@ -13,6 +13,8 @@ use super::ledger::PASSPHRASE;
 /// One transaction.
 pub struct Hand {
     pub key: SecretKey,
+    /// The id with which its source is written, where it has one.
+    pub id: Option<u64>,
     pub sequence: i64,
     pub operations: Vec<Operation>,
     /// Stroops an operation.
@@ -31,6 +33,7 @@ impl Hand {
         });
         Self {
             key,
+            id: None,
             sequence,
             operations: vec![operation(body)],
             bid: 100,
@@ -38,11 +41,12 @@ impl Hand {
         }
     }
 
-    /// The transaction; its source is not muxed, so it carries no tag.
+    /// The transaction; it carries no tag, but the id that its payer gives.
     pub fn transaction(&self) -> Transaction {
+        let account = self.key.account();
         let count = u32::try_from(self.operations.len()).unwrap();
         Transaction {
-            source_account: MuxedAccount::Ed25519(stellar_xdr::Uint256(self.key.account().0)),
+            source_account: self.id.map_or(account.plain(), |id| account.muxed(id)),
             fee: self.bid * count,
             seq_num: SequenceNumber(self.sequence),
             cond: match self.max_time {

@@ -2,11 +2,12 @@
 
 use crate::audit::Finding;
 use crate::audit::rebuilt::{rebuilds, restores_for, said};
-use crate::domain::envelope::{decode, tag_of};
+use crate::domain::envelope::decode;
 use crate::domain::observation::Landed;
 use crate::domain::primitives::{AccountId, LedgerSeq, NetworkId, TxHash};
 use crate::domain::soroban_plan::authorized_by;
 use crate::domain::tag::Tag;
+use crate::domain::tagged::tag_by;
 use crate::store::audit::{AuditedAttempt, AuditedIntent};
 
 /// Landed, with a tag of no intent.
@@ -80,8 +81,9 @@ pub fn touch(landed: &Landed, source: AccountId, fee_account: AccountId) -> Touc
     let sponsored = bump
         .as_ref()
         .is_some_and(|bump| AccountId::of_muxed(&bump.fee_source) == fee_account);
+    let our = |account| account == source || account == fee_account;
     Touch {
-        tag: tag_of(&inner.tx, bump.as_ref()),
+        tag: tag_by(&inner.tx, bump.as_ref(), our),
         ours: sponsored || moves_funds(landed, source),
     }
 }
@@ -167,7 +169,9 @@ pub fn with_attempt(
         ),
         _ => pending = true,
     }
-    if landed.successful && !pending && !restores_for(intent, &landed.envelope_xdr) {
+    if is_mistaken(intent, landed) {
+        say(REPORTED_OTHERWISE, mistaken(intent, landed));
+    } else if landed.successful && !pending && !restores_for(intent, &landed.envelope_xdr) {
         match intent.status.as_str() {
             "succeeded" => match said(intent) {
                 Some(said) if said == hash => {}
@@ -213,6 +217,9 @@ pub fn with_tag_of(network: NetworkId, intent: &AuditedIntent, landed: &Landed) 
             ),
         );
     }
+    if is_mistaken(intent, landed) {
+        return find(REPORTED_OTHERWISE, mistaken(intent, landed));
+    }
     if restores_for(intent, &landed.envelope_xdr) {
         return find(
             WITHOUT_ATTEMPT,
@@ -242,6 +249,20 @@ pub fn with_tag_of(network: NetworkId, intent: &AuditedIntent, landed: &Landed) 
             ),
         ),
     }
+}
+
+/// Whether an intent is reported as done by what only brought archived entries back for its call.
+fn is_mistaken(intent: &AuditedIntent, landed: &Landed) -> bool {
+    intent.status == "succeeded"
+        && said(intent) == Some(landed.inner_hash)
+        && restores_for(intent, &landed.envelope_xdr)
+}
+
+fn mistaken(intent: &AuditedIntent, landed: &Landed) -> String {
+    format!(
+        "intent {} is reported as succeeded by transaction {} of ledger {}, which only brought archived entries back for its call",
+        intent.id, landed.inner_hash, landed.ledger
+    )
 }
 
 fn twice(intent: &AuditedIntent, landed: &Landed, said: Option<TxHash>) -> String {

@@ -1,9 +1,9 @@
 //! Checking a receipt with nothing but itself: what it says must follow from what it holds.
 
 use super::death::implies_death;
-use super::rebuild::{adopted, fee_bumps, only_restores, request, transaction};
+use super::rebuild::{adopted, earlier, fee_bumps, only_restores, request, transaction};
 use super::{AttemptReceipt, FORMAT, LandedReceipt, Receipt, SignedReceipt};
-use crate::domain::intent::IntentKey;
+use crate::domain::intent::{IntentKey, Request};
 use crate::domain::primitives::{AccountId, NetworkId, TxHash};
 
 /// How one thing stands.
@@ -77,16 +77,26 @@ pub fn check(signed: &SignedReceipt, key: Option<AccountId>) -> Vec<Checked> {
         let (standing, detail) = ending(attempt);
         all.push(Checked::new(format!("{name}: end"), standing, detail));
     }
-    // What was proven above to be the attempt's bytes says whether it is the call, or only what the call needed.
-    let landed: Vec<&AttemptReceipt> = receipt
+    let done = successes(receipt, request.as_ref());
+    all.push(Checked::of("at most once", at_most_once(receipt, &done)));
+    all.extend(adopted(receipt, request.as_ref()));
+    all.push(Checked::of("status", status(receipt, &done)));
+    all
+}
+
+/// Which transactions did what was asked for, by what the receipt says. Its other checks are that the envelopes are theirs:
+/// these say whether it was the call, or only what the call needed.
+fn successes(receipt: &Receipt, request: Option<&Request>) -> Vec<TxHash> {
+    let is_call = |envelope: &str| !only_restores(request, envelope);
+    let attempts = receipt
         .attempts
         .iter()
-        .filter(|one| one.outcome == "landed" && !only_restores(request.as_ref(), one))
-        .collect();
-    all.push(Checked::of("at most once", at_most_once(receipt, &landed)));
-    all.extend(adopted(receipt, request.as_ref()));
-    all.push(Checked::of("status", status(receipt, &landed)));
-    all
+        .filter(|one| one.outcome == "landed" && is_call(&one.envelope_xdr))
+        .map(|one| one.hash);
+    let earlier = earlier(receipt)
+        .filter(|one| one.successful && one.envelope_xdr.as_deref().is_none_or(is_call))
+        .map(|one| one.hash);
+    attempts.chain(earlier).collect()
 }
 
 fn format(receipt: &Receipt) -> Result<String, String> {
@@ -207,7 +217,7 @@ fn is_of(attempt: &AttemptReceipt, landed: &LandedReceipt, successful: bool) -> 
     }
 }
 
-fn at_most_once(receipt: &Receipt, landed: &[&AttemptReceipt]) -> Result<String, String> {
+fn at_most_once(receipt: &Receipt, done: &[TxHash]) -> Result<String, String> {
     let mut hashes: Vec<TxHash> = receipt.attempts.iter().map(|one| one.hash).collect();
     let numbered = receipt.attempts.iter().zip(1..);
     for (attempt, number) in numbered {
@@ -219,18 +229,14 @@ fn at_most_once(receipt: &Receipt, landed: &[&AttemptReceipt]) -> Result<String,
     if hashes.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err("two attempts are one transaction".to_owned());
     }
-    let other = receipt
-        .transaction
-        .as_ref()
-        .is_some_and(|transaction| transaction.successful && !hashes.contains(&transaction.hash));
-    match landed.len() + usize::from(other) {
+    match done.len() {
         0 => Ok("none of its transactions succeeded".to_owned()),
         1 => Ok("one of its transactions succeeded, and none other can".to_owned()),
         several => Err(format!("{several} of its transactions succeeded")),
     }
 }
 
-fn status(receipt: &Receipt, landed: &[&AttemptReceipt]) -> Result<String, String> {
+fn status(receipt: &Receipt, done: &[TxHash]) -> Result<String, String> {
     let transaction = receipt.transaction.as_ref();
     let attempt = transaction.and_then(|transaction| {
         let of = receipt.attempts.iter();
@@ -248,20 +254,19 @@ fn status(receipt: &Receipt, landed: &[&AttemptReceipt]) -> Result<String, Strin
         return Err("the deciding transaction is not as its attempt has it".to_owned());
     }
     let succeeded = transaction.is_some_and(|transaction| transaction.successful);
-    let landed_as = |hash| landed.iter().any(|one| one.hash == hash);
     let is_attempt = |hash| receipt.attempts.iter().any(|one| one.hash == hash);
     match receipt.status.as_str() {
         "succeeded" => match transaction {
-            Some(transaction) if is_attempt(transaction.hash) && !landed_as(transaction.hash) => {
-                Err("what it is said to have succeeded by is not its call".to_owned())
-            }
-            Some(transaction) if succeeded => Ok(format!(
+            Some(transaction) if succeeded && done.contains(&transaction.hash) => Ok(format!(
                 "succeeded by transaction {} in ledger {}",
                 transaction.hash, transaction.ledger
             )),
+            Some(transaction) if succeeded || is_attempt(transaction.hash) => {
+                Err("what it is said to have succeeded by is not its call".to_owned())
+            }
             Some(_) | None => Err("it succeeded by no transaction".to_owned()),
         },
-        "failed" | "expired" | "canceled" if succeeded || !landed.is_empty() => Err(format!(
+        "failed" | "expired" | "canceled" if succeeded || !done.is_empty() => Err(format!(
             "{}, although a transaction of it succeeded",
             receipt.status
         )),

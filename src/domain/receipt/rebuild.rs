@@ -11,6 +11,7 @@ use crate::domain::envelope::{self, Plan};
 use crate::domain::intent::{Content, Request, read_stored};
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, Stroops, TxHash};
 use crate::domain::soroban_plan;
+use crate::domain::tagged::fee_source_tag;
 
 /// What was asked for; `None` where it was never valid.
 pub(super) fn request(receipt: &Receipt) -> Result<Option<Request>, String> {
@@ -106,9 +107,9 @@ pub(super) fn transaction(
     )
 }
 
-/// Whether an attempt only brought archived entries back for the call that was asked for: not its success.
-pub(super) fn only_restores(request: Option<&Request>, attempt: &AttemptReceipt) -> bool {
-    let (Some(request), Ok((inner, _))) = (request, decoded(&attempt.envelope_xdr)) else {
+/// Whether an envelope only brought archived entries back for the call that was asked for: not its success.
+pub(super) fn only_restores(request: Option<&Request>, envelope: &str) -> bool {
+    let (Some(request), Ok((inner, _))) = (request, decoded(envelope)) else {
         return false;
     };
     soroban_plan::only_restores(request, &inner.tx)
@@ -159,8 +160,12 @@ pub(super) fn fee_bumps(receipt: &Receipt, attempt: &AttemptReceipt) -> Result<S
         if outer.fee.to_string() != bump.fee {
             return Err(format!("{hash} bids {}, not {}", outer.fee, bump.fee));
         }
-        let tag = envelope::tag_of(&inside.tx, Some(&outer));
-        if tag.map(|tag| tag.to_string()).as_deref() != Some(&receipt.tag) {
+        // What has the tag inside may have landed in anybody's fee bump; what a payer signed has at most an id of his own there.
+        let within = (!attempt.presigned).then(|| envelope::tag_of(&inside.tx, None));
+        let mut tags = [within.flatten(), fee_source_tag(&outer)]
+            .into_iter()
+            .flatten();
+        if !tags.any(|tag| tag.to_string() == receipt.tag) {
             return Err(format!("{hash} does not carry the tag"));
         }
     }
@@ -170,12 +175,18 @@ pub(super) fn fee_bumps(receipt: &Receipt, attempt: &AttemptReceipt) -> Result<S
     ))
 }
 
-/// A transaction of the intent's that no attempt is: sent by an earlier life of the records, and found by its tag.
-pub(super) fn adopted(receipt: &Receipt, request: Option<&Request>) -> Option<Checked> {
+/// The transaction that decided the intent, where no attempt is it: sent by an earlier life of the records, found by its tag.
+pub(super) fn earlier(receipt: &Receipt) -> Option<&LandedReceipt> {
     let landed = receipt.transaction.as_ref()?;
-    if receipt.attempts.iter().any(|one| one.hash == landed.hash) {
-        return None;
-    }
+    let mut attempts = receipt.attempts.iter();
+    attempts
+        .all(|one| one.hash != landed.hash)
+        .then_some(landed)
+}
+
+/// Whether such a transaction is the intent's.
+pub(super) fn adopted(receipt: &Receipt, request: Option<&Request>) -> Option<Checked> {
+    let landed = earlier(receipt)?;
     let what = "transaction of an earlier life";
     let Some(text) = &landed.envelope_xdr else {
         let detail = "its envelope is not on record: give --horizon to rebuild it";
@@ -227,9 +238,14 @@ fn rebuilt(
         &inner.tx,
         bump.as_ref(),
     );
-    if recognised {
-        Ok("rebuilt from the intent it has the same hash".to_owned())
-    } else {
-        Err("it is not what the intent asks for".to_owned())
+    if !recognised {
+        return Err("it is not what the intent asks for".to_owned());
     }
+    // As a failure it may have been the end; where it succeeded, the call was still to come.
+    if landed.successful && soroban_plan::only_restores(request, &inner.tx) {
+        return Err(
+            "it only brought archived entries back for the call: that decided nothing".to_owned(),
+        );
+    }
+    Ok("rebuilt from the intent it has the same hash".to_owned())
 }

@@ -5,9 +5,12 @@ use super::{
     landed_transition,
 };
 use crate::domain::attempt::{Head, Snapshot};
+use crate::domain::envelope::{decode, recognise};
+use crate::domain::intent::{IntentKey, Request};
 use crate::domain::observation::{AccountSnapshot, Landed};
-use crate::domain::primitives::{LedgerSeq, Sequence, TxHash};
+use crate::domain::primitives::{LedgerSeq, NetworkId, Sequence, TxHash};
 use crate::domain::reason::Reason;
+use crate::domain::soroban_plan::only_restores;
 
 use super::ending::dead;
 
@@ -39,8 +42,35 @@ pub struct SequenceUse {
     pub hash: TxHash,
     /// The ledger.
     pub ledger: LedgerSeq,
-    /// It is this intent's own, sent by a submitter that lost its records: tag and rebuilt hash agree.
+    /// It is this attempt after all, or what this intent asks for, sent by a submitter that lost its records: rebuilt from the
+    /// intent it has the same hash.
     pub own: Option<Box<Landed>>,
+}
+
+impl SequenceUse {
+    /// What a landed transaction with the sequence number of an attempt is to that attempt's intent. One that only brought
+    /// archived entries back, in an earlier life, is not its own: the call is still to be made.
+    #[must_use]
+    pub fn of(
+        network: NetworkId,
+        key: &IntentKey,
+        request: &Request,
+        attempt: TxHash,
+        landed: &Landed,
+    ) -> Self {
+        let is_asked_for = || {
+            decode(&landed.envelope_xdr).is_ok_and(|(inner, bump)| {
+                recognise(network, key, request, &inner.tx, bump.as_ref())
+                    && !only_restores(request, &inner.tx)
+            })
+        };
+        let is_own = landed.inner_hash == attempt || is_asked_for();
+        Self {
+            hash: landed.inner_hash,
+            ledger: landed.ledger,
+            own: is_own.then(|| Box::new(landed.clone())),
+        }
+    }
 }
 
 impl Evidence {
