@@ -285,7 +285,7 @@ impl Engine {
                     },
                     plain: Arc::new(row.envelope.clone()),
                     bumped: own.last().map(|bump| Arc::new(bump.envelope.clone())),
-                    busy: false,
+                    errand: None,
                     inquired: false,
                     settled: None,
                 }),
