@@ -89,7 +89,9 @@ impl Engine {
         self.status.set_head(Head::of(&header));
         let head = header.sequence;
         let source = self.settings.source;
-        let snapshot = self.account(source).await.map_err(Start::Wait)?;
+        // By an older state the source would look unused though its transactions have landed: records that were lost would be taken
+        // for new ones, and nothing be waited for.
+        let snapshot = self.account(source, head).await.map_err(Start::Wait)?;
         if snapshot.state.is_none() {
             return Err(Start::Wait(format!(
                 "the source account {source} does not exist on this network (ledger {}): fund it",
@@ -145,7 +147,7 @@ impl Engine {
             }
             return Ok(());
         }
-        let found = self.find_channels().await?;
+        let found = self.find_channels(head).await?;
         let reader = self.reader(before.since);
         if known {
             reader.read_new(records).await.map_err(Start::Wait)?;
@@ -260,8 +262,12 @@ impl Engine {
         reader.read_down(records, snapshot, None).await
     }
 
-    async fn account(&self, account: AccountId) -> Result<AccountSnapshot, String> {
-        let mut snapshots = self.look_at(&[account]).await;
+    async fn account(
+        &self,
+        account: AccountId,
+        ledger: LedgerSeq,
+    ) -> Result<AccountSnapshot, String> {
+        let mut snapshots = self.look_at_since(&[account], ledger).await;
         snapshots
             .pop()
             .unwrap_or_else(|| Err("nothing was answered".to_owned()))

@@ -6,8 +6,8 @@ use super::engine::Engine;
 use super::engine::start::Start;
 use super::records::Records;
 use super::tries::Tries;
-use crate::domain::observation::AccountSnapshot;
-use crate::domain::primitives::AccountId;
+use crate::domain::observation::{AccountSnapshot, Unknown, UnknownKind};
+use crate::domain::primitives::{AccountId, LedgerSeq};
 use crate::horizon::Horizon;
 use crate::signer::Keyring;
 use crate::store::StoreError;
@@ -35,11 +35,21 @@ impl Engine {
         &self,
         accounts: &[AccountId],
     ) -> Vec<Result<AccountSnapshot, String>> {
-        look_at(&self.horizon, accounts).await
+        look_at(&self.horizon, accounts, LedgerSeq(0)).await
     }
 
-    /// Finds channels of an earlier life by their SEP-5 indexes. One that was merged away still has its history.
-    pub(super) async fn find_channels(&self) -> Result<Vec<Found>, Start> {
+    /// The same, as of this ledger or a later one: a Horizon that lags behind it does not show yet what has landed.
+    pub(super) async fn look_at_since(
+        &self,
+        accounts: &[AccountId],
+        ledger: LedgerSeq,
+    ) -> Vec<Result<AccountSnapshot, String>> {
+        look_at(&self.horizon, accounts, ledger).await
+    }
+
+    /// Finds channels of an earlier life by their SEP-5 indexes, as of this ledger or a later one. One that was merged away
+    /// still has its history.
+    pub(super) async fn find_channels(&self, ledger: LedgerSeq) -> Result<Vec<Found>, Start> {
         let mut found = Vec::new();
         let mut missing = 0;
         for first in (0..MAX_CHANNELS).step_by(CONCURRENT_READS) {
@@ -48,7 +58,8 @@ impl Engine {
                 .clone()
                 .map_while(|index| self.keys.channel(index))
                 .collect();
-            for (index, snapshot) in indexes.zip(self.look_at(&accounts).await) {
+            let snapshots = self.look_at_since(&accounts, ledger).await;
+            for (index, snapshot) in indexes.zip(snapshots) {
                 let snapshot = snapshot.map_err(Start::Wait)?;
                 let was = snapshot.state.is_some()
                     || self
@@ -71,16 +82,17 @@ impl Engine {
     }
 }
 
-/// The states of accounts, in their order, a few asked for at once.
-pub(super) async fn look_at(
+/// The states of accounts as of this ledger or a later one, in their order, a few asked for at once.
+async fn look_at(
     horizon: &Arc<Horizon>,
     accounts: &[AccountId],
+    ledger: LedgerSeq,
 ) -> Vec<Result<AccountSnapshot, String>> {
     let mut snapshots = Vec::with_capacity(accounts.len());
     for chunk in accounts.chunks(CONCURRENT_READS) {
         let asked: Vec<_> = chunk
             .iter()
-            .map(|account| tokio::spawn(look(Arc::clone(horizon), *account)))
+            .map(|account| tokio::spawn(look(Arc::clone(horizon), *account, ledger)))
             .collect();
         for answer in asked {
             let answer = answer.await;
@@ -108,15 +120,31 @@ pub(super) async fn derive_keys(store: &dyn Records, keys: &Keyring) -> Result<(
     Ok(())
 }
 
-/// An account's state. Where a budget or a rate limit says when to ask again, it is asked again then: many channels are
-/// more than a public Horizon answers at once.
-async fn look(horizon: Arc<Horizon>, account: AccountId) -> Result<AccountSnapshot, String> {
+/// An account's state as of a ledger or a later one. Where a budget or a rate limit says when to ask again, it is asked again
+/// then: many channels are more than a public Horizon answers at once.
+async fn look(
+    horizon: Arc<Horizon>,
+    account: AccountId,
+    ledger: LedgerSeq,
+) -> Result<AccountSnapshot, String> {
     let mut tries = Tries::default();
     loop {
         let endpoint = horizon.any();
         match endpoint.account(account).await {
-            Ok(snapshot) => return Ok(snapshot),
+            Ok(snapshot) if snapshot.as_of >= ledger => return Ok(snapshot),
+            Ok(snapshot) => tries.again(endpoint, &lags(&snapshot, ledger)).await?,
             Err(unknown) => tries.again(endpoint, &unknown).await?,
         }
+    }
+}
+
+/// Another Horizon may have come further, and this one will.
+fn lags(snapshot: &AccountSnapshot, ledger: LedgerSeq) -> Unknown {
+    let (account, as_of) = (snapshot.account, snapshot.as_of);
+    Unknown {
+        kind: UnknownKind::Unavailable,
+        status: None,
+        detail: format!("it shows {account} as of ledger {as_of}, and ledger {ledger} has closed"),
+        retry_after: None,
     }
 }
