@@ -51,7 +51,8 @@ pub enum Does {
     Loses,
 }
 
-type Rule = Box<dyn Fn(&[&str]) -> Does + Send + Sync>;
+/// What it does with which path.
+pub type Rule = Box<dyn Fn(&[&str]) -> Does + Send + Sync>;
 
 /// The chain, the keys, and what waits.
 pub struct Site {

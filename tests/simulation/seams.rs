@@ -7,7 +7,7 @@ use std::time::Duration;
 use stellar_submitter::simulation::records::MemoryRecords;
 use stellar_submitter::worker::FeePayer;
 
-use crate::by_hand::{Does, Site};
+use crate::by_hand::{Does, Rule, Site};
 
 /// Seconds from the beginning in which the payment is wanted.
 const WITHIN: u64 = 60;
@@ -78,24 +78,19 @@ async fn of_several_horizons_the_one_that_has_come_furthest_tells_whether_lost_r
     let site = Site::new();
     let (before, records) = paid_and_lost(&site).await;
     let failed = AtomicBool::new(false);
-    // It is not preferred for some seconds.
-    let fails_once = move |_: &[&str]| {
-        if failed.swap(true, Ordering::Relaxed) {
-            Does::Answers
-        } else {
-            Does::Fails
-        }
+    // It is not preferred for some seconds; and what is sent is lost, so that core cannot tell either.
+    let fails_once = move |path: &[&str]| match path {
+        ["transactions_async"] => Does::Loses,
+        _ if failed.swap(true, Ordering::Relaxed) => Does::Answers,
+        _ => Does::Fails,
     };
     let (horizon, until) = (Arc::clone(&site), site.newest() + STALE_LEDGERS);
-    let stands_still = move |_: &[&str]| {
-        if horizon.newest() < until {
-            Does::Shows(before)
-        } else {
-            Does::Answers
-        }
+    let stands_still = move |path: &[&str]| match path {
+        _ if horizon.newest() >= until => Does::Answers,
+        ["transactions_async"] => Does::Loses,
+        _ => Does::Shows(before),
     };
-    let rules: Vec<Box<dyn Fn(&[&str]) -> Does + Send + Sync>> =
-        vec![Box::new(fails_once), Box::new(stands_still)];
+    let rules: Vec<Rule> = vec![Box::new(fails_once), Box::new(stands_still)];
     let daemon = site.run(&records, FeePayer::Channel, rules);
     site.pass(PATIENCE_LEDGERS).await;
     both_are_paid(&records);
