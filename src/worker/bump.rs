@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::flight::Errand;
 use super::off_thread;
 use super::records::Records;
 use crate::domain::attempt::Bump;
@@ -16,8 +17,7 @@ use crate::store::attempts::NewBump;
 
 /// A fee bump that is due.
 pub(super) struct BumpOrder {
-    pub intent: Uuid,
-    pub number: u32,
+    pub errand: Errand,
     /// The plain envelope, XDR.
     pub plain: Arc<Vec<u8>>,
     pub tag: Tag,
@@ -31,13 +31,13 @@ pub(super) struct Bumped {
     /// The life of the worker that asked.
     pub worker: Uuid,
     /// On record: they may be sent.
-    pub on_record: Vec<NewBump>,
+    pub on_record: Vec<(Errand, NewBump)>,
     /// Could not be signed.
-    pub unsigned: Vec<(Uuid, u32)>,
+    pub unsigned: Vec<Errand>,
     /// No longer this worker's.
-    pub lost: Vec<(Uuid, u32)>,
+    pub lost: Vec<Errand>,
     /// Whether they are on record is not known.
-    pub unclear: Vec<(Uuid, u32)>,
+    pub unclear: Vec<Errand>,
 }
 
 /// Signs fee bumps and puts them on record.
@@ -58,10 +58,7 @@ impl Bumping {
             lost: Vec::new(),
             unclear: Vec::new(),
         };
-        let asked: Vec<(Uuid, u32)> = orders
-            .iter()
-            .map(|order| (order.intent, order.number))
-            .collect();
+        let asked: Vec<Errand> = orders.iter().map(|order| order.errand).collect();
         let (store, worker) = (Arc::clone(&self.store), self.worker);
         let signing = off_thread(move || {
             let signed = orders.iter().map(|order| self.sign(order));
@@ -73,10 +70,14 @@ impl Bumping {
             return bumped;
         };
         let mut batch = Vec::with_capacity(signed.len());
-        for (attempt, new) in asked.into_iter().zip(signed) {
+        let mut errands = Vec::with_capacity(signed.len());
+        for (errand, new) in asked.into_iter().zip(signed) {
             match new {
-                Some(new) => batch.push(new),
-                None => bumped.unsigned.push(attempt),
+                Some(new) => {
+                    errands.push(errand);
+                    batch.push(new);
+                }
+                None => bumped.unsigned.push(errand),
             }
         }
         if batch.is_empty() {
@@ -85,20 +86,17 @@ impl Bumping {
         match store.add_fee_bumps(worker, &batch).await {
             Ok(done) => {
                 let done: HashSet<Uuid> = done.into_iter().collect();
-                for new in batch {
+                for (errand, new) in errands.into_iter().zip(batch) {
                     if done.contains(&new.intent_id) {
-                        bumped.on_record.push(new);
+                        bumped.on_record.push((errand, new));
                     } else {
-                        bumped.lost.push((new.intent_id, new.number));
+                        bumped.lost.push(errand);
                     }
                 }
             }
             Err(error) => {
                 tracing::warn!(%error, bumps = batch.len(), "fee bumps could not be put on record");
-                bumped.unclear = batch
-                    .iter()
-                    .map(|new| (new.intent_id, new.number))
-                    .collect();
+                bumped.unclear = errands;
             }
         }
         bumped
@@ -106,7 +104,9 @@ impl Bumping {
 
     /// A fee bump of the same inner transaction.
     fn sign(&self, order: &BumpOrder) -> Option<NewBump> {
-        let intent = order.intent;
+        let Errand {
+            intent, attempt, ..
+        } = order.errand;
         let Ok((inner, _)) = envelope::decode(&order.plain) else {
             tracing::error!(%intent, "an envelope on record cannot be decoded");
             return None;
@@ -122,7 +122,7 @@ impl Bumping {
         };
         Some(NewBump {
             intent_id: intent,
-            number: order.number,
+            number: attempt,
             bump: Bump {
                 hash,
                 fee: order.fee,

@@ -22,7 +22,7 @@ pub(super) use self::input::Input;
 use super::channels::Ensure;
 use super::confirm::ClosedLedger;
 use super::contracts::Contracts;
-use super::flight::{Flight, Watched};
+use super::flight::{Errand, Flight, Watched};
 use super::records::Records;
 use super::settings::Settings;
 use super::simulate::PlannedCall;
@@ -90,7 +90,9 @@ pub struct Engine {
     /// Intents whose settlement is still to be put on record.
     pub(super) settled: Vec<(Uuid, u32)>,
     /// Fee bumps that are due, with their whole fees.
-    pub(super) due_bumps: Vec<(Uuid, u32, Stroops)>,
+    pub(super) due_bumps: Vec<(Errand, Stroops)>,
+    /// The newest errand's number.
+    errands: u64,
     /// What runs beside the engine on the records.
     beside: Beside,
     /// The records may hold attempts of ours that are not in flight here.
@@ -161,6 +163,7 @@ impl Engine {
             submissions: Vec::new(),
             settled: Vec::new(),
             due_bumps: Vec::new(),
+            errands: 0,
             beside: Beside::new(),
             out_of_step: true,
             moved: false,
@@ -263,7 +266,7 @@ impl Engine {
     fn is_quiet(&self) -> bool {
         self.flights
             .values()
-            .all(|flight| !flight.busy && flight.settled.is_none())
+            .all(|flight| flight.errand.is_none() && flight.settled.is_none())
             && self.submissions.is_empty()
             && self.beside.is_idle()
     }
@@ -273,17 +276,17 @@ impl Engine {
         let mut touched = Vec::new();
         for input in batch.drain(..) {
             match input {
-                Input::Answered(intent, number, answered) => {
-                    self.answered(intent, number, *answered);
-                    touched.push(intent);
+                Input::Answered(errand, answered) => {
+                    self.answered(errand, *answered);
+                    touched.push(errand.intent);
                 }
-                Input::LookedUp(intent, number, found) => {
-                    self.looked_up(intent, number, *found);
-                    touched.push(intent);
+                Input::LookedUp(errand, found) => {
+                    self.looked_up(errand, *found);
+                    touched.push(errand.intent);
                 }
-                Input::Proved(intent, number, gathered) => {
-                    self.proved(intent, number, *gathered).await;
-                    touched.push(intent);
+                Input::Proved(errand, gathered) => {
+                    self.proved(errand, *gathered).await;
+                    touched.push(errand.intent);
                 }
                 Input::Ledger(closed) => {
                     self.ledger_closed(closed);
@@ -292,9 +295,9 @@ impl Engine {
                 Input::Wake => self.woken(),
                 Input::Prepared(worker, flights) => self.prepared(worker, flights, &mut touched),
                 Input::Planned(prepared) => self.planned(prepared),
-                Input::Inquired(intent, number, inquired) => {
-                    self.inquired(intent, number, *inquired);
-                    touched.push(intent);
+                Input::Inquired(errand, inquired) => {
+                    self.inquired(errand, *inquired);
+                    touched.push(errand.intent);
                 }
                 Input::TakenUp(worker, outcome) => self.taken_up(worker, outcome).await,
                 Input::Recorded(recorded) => self.recorded(recorded),

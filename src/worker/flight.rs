@@ -23,12 +23,26 @@ pub struct Flight {
     pub plain: Arc<Vec<u8>>,
     /// The newest fee bump's envelope, XDR.
     pub bumped: Option<Arc<Vec<u8>>>,
-    /// Something is being asked or sent for it; one thing at a time.
-    pub busy: bool,
+    /// What is being asked or sent for it; one thing at a time.
+    pub errand: Option<Errand>,
     /// It has ended, and what is still to be known of that is being asked.
     pub inquired: bool,
     /// It is settled, and that is still to be put on record.
     pub settled: Option<Box<NewSettlement>>,
+}
+
+/// Something that is asked, sent or put on record for an attempt in flight.
+///
+/// A flight may be dropped and loaded again while the answer is on its way: what was asked for the earlier one tells nothing of
+/// whether the later one still waits for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// For which intent.
+    pub intent: Uuid,
+    /// For which of its attempts.
+    pub attempt: u32,
+    /// No two errands of an engine have the same.
+    pub serial: u64,
 }
 
 impl Flight {

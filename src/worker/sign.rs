@@ -92,7 +92,7 @@ impl Signing {
             },
             plain: Arc::new(bytes),
             bumped: None,
-            busy: false,
+            errand: None,
             inquired: false,
             settled: None,
         };

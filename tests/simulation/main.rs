@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
+mod by_hand;
+mod seams;
+
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::thread::available_parallelism;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::super::bump::{BumpOrder, Bumped, Bumping};
+use super::super::flight::{Errand, Flight};
 use super::super::reconcile::{self, Question};
 use super::super::submit::Answered;
 use super::{Engine, Input};
 use crate::domain::decide::{Action, next};
+use crate::domain::primitives::TxHash;
 use crate::domain::transition::sent;
 
 /// Fee bumps that are signed and put on record together.
@@ -31,17 +33,15 @@ impl Engine {
         let Some(flight) = self.flights.get(&intent) else {
             return;
         };
-        if flight.busy || flight.settled.is_some() {
+        if flight.errand.is_some() || flight.settled.is_some() {
             return;
         }
         match next(&flight.snapshot, head) {
             Action::Wait => {}
             Action::Submit => self.send(intent),
             Action::Bump(fee) => {
-                if let Some(flight) = self.flights.get_mut(&intent) {
-                    flight.busy = true;
-                    let number = flight.snapshot.attempt.number;
-                    self.due_bumps.push((intent, number, fee));
+                if let Some((errand, _)) = self.begin(intent) {
+                    self.due_bumps.push((errand, fee));
                 }
             }
             Action::LookUp => self.look_up(intent),
@@ -54,30 +54,23 @@ impl Engine {
         let (Some(head), pace) = (self.head_now(), self.pace()) else {
             return;
         };
-        let Some(flight) = self.flights.get_mut(&intent) else {
+        let Some((errand, flight)) = self.begin(intent) else {
             return;
         };
-        debug_assert!(!flight.busy, "one thing at a time");
-        flight.busy = true;
         sent(&mut flight.snapshot, head, pace);
         let (bytes, hash) = (flight.newest_envelope(), flight.newest_hash());
-        let number = flight.snapshot.attempt.number;
         let ways = self.ways();
         self.spawn_within(&self.posts, move || async move {
             let answer = ways.submit(&bytes).await;
-            Input::Answered(intent, number, Box::new(Answered { hash, answer }))
+            Input::Answered(errand, Box::new(Answered { hash, answer }))
         });
     }
 
     fn look_up(&mut self, intent: Uuid) {
-        let Some(flight) = self.flights.get_mut(&intent) else {
+        let Some((errand, flight)) = self.begin(intent) else {
             return;
         };
-        flight.busy = true;
-        let (hash, number) = (
-            flight.snapshot.attempt.inner_hash,
-            flight.snapshot.attempt.number,
-        );
+        let hash = flight.snapshot.attempt.inner_hash;
         #[cfg(feature = "simulation")]
         let hash = if crate::defect::is_made(crate::defect::Defect::ForgetOlderHashes) {
             flight.newest_hash()
@@ -89,7 +82,7 @@ impl Engine {
         let ways = self.ways();
         self.spawn_within(&self.reads, move || async move {
             let found = ways.look_up(hash, since, head).await;
-            Input::LookedUp(intent, number, Box::new(found))
+            Input::LookedUp(errand, Box::new(found))
         });
     }
 
@@ -102,7 +95,9 @@ impl Engine {
             .flights
             .iter()
             .filter(|(_, flight)| {
-                flight.snapshot.progress.maybe_sent && !flight.busy && flight.settled.is_none()
+                flight.snapshot.progress.maybe_sent
+                    && flight.errand.is_none()
+                    && flight.settled.is_none()
             })
             .map(|(intent, _)| *intent)
             .collect();
@@ -112,16 +107,14 @@ impl Engine {
     }
 
     fn prove(&mut self, intent: Uuid) {
-        let Some(flight) = self.flights.get_mut(&intent) else {
+        let Some((errand, flight)) = self.begin(intent) else {
             return;
         };
-        flight.busy = true;
-        let number = flight.snapshot.attempt.number;
         let question = Question::of(flight);
         let (horizon, network) = (Arc::clone(&self.horizon), self.network);
         self.spawn_within(&self.reads, move || async move {
             let evidence = reconcile::gather(&horizon, network, &question).await;
-            Input::Proved(intent, number, Box::new(evidence))
+            Input::Proved(errand, Box::new(evidence))
         });
     }
 
@@ -132,19 +125,17 @@ impl Engine {
         }
         let end = self.due_bumps.len().min(BUMP_BATCH);
         let mut orders = Vec::with_capacity(end);
-        for (intent, number, fee) in self.due_bumps.drain(..end) {
-            let flight = self.flights.get_mut(&intent);
-            let Some(flight) = flight.filter(|flight| flight.snapshot.attempt.number == number)
-            else {
+        for (errand, fee) in self.due_bumps.drain(..end) {
+            let flight = self.flights.get_mut(&errand.intent);
+            let Some(flight) = flight.filter(|flight| flight.errand == Some(errand)) else {
                 continue;
             };
             if flight.settled.is_some() {
-                flight.busy = false;
+                flight.errand = None;
                 continue;
             }
             orders.push(BumpOrder {
-                intent,
-                number,
+                errand,
                 plain: Arc::clone(&flight.plain),
                 tag: flight.key.tag(self.network),
                 fee,
@@ -170,15 +161,12 @@ impl Engine {
         if bumped.worker != self.worker {
             return;
         }
-        for new in bumped.on_record {
-            let intent = new.intent_id;
-            let Some(flight) = self.flights.get_mut(&intent) else {
+        for (errand, new) in bumped.on_record {
+            let intent = errand.intent;
+            let Some(flight) = self.end(errand) else {
+                self.learn_of_bump(errand, new.bump.hash);
                 continue;
             };
-            if flight.snapshot.attempt.number != new.number {
-                continue;
-            }
-            flight.busy = false;
             let hash = new.bump.hash;
             tracing::info!(workflow_id = %flight.key.workflow_id, %intent, %hash, fee = new.bump.fee.get(), "the bid is raised by a fee bump");
             flight.snapshot.attempt.bumps.push(new.bump);
@@ -187,26 +175,56 @@ impl Engine {
                 self.send(intent);
             }
         }
-        for (intent, number) in bumped.unsigned {
+        for errand in bumped.unsigned {
             let next = self.head_now().map(|head| head.ledger.plus(1));
-            let flight = self.flights.get_mut(&intent);
-            let flight = flight.filter(|flight| flight.snapshot.attempt.number == number);
-            if let (Some(flight), Some(next)) = (flight, next) {
-                flight.busy = false;
+            if let (Some(flight), Some(next)) = (self.end(errand), next) {
                 flight.snapshot.progress.idle_until = next;
             }
         }
-        for (intent, number) in bumped.lost {
-            self.drop_attempt(intent, number);
-        }
-        if !bumped.unclear.is_empty() {
-            // Whether they are on record is not known: load the attempts again, with their bumps.
-            self.out_of_step = true;
-            for (intent, number) in bumped.unclear {
-                self.drop_attempt(intent, number);
-            }
+        // Those that are no longer ours; and where it is not known whether they are on record, the attempts are loaded again,
+        // with their bumps.
+        self.out_of_step |= !bumped.unclear.is_empty();
+        for errand in bumped.lost.into_iter().chain(bumped.unclear) {
+            self.drop_attempt(errand.intent, errand.attempt);
         }
         self.start_bumps();
+    }
+
+    /// A fee bump is on record that was ordered for a flight which was dropped since. One that was loaded before that knows nothing
+    /// of it, and would order it again.
+    fn learn_of_bump(&mut self, errand: Errand, hash: TxHash) {
+        let Some(flight) = self.flights.get(&errand.intent) else {
+            return;
+        };
+        let attempt = &flight.snapshot.attempt;
+        let known = attempt.bumps.iter().any(|bump| bump.hash == hash);
+        if attempt.number == errand.attempt && !known {
+            self.out_of_step = true;
+            self.drop_flight(errand.intent);
+        }
+    }
+
+    /// Begins an errand for an intent in flight. What was asked before and not answered yet is no longer waited for.
+    pub(super) fn begin(&mut self, intent: Uuid) -> Option<(Errand, &mut Flight)> {
+        let flight = self.flights.get_mut(&intent)?;
+        self.errands += 1;
+        let errand = Errand {
+            intent,
+            attempt: flight.snapshot.attempt.number,
+            serial: self.errands,
+        };
+        flight.errand = Some(errand);
+        Some((errand, flight))
+    }
+
+    /// Ends an errand; the flight that waited for it, if it still does.
+    pub(super) fn end(&mut self, errand: Errand) -> Option<&mut Flight> {
+        let flight = self.flights.get_mut(&errand.intent)?;
+        if flight.errand != Some(errand) {
+            return None;
+        }
+        flight.errand = None;
+        Some(flight)
     }
 
     /// Asks for fee statistics.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::super::bump::Bumped;
 use super::super::calls::Prepared;
 use super::super::confirm::ClosedLedger;
-use super::super::flight::Flight;
+use super::super::flight::{Errand, Flight};
 use super::super::inquire::Inquired;
 use super::super::prepare::Taken;
 use super::super::reconcile::Gathered;
@@ -20,11 +20,11 @@ use crate::store::attempts::NewSubmission;
 #[derive(Debug)]
 pub(in crate::worker) enum Input {
     /// A POST was answered.
-    Answered(Uuid, u32, Box<Answered>),
+    Answered(Errand, Box<Answered>),
     /// A hash was looked up.
-    LookedUp(Uuid, u32, Box<LookUp>),
+    LookedUp(Errand, Box<LookUp>),
     /// Evidence was gathered.
-    Proved(Uuid, u32, Box<Result<Gathered, Unknown>>),
+    Proved(Errand, Box<Result<Gathered, Unknown>>),
     /// A ledger has closed.
     Ledger(ClosedLedger),
     /// New work was announced.
@@ -34,7 +34,7 @@ pub(in crate::worker) enum Input {
     /// Contract intents were simulated.
     Planned(Prepared),
     /// What was still to be known of a call that has ended.
-    Inquired(Uuid, u32, Box<Inquired>),
+    Inquired(Errand, Box<Inquired>),
     /// A round of taking up has ended.
     TakenUp(Uuid, Result<Taken, StoreError>),
     /// Settlements were put on record, or not.

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::contracts::Contracts;
+use super::super::flight::Errand;
 use super::super::inquire::{Inquired, Inquiry};
 use super::super::nonces::Nonces;
 use super::super::reconcile::Gathered;
@@ -35,13 +36,14 @@ const SUBMISSIONS_BATCH: usize = 2_000;
 const SUBMISSIONS_WORTH_A_COMMIT: usize = 500;
 
 impl Engine {
-    pub(in crate::worker) fn answered(&mut self, intent: Uuid, number: u32, answered: Answered) {
+    pub(in crate::worker) fn answered(&mut self, errand: Errand, answered: Answered) {
         let Answered { hash, answer } = answered;
+        let intent = errand.intent;
         if self.submissions.len() < MAX_UNRECORDED_SUBMISSIONS {
             let answer = answer_json(&answer);
             self.submissions.push(NewSubmission {
                 intent_id: intent,
-                number,
+                number: errand.attempt,
                 hash,
                 answer,
             });
@@ -59,7 +61,7 @@ impl Engine {
                 self.short.push((plan.channel, plan.sequence));
             }
         }
-        self.observe(intent, number, Observed::Answered(answer), true);
+        self.observe(intent, Some(errand), Observed::Answered(answer));
     }
 
     /// Tops up the channels that turned out short.
@@ -71,7 +73,7 @@ impl Engine {
         }
     }
 
-    pub(in crate::worker) fn looked_up(&mut self, intent: Uuid, number: u32, found: LookUp) {
+    pub(in crate::worker) fn looked_up(&mut self, errand: Errand, found: LookUp) {
         #[cfg(feature = "simulation")]
         let found = match found {
             LookUp::Landed(landed)
@@ -82,29 +84,27 @@ impl Engine {
             }
             found => found,
         };
-        self.observe(intent, number, Observed::LookedUp(found), true);
+        self.observe(errand.intent, Some(errand), Observed::LookedUp(found));
     }
 
     pub(in crate::worker) fn in_ledger(&mut self, intent: Uuid, landed: Landed) {
-        let Some(flight) = self.flights.get(&intent) else {
-            return;
-        };
         #[cfg(feature = "simulation")]
         if crate::defect::is_made(crate::defect::Defect::ForgetOlderHashes)
-            && landed.fee_bump_hash.unwrap_or(landed.inner_hash) != flight.newest_hash()
+            && self.flights.get(&intent).is_some_and(|flight| {
+                landed.fee_bump_hash.unwrap_or(landed.inner_hash) != flight.newest_hash()
+            })
         {
             return;
         }
-        let number = flight.snapshot.attempt.number;
-        self.observe(intent, number, Observed::InLedger(Box::new(landed)), false);
+        self.observe(intent, None, Observed::InLedger(Box::new(landed)));
     }
 
     pub(in crate::worker) async fn proved(
         &mut self,
-        intent: Uuid,
-        number: u32,
+        errand: Errand,
         gathered: Result<Gathered, Unknown>,
     ) {
+        let intent = errand.intent;
         let (observed, foreign) = match gathered {
             Ok(gathered) => (
                 Observed::Evidence(Box::new(gathered.evidence)),
@@ -112,7 +112,7 @@ impl Engine {
             ),
             Err(unknown) => (Observed::LookedUp(LookUp::Unknown(unknown)), None),
         };
-        let unexplained = self.observe(intent, number, observed, true);
+        let unexplained = self.observe(intent, Some(errand), observed);
         self.explain_foreign(intent, foreign).await;
         let Some(reason) = unexplained else { return };
         tracing::error!(%intent, detail = %reason.detail, "a used sequence number is unexplained: intent and channel stop");
@@ -126,21 +126,21 @@ impl Engine {
         }
     }
 
-    /// Takes one observation in. Returns the reason where the sequence number stays unexplained.
+    /// Takes one observation in, which answers an errand or comes unasked. Returns the reason where the sequence number stays
+    /// unexplained.
     fn observe(
         &mut self,
         intent: Uuid,
-        number: u32,
+        answers: Option<Errand>,
         observed: Observed,
-        answers_action: bool,
     ) -> Option<crate::domain::reason::Reason> {
         let (head, pace) = (self.head_now()?, self.pace());
         let flight = self.flights.get_mut(&intent)?;
-        if flight.snapshot.attempt.number != number {
-            return None;
-        }
-        if answers_action {
-            flight.busy = false;
+        if answers.is_some() {
+            if flight.errand != answers {
+                return None;
+            }
+            flight.errand = None;
         }
         if flight.settled.is_some() || flight.inquired {
             return None;
@@ -150,10 +150,8 @@ impl Engine {
             Ok(Transition::Settled(settlement)) => {
                 let asks = flight.request.contract().is_some() && Inquiry::is_needed(&settlement);
                 match self.contracts.clone().filter(|_| asks) {
-                    Some(contracts) => {
-                        self.inquire(contracts, intent, number, *settlement, head.ledger)
-                    }
-                    None => self.settle(intent, number, *settlement, None),
+                    Some(contracts) => self.inquire(contracts, intent, *settlement, head.ledger),
+                    None => self.settle(intent, *settlement, None),
                 }
                 None
             }
@@ -168,16 +166,11 @@ impl Engine {
     }
 
     /// An attempt has ended, which is still to be put on record.
-    fn settle(
-        &mut self,
-        intent: Uuid,
-        number: u32,
-        settlement: Settlement,
-        call: Option<serde_json::Value>,
-    ) {
+    fn settle(&mut self, intent: Uuid, settlement: Settlement, call: Option<serde_json::Value>) {
         let Some(flight) = self.flights.get_mut(&intent) else {
             return;
         };
+        let number = flight.snapshot.attempt.number;
         note(&flight.key.workflow_id, intent, &settlement);
         flight.settled = Some(Box::new(NewSettlement {
             intent_id: intent,
@@ -193,41 +186,34 @@ impl Engine {
         &mut self,
         contracts: Arc<dyn Contracts>,
         intent: Uuid,
-        number: u32,
         settlement: Settlement,
         head: LedgerSeq,
     ) {
-        let network = self.network;
-        let Some(flight) = self.flights.get_mut(&intent) else {
+        let (network, horizon) = (self.network, Arc::clone(&self.horizon));
+        let Some((errand, flight)) = self.begin(intent) else {
             return;
         };
         flight.inquired = true;
-        flight.busy = true;
         let inquiry = Inquiry {
-            asked: Nonces {
-                contracts,
-                horizon: Arc::clone(&self.horizon),
-            },
+            asked: Nonces { contracts, horizon },
             settlement,
             nonces: nonces(&flight.request, flight.key.tag(network)),
             head,
         };
         self.spawn_within(&self.reads, move || async move {
-            Input::Inquired(intent, number, Box::new(inquiry.run().await))
+            Input::Inquired(errand, Box::new(inquiry.run().await))
         });
     }
 
     /// What was still to be known of a call that has ended is known, or not yet.
-    pub(in crate::worker) fn inquired(&mut self, intent: Uuid, number: u32, inquired: Inquired) {
+    pub(in crate::worker) fn inquired(&mut self, errand: Errand, inquired: Inquired) {
         let next = self.head_now().map(|head| head.ledger.plus(1));
-        let flight = self.flights.get_mut(&intent);
-        let Some(flight) = flight.filter(|flight| flight.snapshot.attempt.number == number) else {
+        let Some(flight) = self.end(errand) else {
             return;
         };
         flight.inquired = false;
-        flight.busy = false;
         match inquired.settlement {
-            Some(settlement) => self.settle(intent, number, *settlement, inquired.call),
+            Some(settlement) => self.settle(errand.intent, *settlement, inquired.call),
             // Whether its nonce was used is not known: it is looked at again.
             None => {
                 if let Some(next) = next {

@@ -114,7 +114,7 @@ impl Engine {
             .map_err(|unknown| wait(unknown.detail))?;
         let newest = newest.ok_or_else(|| wait("it has no ledger yet".to_owned()))?;
         let Some(anchor) = anchor else {
-            return Ok(newest);
+            return Ok(self.furthest(newest).await);
         };
         if newest.sequence < anchor.ledger && newest.closed_at > anchor.closed_at {
             return Err(Start::Halt(reset_by_time(endpoint, &newest, anchor.ledger)));
@@ -142,6 +142,19 @@ impl Engine {
             }
             Err(unknown) => Err(wait(unknown.detail)),
         }
+    }
+
+    /// The newest ledger that any Horizon shows. Records that remember none cannot tell one that stands still, which does not
+    /// show what an earlier life has sent: of several Horizons another may.
+    async fn furthest(&self, mut newest: LedgerHeader) -> LedgerHeader {
+        for endpoint in self.horizon.endpoints() {
+            if let Ok(Some(shown)) = endpoint.latest_ledger().await
+                && shown.sequence > newest.sequence
+            {
+                newest = shown;
+            }
+        }
+        newest
     }
 
     /// Begins a life of this worker: a lease of its own, and nothing in flight.
@@ -285,7 +298,7 @@ impl Engine {
                     },
                     plain: Arc::new(row.envelope.clone()),
                     bumped: own.last().map(|bump| Arc::new(bump.envelope.clone())),
-                    busy: false,
+                    errand: None,
                     inquired: false,
                     settled: None,
                 }),
