@@ -21,13 +21,14 @@ fn of_workflow(rows: &[IntentRow], number: u64) -> Vec<&IntentRow> {
     rows.iter().filter(own).collect()
 }
 
-/// Whether everything that was accepted has ended.
+/// Whether everything that was accepted has ended, and the records have all that restored ones may lack.
 pub fn is_over(world: &World, told: &Told) -> bool {
     let rows = world.records.intents();
-    told.all().into_iter().all(|number| {
-        let own = of_workflow(&rows, number);
-        !own.is_empty() && own.iter().all(|row| row.finished_at.is_some())
-    })
+    world.records.are_explained()
+        && told.all().into_iter().all(|number| {
+            let own = of_workflow(&rows, number);
+            !own.is_empty() && own.iter().all(|row| row.finished_at.is_some())
+        })
 }
 
 /// Whether what has not ended waits for a person.

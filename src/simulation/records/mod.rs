@@ -139,6 +139,12 @@ impl MemoryRecords {
         self.act(|_, now| now)
     }
 
+    /// Whether everything of ours on the chain is known to be on record.
+    #[must_use]
+    pub fn are_explained(&self) -> bool {
+        self.act(|state, _| state.is_explained())
+    }
+
     /// Sets the database's clock: by so many seconds it is wrong from now on.
     pub fn set_clock_offset(&self, seconds: i64) {
         self.act(|state, _| state.clock_offset = seconds);
