@@ -41,7 +41,7 @@ const MAY_KNOW: &[(&str, &str)] = &[
     // The real engine and Horizon client over the judge's ledger; nothing that listens, and no database.
     (
         "simulation",
-        "defect domain store horizon signer worker sandbox",
+        "defect domain clock store horizon signer worker sandbox",
     ),
     // Those that wire the others, each only what lies below it. `dev` runs the daemon and the sandbox.
     (
