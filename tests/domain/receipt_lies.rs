@@ -145,7 +145,8 @@ fn the_plan_and_the_bytes_must_be_of_one_transaction() {
 
 #[test]
 fn a_plan_of_what_are_no_numbers_is_none() {
-    let names: [(&str, fn(&mut Receipt) -> &mut String); 4] = [
+    type Field = fn(&mut Receipt) -> &mut String;
+    let names: [(&str, Field); 4] = [
         ("min_time", |it| &mut it.attempts[0].plan.min_time),
         ("max_time", |it| &mut it.attempts[0].plan.max_time),
         ("sequence", |it| &mut it.attempts[0].plan.sequence),
