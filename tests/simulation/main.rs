@@ -23,18 +23,18 @@ const SEEDS_FOR_A_MISTAKE: u64 = 1_000;
 /// Histories in which a mistake was noticed once, so that they are looked at first; where the dice fall otherwise since, the
 /// others are.
 const NOTICED: [(Defect, u64); 12] = [
-    (Defect::NoFence, 9),
-    (Defect::RebuildOnTimeout, 7),
-    (Defect::SendBeforePersist, 14),
+    (Defect::NoFence, 2),
+    (Defect::RebuildOnTimeout, 2),
+    (Defect::SendBeforePersist, 340),
     (Defect::TrustNotFound, 11),
-    (Defect::TrustWallClock, 61),
-    (Defect::NoLeaseToken, 94),
-    (Defect::ForgetOlderHashes, 36),
+    (Defect::TrustWallClock, 7),
+    (Defect::NoLeaseToken, 133),
+    (Defect::ForgetOlderHashes, 33),
     (Defect::NoUniqueIndex, 0),
-    (Defect::ReleaseChannelEarly, 9),
+    (Defect::ReleaseChannelEarly, 18),
     (Defect::IgnoreFailedTransactions, 0),
-    (Defect::BadSequenceIsDeath, 36),
-    (Defect::AdoptByTag, 116),
+    (Defect::BadSequenceIsDeath, 7),
+    (Defect::AdoptByTag, 139),
 ];
 
 /// Every fault, and every transition, that must happen at least once in a thousand histories.
