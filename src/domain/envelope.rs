@@ -290,12 +290,8 @@ pub fn decode(
 /// The tag of a landed envelope: the muxed id of its source, or else of its fee source, or else a contract call's nonce.
 #[must_use]
 pub fn tag_of(inner: &xdr::Transaction, bump: Option<&xdr::FeeBumpTransaction>) -> Option<Tag> {
-    let id = |account: &xdr::MuxedAccount| match account {
-        xdr::MuxedAccount::Ed25519(_) => None,
-        xdr::MuxedAccount::MuxedEd25519(muxed) => Tag::from_muxed_id(muxed.id),
-    };
-    id(&inner.source_account)
-        .or_else(|| bump.and_then(|bump| id(&bump.fee_source)))
+    Tag::of_account(&inner.source_account)
+        .or_else(|| Tag::of_account(&bump?.fee_source))
         .or_else(|| nonce_tag(&inner.operations.first()?.body))
 }
 

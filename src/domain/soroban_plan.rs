@@ -85,13 +85,8 @@ impl SorobanPlan {
     #[must_use]
     pub fn has_nonce_of(&self, source: AccountId) -> bool {
         let own = address_of(source);
-        let is_own = |entry: &xdr::SorobanAuthorizationEntry| match &entry.credentials {
-            xdr::SorobanCredentials::Address(credentials)
-            | xdr::SorobanCredentials::AddressV2(credentials) => credentials.address == own,
-            xdr::SorobanCredentials::SourceAccount
-            | xdr::SorobanCredentials::AddressWithDelegates(_) => false,
-        };
-        self.auth.iter().any(is_own)
+        let mut nonces = self.auth.iter().filter_map(with_own_nonce);
+        nonces.any(|credentials| credentials.address == own)
     }
 }
 
@@ -117,6 +112,18 @@ pub const fn signer(entry: &xdr::SorobanAuthorizationEntry) -> Option<&xdr::ScAd
     match credentials(entry) {
         Some(credentials) => Some(&credentials.address),
         None => None,
+    }
+}
+
+/// The credentials of an authorisation that one address gives alone: its nonce is that address's to set.
+const fn with_own_nonce(
+    entry: &xdr::SorobanAuthorizationEntry,
+) -> Option<&xdr::SorobanAddressCredentials> {
+    match &entry.credentials {
+        xdr::SorobanCredentials::Address(credentials)
+        | xdr::SorobanCredentials::AddressV2(credentials) => Some(credentials),
+        xdr::SorobanCredentials::SourceAccount
+        | xdr::SorobanCredentials::AddressWithDelegates(_) => None,
     }
 }
 
@@ -162,14 +169,7 @@ pub fn signed_nonce_tag(body: &xdr::OperationBody) -> Option<(AccountId, Tag)> {
     let xdr::OperationBody::InvokeHostFunction(call) = body else {
         return None;
     };
-    let credentials = match &call.auth.first()?.credentials {
-        xdr::SorobanCredentials::Address(credentials)
-        | xdr::SorobanCredentials::AddressV2(credentials) => credentials,
-        xdr::SorobanCredentials::SourceAccount
-        | xdr::SorobanCredentials::AddressWithDelegates(_) => {
-            return None;
-        }
-    };
+    let credentials = with_own_nonce(call.auth.first()?)?;
     match &credentials.address {
         xdr::ScAddress::Account(xdr::AccountId(xdr::PublicKey::PublicKeyTypeEd25519(key))) => {
             Some((AccountId(key.0), Tag::from_i64(credentials.nonce)?))

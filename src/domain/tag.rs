@@ -3,6 +3,7 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
+use stellar_xdr::MuxedAccount;
 
 use super::primitives::NetworkId;
 
@@ -35,6 +36,15 @@ impl Tag {
             None
         } else {
             Some(Self(id))
+        }
+    }
+
+    /// The tag that an account is written with, where it is muxed.
+    #[must_use]
+    pub const fn of_account(account: &MuxedAccount) -> Option<Self> {
+        match account {
+            MuxedAccount::Ed25519(_) => None,
+            MuxedAccount::MuxedEd25519(muxed) => Self::from_muxed_id(muxed.id),
         }
     }
 

@@ -18,19 +18,10 @@ pub fn tag_by(
 ) -> Option<Tag> {
     let bump_tag = bump
         .filter(|bump| our(AccountId::of_muxed(&bump.fee_source)))
-        .and_then(fee_source_tag);
+        .and_then(|bump| Tag::of_account(&bump.fee_source));
     let nonce_tag = || {
         let (signer, tag) = signed_nonce_tag(&inner.operations.first()?.body)?;
         our(signer).then_some(tag)
     };
     bump_tag.or_else(nonce_tag).or_else(|| tag_of(inner, bump))
-}
-
-/// The tag that a fee bump itself carries.
-#[must_use]
-pub fn fee_source_tag(bump: &xdr::FeeBumpTransaction) -> Option<Tag> {
-    match &bump.fee_source {
-        xdr::MuxedAccount::Ed25519(_) => None,
-        xdr::MuxedAccount::MuxedEd25519(muxed) => Tag::from_muxed_id(muxed.id),
-    }
 }

@@ -12,6 +12,11 @@ use super::plan::Rates;
 /// What is gone with its connection: a claim that is not committed, the right to explain.
 pub type Held<T> = Arc<Mutex<Option<Box<T>>>>;
 
+/// Takes it, where it is not gone.
+pub fn take<T: ?Sized>(held: &Mutex<Option<Box<T>>>) -> Option<Box<T>> {
+    held.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 trait Release: Send + Sync {
     /// Its connection is closed.
     fn release(&self);
@@ -21,7 +26,7 @@ trait Release: Send + Sync {
 
 impl<T: ?Sized + Send> Release for Mutex<Option<Box<T>>> {
     fn release(&self) {
-        self.lock().unwrap_or_else(PoisonError::into_inner).take();
+        take(self);
     }
 
     fn is_over(&self) -> bool {

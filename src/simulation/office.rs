@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::life::{Held, Life};
+use super::life::{Held, Life, take};
 use crate::domain::adoption::Adoption;
 use crate::domain::intent::Request;
 use crate::domain::observation::{Landed, LedgerHeader};
@@ -70,17 +70,13 @@ struct GatedHold {
 impl GatedHold {
     /// The claim, unless it is gone with its connection.
     fn take(&self) -> Result<Box<dyn Hold>, StoreError> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.take().ok_or_else(away)
+        take(&self.held).ok_or_else(away)
     }
 }
 
 impl Drop for GatedHold {
     fn drop(&mut self) {
-        self.held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        take(&self.held);
     }
 }
 
@@ -133,16 +129,11 @@ impl GatedRight {
             life: life.clone(),
         }
     }
-
-    fn take(&self) -> Option<Box<dyn Right>> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.take()
-    }
 }
 
 impl Drop for GatedRight {
     fn drop(&mut self) {
-        self.take();
+        take(&self.held);
     }
 }
 
@@ -156,7 +147,7 @@ impl Right for GatedRight {
     }
 
     async fn end(self: Box<Self>) {
-        if let Some(right) = self.take() {
+        if let Some(right) = take(&self.held) {
             right.end().await;
         }
     }

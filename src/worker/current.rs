@@ -31,11 +31,8 @@ impl Engine {
                 newest.sequence, seen.sequence
             )));
         }
-        if !is_same || newest.sequence > seen.sequence {
-            self.newest = Some(newest);
-        } else {
-            self.newest = Some(seen);
-        }
+        let is_ahead = !is_same || newest.sequence > seen.sequence;
+        self.newest = Some(if is_ahead { newest } else { seen });
         Ok(())
     }
 

@@ -1,7 +1,6 @@
 //! Looking at accounts: their states, and channels that an earlier life of ours has left on the chain.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::engine::Engine;
 use super::engine::start::Start;
@@ -17,10 +16,6 @@ use crate::store::StoreError;
 const CONCURRENT_READS: usize = 16;
 /// Indexes in a row that must never have existed before the search for channels ends.
 const GAP: u32 = 20;
-/// Times that an account is looked at again where its state is too old.
-const MAX_BEHIND: u32 = 20;
-/// Between these: they last longer than a ledger takes.
-const BEHIND_WAIT: Duration = Duration::from_millis(400);
 /// Channels that are looked for at most.
 const MAX_CHANNELS: u32 = 10_000;
 /// Why a channel is paused whose key is not held.
@@ -123,23 +118,11 @@ async fn look(
     since: LedgerSeq,
 ) -> Result<AccountSnapshot, String> {
     let mut tries = Tries::default();
-    let mut behind = 0;
     loop {
         let endpoint = horizon.any();
         match endpoint.account(account).await {
             Ok(snapshot) if snapshot.as_of >= since => return Ok(snapshot),
-            // Another one may have come further.
-            Ok(snapshot) if behind == MAX_BEHIND => {
-                return Err(format!(
-                    "Horizon {} shows {account} as of ledger {}, and ledger {since} is waited for",
-                    endpoint.name(),
-                    snapshot.as_of
-                ));
-            }
-            Ok(_) => {
-                behind += 1;
-                tokio::time::sleep(BEHIND_WAIT).await;
-            }
+            Ok(snapshot) => tries.behind(endpoint, &snapshot, since).await?,
             Err(unknown) => tries.again(endpoint, &unknown).await?,
         }
     }

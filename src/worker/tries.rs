@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::domain::observation::{Unknown, UnknownKind};
+use crate::domain::observation::{AccountSnapshot, Unknown, UnknownKind};
+use crate::domain::primitives::LedgerSeq;
 use crate::horizon::Endpoint;
 
 /// Times that a question is asked again where a rate limit says when.
@@ -15,11 +16,17 @@ const MAX_FAILED: u32 = 5;
 /// The first wait then; each is longer by as much.
 const FAILED_WAIT: Duration = Duration::from_millis(100);
 
+/// Times that an account is looked at again where its state is too old.
+const MAX_BEHIND: u32 = 20;
+/// Between these: they last longer than a ledger takes.
+const BEHIND_WAIT: Duration = Duration::from_millis(400);
+
 /// How often a question was asked in vain.
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     limited: u32,
     failed: u32,
+    behind: u32,
 }
 
 impl Tries {
@@ -44,6 +51,29 @@ impl Tries {
             _ => return Err(format!("Horizon {}: {}", endpoint.name(), unknown.detail)),
         };
         tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// Waits until this Horizon, or another one, may have come as far as a ledger.
+    ///
+    /// # Errors
+    /// How far it was, where that was asked often enough.
+    pub(super) async fn behind(
+        &mut self,
+        endpoint: &Endpoint,
+        shown: &AccountSnapshot,
+        since: LedgerSeq,
+    ) -> Result<(), String> {
+        if self.behind == MAX_BEHIND {
+            return Err(format!(
+                "Horizon {} shows {} as of ledger {}, and ledger {since} is waited for",
+                endpoint.name(),
+                shown.account,
+                shown.as_of
+            ));
+        }
+        self.behind += 1;
+        tokio::time::sleep(BEHIND_WAIT).await;
         Ok(())
     }
 }

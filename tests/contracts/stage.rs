@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stellar_submitter::domain::receipt::{SignedReceipt, Standing, check};
 
 use crate::rpc::Rpc;
 use crate::world::{Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, ledger};
@@ -71,17 +70,7 @@ impl Stage {
 
     /// What the ledger has proves the records and the receipt of this final intent right.
     pub async fn proven(&self, daemon: &Daemon, id: &str) {
-        let (status, body) = daemon
-            .client
-            .get(&format!("/v1/intents/{id}/receipt"))
-            .await;
-        assert_eq!(status, 200, "{body}");
-        let receipt: SignedReceipt = serde_json::from_value(body).unwrap();
-        let wrong: Vec<_> = check(&receipt, None)
-            .into_iter()
-            .filter(|one| one.standing != Standing::Right)
-            .collect();
-        assert!(wrong.is_empty(), "{wrong:#?}");
+        daemon.client.stands(id).await;
         let ledger = &self.world.ledger.url;
         self.succeeds(&["verify", "--horizon", ledger, "--database"]);
     }

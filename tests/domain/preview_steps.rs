@@ -231,30 +231,16 @@ fn behind_what_may_bring_funds_nothing_is_certain() {
         );
     }
     // It stays uncertain behind what does not itself make it so.
-    let later = json!([
-        path_send(own),
-        path_send(other),
-        pay(other, "native", "1000")
-    ]);
-    weighs(
-        later,
-        &sights(),
-        Severity::Unknown,
-        "op_underfunded",
-        "/operations/2",
-    );
-    let later = json!([
-        path_receive(own),
-        path_receive(other),
-        pay(other, "native", "1000")
-    ]);
-    weighs(
-        later,
-        &sights(),
-        Severity::Unknown,
-        "op_underfunded",
-        "/operations/2",
-    );
+    for pay_by in [path_send, path_receive] {
+        let later = json!([pay_by(own), pay_by(other), pay(other, "native", "1000")]);
+        weighs(
+            later,
+            &sights(),
+            Severity::Unknown,
+            "op_underfunded",
+            "/operations/2",
+        );
+    }
 }
 
 #[test]

@@ -7,10 +7,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use crate::world::relay::{Answer, serve};
 use crate::world::{Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, ledger, payment};
 
-/// The largest body that is passed on.
-const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// How many seconds before its time a ledger seems to have closed.
 const AGE_SECONDS: i64 = 600;
 
@@ -42,9 +41,7 @@ impl Replica {
         let app = axum::Router::new()
             .fallback(pass)
             .with_state(replica.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        let url = serve(app).await;
         (replica, url)
     }
 
@@ -76,27 +73,11 @@ async fn pass(State(replica): State<Replica>, request: Request) -> Response {
             (StatusCode::NOT_FOUND, as_of, r#"{"status": 404}"#).into_response()
         };
     }
-    let url = format!("{}{}", replica.horizon, request.uri());
-    let kind = request.headers().get("content-type").cloned();
-    let body = axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES).await;
-    let mut passed = replica.client.request(method, url).body(body.unwrap());
-    if let Some(kind) = kind {
-        passed = passed.header("content-type", kind);
-    }
-    let answer = passed.send().await.unwrap();
-    let (status, headers) = (answer.status(), answer.headers().clone());
-    let mut body = answer.bytes().await.unwrap();
+    let mut answer = Answer::of(&replica.client, &replica.horizon, request).await;
     if matches!(old, Old::Ledgers) && path == "/ledgers" {
-        body = aged(&body);
+        answer.body = aged(&answer.body);
     }
-    let mut response = (status, body).into_response();
-    for name in ["content-type", "latest-ledger"] {
-        if let Some(value) = headers.get(name) {
-            let name = HeaderName::from_static(name);
-            response.headers_mut().insert(name, value.clone());
-        }
-    }
-    response
+    answer.pass_on()
 }
 
 /// The same ledgers, closed long before.

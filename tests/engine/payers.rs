@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stellar_submitter::domain::primitives::NetworkId;
-use stellar_submitter::domain::receipt::{SignedReceipt, Standing, check};
 use stellar_submitter::domain::tag::Tag;
 
 use crate::world::hand::Hand;
@@ -30,15 +29,7 @@ async fn signed_by_ann(world: &World, id: u64) -> (Value, String) {
 
 /// The receipt, the records and the ledger say the same.
 async fn proven(world: &World, daemon: &Daemon, id: &str) {
-    let (status, body) = daemon
-        .client
-        .get(&format!("/v1/intents/{id}/receipt"))
-        .await;
-    assert_eq!(status, 200, "{body}");
-    let receipt: SignedReceipt = serde_json::from_value(body).unwrap();
-    let mut doubts = check(&receipt, None);
-    doubts.retain(|one| one.standing != Standing::Right);
-    assert!(doubts.is_empty(), "{doubts:#?}");
+    daemon.client.stands(id).await;
     let args = ["verify", "--horizon", &world.ledger.url, "--database"];
     succeeds(world, &args);
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -11,12 +10,11 @@ use serde_json::{Value, json};
 
 use crate::capture::PASSPHRASE;
 use crate::world::faults::{self, LIMIT, everything};
+use crate::world::relay::{Answer, serve};
 use crate::world::{Daemon, LEDGER_SECONDS, World, account, ledger};
 
 /// Intents of each case.
 const INTENTS: u32 = 12;
-/// The largest body that is passed on.
-const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// What stands between the daemon and Horizon does with a submission.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,9 +43,7 @@ async fn broken_horizon(horizon: &str, gate: Gate) -> (String, Arc<AtomicU32>) {
     };
     let posts = Arc::clone(&proxy.posts);
     let app = axum::Router::new().fallback(pass).with_state(proxy);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    let url = serve(app).await;
     (url, posts)
 }
 
@@ -59,28 +55,11 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     }
-    let url = format!("{}{}", proxy.horizon, request.uri());
-    let kind = request.headers().get("content-type").cloned();
-    let (method, body) = (request.method().clone(), request.into_body());
-    let body: Bytes = axum::body::to_bytes(body, MAX_BODY_BYTES).await.unwrap();
-    let mut passed = proxy.client.request(method, url).body(body);
-    if let Some(kind) = kind {
-        passed = passed.header("content-type", kind);
-    }
-    let answer = passed.send().await.unwrap();
+    let answer = Answer::of(&proxy.client, &proxy.horizon, request).await;
     if is_post {
         return StatusCode::GATEWAY_TIMEOUT.into_response();
     }
-    let (status, headers) = (answer.status(), answer.headers().clone());
-    let mut response = (status, answer.bytes().await.unwrap()).into_response();
-    for name in ["content-type", "latest-ledger"] {
-        if let Some(value) = headers.get(name) {
-            response
-                .headers_mut()
-                .insert(axum::http::HeaderName::from_static(name), value.clone());
-        }
-    }
-    response
+    answer.pass_on()
 }
 
 async fn world(submit: &str) -> World {

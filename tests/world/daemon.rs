@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use stellar_submitter::domain::receipt::{SignedReceipt, Standing, check};
 
 use super::{CHANNEL_SEED, Ledger, PATIENCE, eventually, key, ledger};
 use crate::support::Process;
@@ -269,6 +270,16 @@ impl Client {
             .await;
         assert_eq!(status, 200, "{body}");
         body["items"].as_array().unwrap().clone()
+    }
+
+    /// Everything that its receipt says follows from what it holds.
+    pub async fn stands(&self, id: &str) {
+        let (status, body) = self.get(&format!("/v1/intents/{id}/receipt")).await;
+        assert_eq!(status, 200, "{body}");
+        let receipt: SignedReceipt = serde_json::from_value(body).unwrap();
+        let mut doubts = check(&receipt, None);
+        doubts.retain(|one| one.standing != Standing::Right);
+        assert!(doubts.is_empty(), "{doubts:#?}");
     }
 
     /// Waits until it is in this status; fails at once where it is final in another.

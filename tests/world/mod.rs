@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod faults;
 pub mod hand;
 pub mod ledger;
+pub mod relay;
 
 use std::time::{Duration, Instant};
 

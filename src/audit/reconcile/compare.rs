@@ -169,9 +169,10 @@ pub fn with_attempt(
         ),
         _ => pending = true,
     }
-    if is_mistaken(intent, landed) {
+    let restores = restores_for(intent, &landed.envelope_xdr);
+    if restores && is_done_by(intent, landed) {
         say(REPORTED_OTHERWISE, mistaken(intent, landed));
-    } else if landed.successful && !pending && !restores_for(intent, &landed.envelope_xdr) {
+    } else if landed.successful && !pending && !restores {
         match intent.status.as_str() {
             "succeeded" => match said(intent) {
                 Some(said) if said == hash => {}
@@ -217,10 +218,11 @@ pub fn with_tag_of(network: NetworkId, intent: &AuditedIntent, landed: &Landed) 
             ),
         );
     }
-    if is_mistaken(intent, landed) {
+    let restores = restores_for(intent, &landed.envelope_xdr);
+    if restores && is_done_by(intent, landed) {
         return find(REPORTED_OTHERWISE, mistaken(intent, landed));
     }
-    if restores_for(intent, &landed.envelope_xdr) {
+    if restores {
         return find(
             WITHOUT_ATTEMPT,
             format!(
@@ -251,13 +253,12 @@ pub fn with_tag_of(network: NetworkId, intent: &AuditedIntent, landed: &Landed) 
     }
 }
 
-/// Whether an intent is reported as done by what only brought archived entries back for its call.
-fn is_mistaken(intent: &AuditedIntent, landed: &Landed) -> bool {
-    intent.status == "succeeded"
-        && said(intent) == Some(landed.inner_hash)
-        && restores_for(intent, &landed.envelope_xdr)
+/// Whether an intent is reported as done by this transaction.
+fn is_done_by(intent: &AuditedIntent, landed: &Landed) -> bool {
+    intent.status == "succeeded" && said(intent) == Some(landed.inner_hash)
 }
 
+/// What is wrong where it only brought archived entries back.
 fn mistaken(intent: &AuditedIntent, landed: &Landed) -> String {
     format!(
         "intent {} is reported as succeeded by transaction {} of ledger {}, which only brought archived entries back for its call",

@@ -11,7 +11,7 @@ use crate::domain::envelope::{self, Plan};
 use crate::domain::intent::{Content, Request, read_stored};
 use crate::domain::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, Stroops, TxHash};
 use crate::domain::soroban_plan;
-use crate::domain::tagged::fee_source_tag;
+use crate::domain::tag::Tag;
 
 /// What was asked for; `None` where it was never valid.
 pub(super) fn request(receipt: &Receipt) -> Result<Option<Request>, String> {
@@ -162,7 +162,7 @@ pub(super) fn fee_bumps(receipt: &Receipt, attempt: &AttemptReceipt) -> Result<S
         }
         // What has the tag inside may have landed in anybody's fee bump; what a payer signed has at most an id of his own there.
         let within = (!attempt.presigned).then(|| envelope::tag_of(&inside.tx, None));
-        let mut tags = [within.flatten(), fee_source_tag(&outer)]
+        let mut tags = [within.flatten(), Tag::of_account(&outer.fee_source)]
             .into_iter()
             .flatten();
         if !tags.any(|tag| tag.to_string() == receipt.tag) {
