@@ -16,7 +16,7 @@ use super::{Engine, EngineError};
 use crate::domain::attempt::{Progress, Snapshot};
 use crate::domain::intent;
 use crate::domain::observation::LedgerHeader;
-use crate::horizon::NetworkError;
+use crate::horizon::{Endpoint, NetworkError};
 use crate::store::StoreError;
 use crate::store::attempts::BumpRow;
 use crate::store::network::Anchor;
@@ -114,7 +114,7 @@ impl Engine {
             .map_err(|unknown| wait(unknown.detail))?;
         let newest = newest.ok_or_else(|| wait("it has no ledger yet".to_owned()))?;
         let Some(anchor) = anchor else {
-            return Ok(self.furthest(newest).await);
+            return Ok(self.furthest(endpoint, newest).await);
         };
         if newest.sequence < anchor.ledger && newest.closed_at > anchor.closed_at {
             return Err(Start::Halt(reset_by_time(endpoint, &newest, anchor.ledger)));
@@ -144,11 +144,12 @@ impl Engine {
         }
     }
 
-    /// The newest ledger that any Horizon shows. Records that remember none cannot tell one that stands still, which does not
-    /// show what an earlier life has sent: of several Horizons another may.
-    async fn furthest(&self, mut newest: LedgerHeader) -> LedgerHeader {
+    /// The newest ledger that any Horizon shows; `asked` has shown `newest`. Records that remember none cannot tell one that
+    /// stands still, which does not show what an earlier life has sent: of several Horizons another may.
+    async fn furthest(&self, asked: &Endpoint, mut newest: LedgerHeader) -> LedgerHeader {
         for endpoint in self.horizon.endpoints() {
-            if let Ok(Some(shown)) = endpoint.latest_ledger().await
+            if !std::ptr::eq(endpoint, asked)
+                && let Ok(Some(shown)) = endpoint.latest_ledger().await
                 && shown.sequence > newest.sequence
             {
                 newest = shown;
