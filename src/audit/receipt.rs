@@ -5,7 +5,7 @@ use super::patience::{Patience, status};
 use crate::domain::observation::{Landed, LedgerHeader, LookUp, NetworkStatus};
 use crate::domain::primitives::{LedgerSeq, TxHash};
 use crate::domain::receipt::{
-    AttemptReceipt, Checked, LandedReceipt, ProofReceipt, Receipt, Standing, rebuilds,
+    AttemptReceipt, Checked, LandedReceipt, ProofReceipt, Receipt, Standing, rebuilds, unix_seconds,
 };
 use crate::horizon::{Endpoint, NetworkError};
 
@@ -61,7 +61,14 @@ impl Asking<'_> {
     async fn attempt(&self, attempt: &AttemptReceipt) -> Result<Checked, HistoryError> {
         let what = format!("attempt {} on the ledger", attempt.number);
         if let Some(landed) = &attempt.landed {
-            return self.landed(&what, landed, false).await;
+            let mut landed = landed.clone();
+            // An attempt's record does not say when its ledger closed, where the deciding transaction does.
+            let decided = self.receipt.transaction.as_ref();
+            if let Some(decided) = decided.filter(|decided| decided.hash == landed.hash) {
+                landed.closed_at = landed.closed_at.or_else(|| decided.closed_at.clone());
+                landed.code = landed.code.or_else(|| decided.code.clone());
+            }
+            return self.landed(&what, &landed, false).await;
         }
         let bumps = attempt.fee_bumps.iter().map(|bump| bump.hash);
         for hash in std::iter::once(attempt.hash).chain(bumps) {
@@ -128,7 +135,15 @@ impl Asking<'_> {
             && found.fee_bump_hash == said.fee_bump_hash
             && found.fee_charged.get().to_string() == said.fee_charged
             && found.source_account == said.channel
-            && found.sequence.to_string() == said.sequence;
+            && found.sequence.to_string() == said.sequence
+            && said
+                .closed_at
+                .as_deref()
+                .is_none_or(|at| unix_seconds(at) == Some(found.closed_at.0))
+            && said
+                .code
+                .as_deref()
+                .is_none_or(|code| code == found.outcome.code_name());
         if !same {
             let detail = format!(
                 "{} is in ledger {}, but not as the receipt has it",

@@ -409,11 +409,11 @@ async fn what_a_receipt_says_must_follow_from_what_it_holds() {
         });
         assert_eq!(standing(&all), expected, "{proof:?}: {all:#?}");
     }
-    // By the ledger: a transaction that is said to be dead, and is not.
-    let mut receipt = signed(&issued.succeeded).receipt;
-    receipt.status = "canceled".to_owned();
-    receipt.transaction = None;
-    let attempt = &mut receipt.attempts[0];
+    // By the ledger: a transaction that is said to be dead, and is not; another close time and another code than it has.
+    let mut dead = signed(&issued.succeeded).receipt;
+    dead.status = "canceled".to_owned();
+    dead.transaction = None;
+    let attempt = &mut dead.attempts[0];
     attempt.outcome = "dead".to_owned();
     attempt.landed = None;
     attempt.death_proof = Some(fence(
@@ -421,29 +421,30 @@ async fn what_a_receipt_says_must_follow_from_what_it_holds() {
         attempt.plan.sequence.parse::<i64>().unwrap() - 1,
         None,
     ));
-    let forged = signed_again(receipt, &liar);
-    assert_eq!(standing(&check(&forged, None)), Standing::Right);
+    let mut earlier = signed(&issued.succeeded).receipt;
+    earlier.transaction.as_mut().unwrap().closed_at = early.map(str::to_owned);
+    let mut other_code = signed(&issued.succeeded).receipt;
+    other_code.attempts[0].landed.as_mut().unwrap().code = Some("tx_too_late".to_owned());
     let folder = crate::support::scratch();
     let file = folder.path().join("forged.json");
-    std::fs::write(&file, serde_json::to_string(&forged).unwrap()).unwrap();
+    let path = file.to_str().unwrap();
     let horizon = &issued.world.ledger.url;
-    let ran = run(
-        &[
-            "receipt",
-            "check",
-            file.to_str().unwrap(),
-            "--horizon",
-            horizon,
-        ],
-        &[],
-    )
-    .await;
-    assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.out.contains("it is said to be dead, and"), "{ran:?}");
+    for (receipt, expected) in [
+        (dead, "it is said to be dead, and"),
+        (earlier, "but not as the receipt has it"),
+        (other_code, "but not as the receipt has it"),
+    ] {
+        let forged = signed_again(receipt, &liar);
+        assert_eq!(standing(&check(&forged, None)), Standing::Right);
+        std::fs::write(&file, serde_json::to_string(&forged).unwrap()).unwrap();
+        let ran = run(&["receipt", "check", path, "--horizon", horizon], &[]).await;
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.out.contains(expected), "{ran:?}");
+    }
     // What is no receipt.
     for text in ["", "{}", "[1]", "{\"receipt\": 1}"] {
         std::fs::write(&file, text).unwrap();
-        let ran = run(&["receipt", "check", file.to_str().unwrap()], &[]).await;
+        let ran = run(&["receipt", "check", path], &[]).await;
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(ran.err.contains("not a receipt"), "{ran:?}");
     }

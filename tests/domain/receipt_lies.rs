@@ -7,8 +7,8 @@ use stellar_xdr::{TransactionEnvelope, TransactionV1Envelope, VecM};
 
 use crate::fixture::stranger;
 use crate::receipts::{
-    TOO_LATE, base64, bump, dead, doubts, failed, landed, payment, plain, put, record, said,
-    signed_again, wrong,
+    LAST_TIME, TOO_LATE, base64, bump, dead, doubts, failed, landed, payment, plain, put, record,
+    said, signed_again, wrong,
 };
 
 const TRANSACTION: &str = "attempt 1: transaction";
@@ -231,6 +231,44 @@ fn a_landing_must_be_the_attempts_own_and_in_time() {
     );
     let mut last = landed();
     both(&mut last, |record| record.ledger = TOO_LATE - 1);
+    assert_eq!(doubts(&last), []);
+}
+
+fn closed(receipt: &mut Receipt, at: &str) {
+    record_of(receipt).closed_at = Some(at.to_owned());
+    decided(receipt).closed_at = Some(at.to_owned());
+}
+
+#[test]
+fn its_ledger_must_have_closed_within_its_time_bounds() {
+    each_is_wrong(
+        &landed(),
+        &[
+            (&[END, STATUS], |it| closed(it, "2030-01-01T00:00:01Z")),
+            (&[END, STATUS], |it| closed(it, "yesterday")),
+            // As receipts are issued: only the deciding transaction tells when.
+            (&[STATUS], |it| {
+                closed(it, "2030-01-01T00:00:01Z");
+                record_of(it).closed_at = None;
+            }),
+            (&[TRANSACTION, END, STATUS], |it| {
+                it.attempts[0].plan.min_time = (LAST_TIME - 59).to_string();
+            }),
+            (&[TRANSACTION], |it| {
+                it.attempts[0].plan.min_time = (LAST_TIME - 60).to_string();
+            }),
+            (&[TRANSACTION], |it| {
+                closed(it, "2030-01-01T00:00:01Z");
+                it.attempts[0].plan.max_time = "0".to_owned();
+            }),
+        ],
+    );
+    let mut last = landed();
+    closed(&mut last, "2030-01-01T00:00:00Z");
+    assert_eq!(doubts(&last), []);
+    record_of(&mut last).closed_at = None;
+    assert_eq!(doubts(&last), []);
+    decided(&mut last).closed_at = None;
     assert_eq!(doubts(&last), []);
 }
 

@@ -29,6 +29,12 @@ fn the_deciding_transaction_is_as_its_attempt_has_it() {
             (&[STATUS], |it| decided(it).fee_charged = "99".to_owned()),
             (&[STATUS], |it| decided(it).channel = stranger()),
             (&[STATUS], |it| decided(it).sequence = "5".to_owned()),
+            (&[STATUS], |it| {
+                decided(it).closed_at = Some("2029-12-31T23:58:59Z".to_owned());
+            }),
+            (&[STATUS], |it| {
+                decided(it).code = Some("tx_failed".to_owned())
+            }),
             (&[STATUS], |it| it.transaction = None),
             // The first attempt is dead: nothing succeeded by it.
             (&[STATUS], |it| {

@@ -23,18 +23,18 @@ const SEEDS_FOR_A_MISTAKE: u64 = 1_000;
 /// Histories in which a mistake was noticed once, so that they are looked at first; where the dice fall otherwise since, the
 /// others are.
 const NOTICED: [(Defect, u64); 12] = [
-    (Defect::NoFence, 2),
-    (Defect::RebuildOnTimeout, 2),
-    (Defect::SendBeforePersist, 340),
+    (Defect::NoFence, 6),
+    (Defect::RebuildOnTimeout, 13),
+    (Defect::SendBeforePersist, 248),
     (Defect::TrustNotFound, 11),
-    (Defect::TrustWallClock, 7),
-    (Defect::NoLeaseToken, 133),
-    (Defect::ForgetOlderHashes, 33),
+    (Defect::TrustWallClock, 56),
+    (Defect::NoLeaseToken, 228),
+    (Defect::ForgetOlderHashes, 612),
     (Defect::NoUniqueIndex, 0),
-    (Defect::ReleaseChannelEarly, 18),
+    (Defect::ReleaseChannelEarly, 24),
     (Defect::IgnoreFailedTransactions, 0),
-    (Defect::BadSequenceIsDeath, 7),
-    (Defect::AdoptByTag, 139),
+    (Defect::BadSequenceIsDeath, 6),
+    (Defect::AdoptByTag, 254),
 ];
 
 /// Every fault, and every transition, that must happen at least once in a thousand histories.

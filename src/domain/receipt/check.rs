@@ -1,8 +1,8 @@
 //! Checking a receipt with nothing but itself: what it says must follow from what it holds.
 
-use super::death::implies_death;
+use super::death::{implies_death, unix_seconds};
 use super::rebuild::{adopted, earlier, fee_bumps, only_restores, request, transaction};
-use super::{AttemptReceipt, FORMAT, LandedReceipt, Receipt, SignedReceipt};
+use super::{AttemptReceipt, FORMAT, LandedReceipt, PlanReceipt, Receipt, SignedReceipt};
 use crate::domain::intent::{IntentKey, Request};
 use crate::domain::primitives::{AccountId, NetworkId, TxHash};
 
@@ -209,11 +209,29 @@ fn is_of(attempt: &AttemptReceipt, landed: &LandedReceipt, successful: bool) -> 
             landed.ledger, plan.max_ledger
         ));
     }
+    in_time(plan, landed.closed_at.as_deref())?;
     match landed.fee_bump_hash {
         Some(hash) if attempt.fee_bumps.iter().all(|bump| bump.hash != hash) => Err(format!(
             "it landed in a fee bump {hash} that is not on record"
         )),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether a ledger that closed then, where that is on record, could take a transaction of this plan.
+fn in_time(plan: &PlanReceipt, closed_at: Option<&str>) -> Result<(), String> {
+    let Some(text) = closed_at else {
+        return Ok(());
+    };
+    let (Ok(min), Ok(max)) = (plan.min_time.parse::<u64>(), plan.max_time.parse::<u64>()) else {
+        return Err("its time bounds are none".to_owned());
+    };
+    match unix_seconds(text) {
+        Some(closed) if closed >= min && (max == 0 || closed <= max) => Ok(()),
+        Some(_) => Err(format!(
+            "it landed in a ledger that closed at {text}, which is outside its time bounds ({min} to {max})"
+        )),
+        None => Err(format!("{text:?} is not when a ledger closed")),
     }
 }
 
@@ -239,19 +257,24 @@ fn at_most_once(receipt: &Receipt, done: &[TxHash]) -> Result<String, String> {
 fn status(receipt: &Receipt, done: &[TxHash]) -> Result<String, String> {
     let transaction = receipt.transaction.as_ref();
     let attempt = transaction.and_then(|transaction| {
-        let of = receipt.attempts.iter();
-        of.filter_map(|one| one.landed.as_ref())
-            .find(|landed| landed.hash == transaction.hash)
+        let mut of = receipt.attempts.iter();
+        of.find_map(|one| {
+            Some((one, one.landed.as_ref()?)).filter(|(_, landed)| landed.hash == transaction.hash)
+        })
     });
-    if let (Some(transaction), Some(attempt)) = (transaction, attempt)
-        && (transaction.ledger != attempt.ledger
-            || transaction.successful != attempt.successful
-            || transaction.fee_bump_hash != attempt.fee_bump_hash
-            || transaction.fee_charged != attempt.fee_charged
-            || transaction.channel != attempt.channel
-            || transaction.sequence != attempt.sequence)
-    {
-        return Err("the deciding transaction is not as its attempt has it".to_owned());
+    if let (Some(transaction), Some((attempt, landed))) = (transaction, attempt) {
+        if transaction.ledger != landed.ledger
+            || transaction.successful != landed.successful
+            || transaction.fee_bump_hash != landed.fee_bump_hash
+            || transaction.fee_charged != landed.fee_charged
+            || transaction.channel != landed.channel
+            || transaction.sequence != landed.sequence
+            || differ(&transaction.closed_at, &landed.closed_at)
+            || differ(&transaction.code, &landed.code)
+        {
+            return Err("the deciding transaction is not as its attempt has it".to_owned());
+        }
+        in_time(&attempt.plan, transaction.closed_at.as_deref())?;
     }
     let succeeded = transaction.is_some_and(|transaction| transaction.successful);
     let is_attempt = |hash| receipt.attempts.iter().any(|one| one.hash == hash);
@@ -275,4 +298,9 @@ fn status(receipt: &Receipt, done: &[TxHash]) -> Result<String, String> {
         }
         other => Err(format!("{other:?} is not final")),
     }
+}
+
+/// Whether both are on record, and not the same.
+fn differ(one: &Option<String>, other: &Option<String>) -> bool {
+    one.is_some() && other.is_some() && one != other
 }

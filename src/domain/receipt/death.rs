@@ -126,10 +126,7 @@ fn fence_passed(
             ),
         );
     };
-    let closed = OffsetDateTime::parse(text, &Rfc3339)
-        .ok()
-        .and_then(|at| u64::try_from(at.unix_timestamp()).ok());
-    match closed {
+    match unix_seconds(text) {
         Some(closed) if closed > max_time => (
             Standing::Right,
             format!("and a ledger had closed after its last time ({max_time})"),
@@ -139,6 +136,13 @@ fn fence_passed(
             format!("and it could still land: its last time ({max_time}) had not passed"),
         ),
     }
+}
+
+/// A time in RFC 3339 as the chain counts it.
+#[must_use]
+pub fn unix_seconds(text: &str) -> Option<u64> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    u64::try_from(at.unix_timestamp()).ok()
 }
 
 #[cfg(test)]

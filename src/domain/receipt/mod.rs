@@ -15,7 +15,7 @@ use thiserror::Error;
 
 pub use canonical::{NotCanonical, canonical};
 pub use check::{Checked, Standing, check};
-pub use death::implies_death;
+pub use death::{implies_death, unix_seconds};
 pub use rebuild::rebuilds;
 
 use super::primitives::{AccountId, TxHash};
