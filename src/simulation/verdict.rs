@@ -37,9 +37,29 @@ pub fn waits_for_people(world: &World, told: &Told) -> bool {
     told.all().into_iter().all(|number| {
         let own = of_workflow(&rows, number);
         let over =
-            |row: &&IntentRow| row.finished_at.is_some() || is_left_to_a_person(world, number, row);
+            |row: &&IntentRow| row.finished_at.is_some() || waits_for_a_person(world, row, &rows);
         !own.is_empty() && own.iter().all(over)
     })
+}
+
+/// Whether a person must look at it, or at one that it has to come after: while that is open, no other of its order begins.
+fn waits_for_a_person(world: &World, row: &IntentRow, rows: &[IntentRow]) -> bool {
+    let key = |row: &IntentRow| {
+        row.request.as_ref()?["ordering_key"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    let order = key(row).filter(|_| row.status == "queued");
+    let left = |other: &IntentRow| {
+        number_of(other).is_some_and(|number| is_left_to_a_person(world, number, other))
+    };
+    let holds_it_up = |other: &IntentRow| order.is_some() && key(other) == order && left(other);
+    left(row) || rows.iter().any(holds_it_up)
+}
+
+/// The number of a workflow of the users'.
+fn number_of(row: &IntentRow) -> Option<u64> {
+    row.workflow_id.strip_prefix("workflow-")?.parse().ok()
 }
 
 /// Somebody who has a channel's key can use its number so that no list of Horizon's proves who did: a person must look. Not where
@@ -61,7 +81,7 @@ pub fn judge(world: &World, told: &Told, promised: &Promised, ended: bool) {
             world.oracle.violated(what);
         }
         for row in own {
-            compare(world, promised, number, row);
+            compare(world, promised, number, row, &rows);
         }
     }
     if !ended {
@@ -137,7 +157,7 @@ impl Promised {
 fn ended_unpaid(world: &World) -> Vec<(u64, IntentRow, i64)> {
     let rows = world.records.intents().into_iter();
     rows.filter_map(|row| {
-        let number = row.workflow_id.strip_prefix("workflow-")?.parse().ok()?;
+        let number = number_of(&row)?;
         let request = row.request.as_ref()?;
         let is_presigned = request["transaction_xdr"].is_string();
         let asked = asked_amount(Some(request)).filter(|_| !is_presigned)?;
@@ -192,7 +212,7 @@ fn look_at_given_up(world: &World) {
     }
 }
 
-fn compare(world: &World, promised: &Promised, number: u64, row: &IntentRow) {
+fn compare(world: &World, promised: &Promised, number: u64, row: &IntentRow, rows: &[IntentRow]) {
     let successes = world.oracle.successes(number);
     let presigned = |request: &Value| request["transaction_xdr"].is_string();
     let asked = if row.request.as_ref().is_some_and(presigned) {
@@ -212,7 +232,7 @@ fn compare(world: &World, promised: &Promised, number: u64, row: &IntentRow) {
             paid != 1
         }
         "failed" | "expired" | "canceled" => paid != 0,
-        "parked" if is_left_to_a_person(world, number, row) => {
+        "parked" | "queued" if waits_for_a_person(world, row, rows) => {
             world.dice.count("left to a person");
             false
         }
