@@ -18,6 +18,8 @@ pub struct ChannelRow {
     pub sep5_index: Option<i32>,
     /// The newest sequence number that is known to be consumed.
     pub sequence: i64,
+    /// The newest one up to which the chain was compared with the records, in use or not.
+    pub explained_sequence: i64,
     /// `open`, `paused` or `lost`.
     pub state: String,
     /// Why it is not open.
@@ -45,7 +47,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn channels(&self) -> Result<Vec<ChannelRow>, StoreError> {
         let rows = sqlx::query_as(
-            "select account, kind, sep5_index, sequence, state, reason, busy_with, updated_at
+            "select account, kind, sep5_index, sequence, explained_sequence, state, reason, busy_with, updated_at
              from submitter.channels order by kind desc, sep5_index, account",
         );
         Ok(rows.fetch_all(&self.pool).await?)
@@ -75,7 +77,8 @@ impl Store {
         Ok(())
     }
 
-    /// Raises an idle channel's sequence number to what the chain has; it never falls.
+    /// Notes that everything up to this number, which the chain has, is on record; an idle channel goes on behind it. Neither ever
+    /// falls.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -85,8 +88,9 @@ impl Store {
         sequence: Sequence,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "update submitter.channels set sequence = $2, updated_at = now()
-             where account = $1 and sequence < $2 and busy_with is null",
+            "update submitter.channels set explained_sequence = greatest(explained_sequence, $2),
+                 sequence = case when busy_with is null then greatest(sequence, $2) else sequence end, updated_at = now()
+             where account = $1 and (explained_sequence < $2 or (sequence < $2 and busy_with is null))",
         )
         .bind(account.to_string())
         .bind(sequence.0)

@@ -332,7 +332,8 @@ impl Engine {
         snapshot.as_of >= first.plus(MISSING_LEDGERS)
     }
 
-    /// Idle channels whose sequence number on the chain is beyond the records, and busy ones beyond their attempt.
+    /// Idle channels whose sequence number on the chain is beyond the records, and busy ones beyond their attempt; up to where
+    /// the chain was compared with the records they are explained, though their attempt has not ended yet.
     ///
     /// The chain is read before the records: what another daemon does meanwhile is on record before it is on the chain.
     async fn drifted(&self, records: &dyn Records) -> Result<Vec<(AccountId, Sequence)>, String> {
@@ -352,6 +353,7 @@ impl Engine {
         for row in records.channels().await.map_err(failed)? {
             let account = row.account_id().map_err(failed)?;
             let explained = row.sequence + i64::from(row.busy_with.is_some());
+            let explained = explained.max(row.explained_sequence);
             if let Some(sequence) = chain
                 .get(&account)
                 .filter(|sequence| sequence.0 > explained)

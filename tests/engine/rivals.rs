@@ -1,12 +1,19 @@
 //! A second writer on a channel, and a chain that is no longer the one that it was.
 
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use stellar_submitter::signer::ChannelSeed;
 
 use crate::world::hand::{Hand, operation};
+use crate::world::relay::{Answer, serve};
 use crate::world::{
-    CHANNEL_SEED, Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, payment,
+    CHANNEL_SEED, Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, ledger, payment,
 };
+
+/// What a daemon says that finds more on the chain than the records explain.
+const AHEAD: &str = "the chain is ahead of the records";
 
 fn channel(index: u32) -> stellar_submitter::signer::SecretKey {
     ChannelSeed::parse(CHANNEL_SEED)
@@ -83,6 +90,64 @@ async fn a_second_writer_during_an_outage_is_survived() {
     // The channel that others use may have stopped by then.
     let mut daemon = Daemon::start(&world.setup).await;
     daemon.wait_until_ready().await;
+    finish(&world, &daemon, &posted).await;
+}
+
+/// A Horizon before the real one that finds no transaction by its hash.
+async fn finds_no_transaction(horizon: &str) -> String {
+    async fn pass(
+        State((client, horizon)): State<(reqwest::Client, String)>,
+        request: Request,
+    ) -> Response {
+        if request.uri().path().starts_with("/transactions/") {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+        Answer::of(&client, &horizon, request).await.pass_on()
+    }
+    let state = (ledger::client(), horizon.to_owned());
+    serve(axum::Router::new().fallback(pass).with_state(state)).await
+}
+
+#[tokio::test]
+async fn what_is_explained_of_a_channel_in_use_is_not_waited_for_again() {
+    let (world, mut daemon) = World::ready(1).await;
+    world.ledger.fund(account("bob")).await;
+    world
+        .ledger
+        .faults(json!({"seed": 1, "never_land": 1.0}))
+        .await;
+    let posted = post(&daemon, 1..=1).await;
+    let (id, _) = &posted[0];
+    daemon.client.wait_for(id, "in_flight", PATIENCE).await;
+    daemon.process.kill();
+    world.ledger.faults(json!({})).await;
+    for _ in 0..3 {
+        intrude(&world, 0).await;
+    }
+    // It waits until nothing unknown can land, reads what has, and cannot end the attempt.
+    let mut setup = world.setup.clone();
+    let url = finds_no_transaction(&world.ledger.url).await;
+    setup.set("HORIZON__URLS", &url);
+    let mut first = Daemon::start(&setup).await;
+    first.wait_until_ready().await;
+    assert!(
+        first.process.log().contains(AHEAD),
+        "{}",
+        first.process.log()
+    );
+    assert_eq!(first.client.intent(id).await["status"], "in_flight");
+    // All is explained: another daemon need not wait, and the first goes on.
+    let mut second = Daemon::start(&setup).await;
+    second.wait_until_ready().await;
+    assert!(
+        !second.process.log().contains(AHEAD),
+        "{}",
+        second.process.log()
+    );
+    assert!(first.process.ended().is_none(), "{}", first.process.log());
+    assert_eq!(first.client.readiness().await.0, 200);
+    drop((first, second));
+    let daemon = Daemon::start(&world.setup).await;
     finish(&world, &daemon, &posted).await;
 }
 

@@ -49,6 +49,7 @@ impl State {
             .to_owned(),
             sep5_index,
             sequence: sequence.0,
+            explained_sequence: 0,
             state: "open".to_owned(),
             reason: None,
             busy_with: None,
@@ -72,10 +73,16 @@ impl State {
         account: &str,
         sequence: Sequence,
     ) -> Result<(), StoreError> {
-        let may =
-            |channel: &ChannelRow| channel.sequence < sequence.0 && channel.busy_with.is_none();
+        let is_idle = |channel: &ChannelRow| channel.busy_with.is_none();
+        let may = |channel: &ChannelRow| {
+            channel.explained_sequence < sequence.0
+                || (channel.sequence < sequence.0 && is_idle(channel))
+        };
         self.change_channel(account, may, |channel| {
-            channel.sequence = sequence.0;
+            channel.explained_sequence = channel.explained_sequence.max(sequence.0);
+            if is_idle(channel) {
+                channel.sequence = channel.sequence.max(sequence.0);
+            }
             channel.updated_at = now;
         })
     }
