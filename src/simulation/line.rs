@@ -17,6 +17,7 @@ use url::form_urlencoded;
 use super::life::Life;
 use super::odd;
 use super::oracle::Oracle;
+use super::told;
 use crate::domain::observation::{Unknown, UnknownKind};
 use crate::horizon::{Answer, Call, Line};
 use crate::sandbox::Faults;
@@ -249,6 +250,9 @@ impl Replica {
         let Some(Delivered { mut answer, cut }) = delivered else {
             return Err(unknown(UnknownKind::Cut, "the answer was cut"));
         };
+        if let Some(name) = told::name(&answer, call.form.is_some()) {
+            dice.count(name);
+        }
         if cut {
             return Err(unknown(UnknownKind::Cut, "the connection was cut"));
         }

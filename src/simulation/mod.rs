@@ -12,11 +12,13 @@ mod line;
 mod odd;
 mod office;
 pub mod oracle;
+mod panics;
 mod plan;
 mod play;
 pub mod records;
 mod rival;
 mod seen;
+mod told;
 mod verdict;
 mod world;
 
@@ -54,14 +56,18 @@ pub fn simulate(seed: u64, mistake: Option<Defect>, keep_trace: bool) -> Outcome
         .start_paused(true)
         .build()
         .expect("a runtime needs no more than memory");
-    let world = runtime.block_on(async {
-        let world = world::World::new(seed, keep_trace);
-        play::play(&world).await;
+    let (world, panics) = panics::during(|| {
+        let world = runtime.block_on(async {
+            let world = world::World::new(seed, keep_trace);
+            play::play(&world).await;
+            world
+        });
+        drop(runtime);
         world
     });
-    drop(runtime);
     defect::make(None);
-    let violations = world.oracle.violations();
+    let mut violations = world.oracle.violations();
+    violations.extend(panics);
     let (census, digest, trace) = world.dice.clone().into_record();
     Outcome {
         seed,

@@ -6,24 +6,37 @@ use serde_json::{Value, json};
 use super::dice::Dice;
 use crate::horizon::{Answer, Call};
 
-/// Answers to a POST besides those that the sandbox gives: status, and the problem's type where it has one.
-const TO_POSTS: [(u16, &str); 7] = [
-    (400, "transaction_malformed"),
-    (403, "transaction_submission_disabled"),
-    (415, "unsupported_media_type"),
-    (500, "server_error"),
-    (500, "transaction_submission_failed"),
-    (503, "stale_history"),
-    (503, ""),
+/// An answer: status, the problem's type where it has one, and how it is counted.
+type Odd = (u16, &'static str, &'static str);
+
+/// Answers to a POST besides those that the sandbox gives.
+const TO_POSTS: [Odd; 9] = [
+    (400, "transaction_malformed", "POST: malformed"),
+    (403, "transaction_submission_disabled", "POST: disabled"),
+    (415, "unsupported_media_type", "POST: media type"),
+    (500, "server_error", "POST: server error"),
+    (500, "transaction_submission_failed", "POST: core away"),
+    (
+        500,
+        "transaction_submission_exception",
+        "POST: core's exception",
+    ),
+    (
+        500,
+        "transaction_submission_invalid_status",
+        "POST: core's status unknown",
+    ),
+    (503, "stale_history", "POST: stale history"),
+    (503, "", "POST: a proxy's 503"),
 ];
 /// Answers to a question.
-const TO_QUESTIONS: [(u16, &str); 6] = [
-    (404, ""),
-    (408, "timeout"),
-    (410, "before_history"),
-    (500, "server_error"),
-    (503, "still_ingesting"),
-    (503, "stale_history"),
+const TO_QUESTIONS: [Odd; 6] = [
+    (404, "", "GET: a proxy's 404"),
+    (408, "timeout", "GET: timeout"),
+    (410, "before_history", "GET: before history"),
+    (500, "server_error", "GET: server error"),
+    (503, "still_ingesting", "GET: still ingesting"),
+    (503, "stale_history", "GET: stale history"),
 ];
 
 /// Whether an account is asked for.
@@ -69,11 +82,12 @@ pub fn leave_out(answer: &mut Answer, call: &Call<'_>, dice: &Dice) {
 
 /// Something else than what was asked for: whatever was done, was done.
 pub fn answer(answer: &mut Answer, is_post: bool, dice: &Dice) {
-    let (status, kind) = if is_post {
+    let (status, kind, name) = if is_post {
         TO_POSTS[usize::try_from(dice.below(TO_POSTS.len() as u64)).unwrap_or(0)]
     } else {
         TO_QUESTIONS[usize::try_from(dice.below(TO_QUESTIONS.len() as u64)).unwrap_or(0)]
     };
+    dice.count(name);
     answer.status = status;
     answer.latest_ledger = None;
     answer.body = Some(if kind.is_empty() {

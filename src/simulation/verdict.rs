@@ -280,6 +280,9 @@ fn known_kind(kind: &str, data: &Value) -> &'static str {
         "intent.expired" => "intent expired",
         "intent.canceled" => "intent canceled",
         "intent.cancel_requested" => "cancellation requested",
+        "intent.parked" if data["reason"]["code"] == "sequence_unexplained" => {
+            "intent parked, its sequence number unexplained"
+        }
         "intent.parked" => "intent parked",
         "intent.requeued" => "intent requeued",
         "attempt.signed" => "attempt signed",

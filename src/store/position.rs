@@ -85,7 +85,8 @@ impl super::Store {
         }
         let (now,): (i64,) = sqlx::query_as(
             "with moved as (
-               update submitter.network set explained = false, quarantine_until = null, updated_at = now()),
+               update submitter.network set explained = false, quarantine_until = null,
+                 recovery_window = coalesce(recovery_window, 1), updated_at = now()),
              ended as (
                update submitter.workers set lease_until = now() where lease_until > now())
              select submitter.log_position()",

@@ -133,13 +133,16 @@ impl Engine {
         before: Before,
     ) -> Result<(), Start> {
         let known = before.known;
-        let window = (self.settings.validity_ledgers + 1 + LAG_LEDGERS).max(before.recovery_window);
         let head = header.sequence;
-        let until = head.plus(window);
+        // Whoever signed last may have known a ledger that is not shown yet.
+        let until = |behind: u32| {
+            let window = self.settings.validity_ledgers + 1 + LAG_LEDGERS.max(behind);
+            head.plus(window.max(before.recovery_window))
+        };
         if known && before.explained {
-            let drifted = self.drifted(records).await.map_err(Start::Wait)?;
+            let drifted = self.drifted(records, head).await.map_err(Start::Wait)?;
             if !drifted.is_empty() {
-                self.check_age(header)?;
+                let until = until(self.check_age(header)?);
                 tracing::warn!(
                     channels = drifted.len(),
                     "the chain is ahead of the records: its history is read before anything is signed"
@@ -150,7 +153,7 @@ impl Engine {
         }
         // By an old state everything looks unused though it has landed: records that were lost would be taken for new ones, and
         // nothing be waited for.
-        self.check_age(header)?;
+        let until = until(self.check_age(header)?);
         let found = self.find_channels(head).await?;
         let reader = self.reader(before.since);
         if known {
@@ -335,15 +338,20 @@ impl Engine {
     /// Idle channels whose sequence number on the chain is beyond the records, and busy ones beyond their attempt; up to where
     /// the chain was compared with the records they are explained, though their attempt has not ended yet.
     ///
-    /// The chain is read before the records: what another daemon does meanwhile is on record before it is on the chain.
-    async fn drifted(&self, records: &dyn Records) -> Result<Vec<(AccountId, Sequence)>, String> {
+    /// The chain is read before the records: what another daemon does meanwhile is on record before it is on the chain. And as of
+    /// this ledger at least: an older state looks like the records, whatever has landed since.
+    async fn drifted(
+        &self,
+        records: &dyn Records,
+        since: LedgerSeq,
+    ) -> Result<Vec<(AccountId, Sequence)>, String> {
         let failed = |error: StoreError| error.to_string();
         let mut accounts = Vec::new();
         for row in records.channels().await.map_err(failed)? {
             accounts.push(row.account_id().map_err(failed)?);
         }
         let mut chain = HashMap::new();
-        for snapshot in self.look_at(&accounts, LedgerSeq(0)).await {
+        for snapshot in self.look_at(&accounts, since).await {
             let snapshot = snapshot?;
             if let Some(state) = snapshot.state {
                 chain.insert(snapshot.account, state.sequence);

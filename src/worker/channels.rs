@@ -1,33 +1,29 @@
 //! Channels: made and topped up by intents of our own, which land exactly once like any other.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::engine::{Engine, Input};
-use super::history::Reader;
 use super::records::Records;
-use crate::domain::asset::{Asset, Destination};
+use super::top_up::{MAX_TRY_AGAIN, TopUp, try_again};
 use crate::domain::intent::{Content, OnStateError, Request};
 use crate::domain::memo::Memo;
 use crate::domain::operation::{MAX_OPERATIONS, Operation};
-use crate::domain::primitives::{AccountId, LedgerSeq, Sequence, Stroops};
-use crate::horizon::Horizon;
+use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::store::StoreError;
 use crate::store::accept::{Accepted, Lane, NewIntent};
 
 /// The tenant of our own intents. Users' tenants come from API keys and never have this name.
 pub const SYSTEM_TENANT: &str = "system";
-/// Between two looks at the channels.
-const LOOK_EVERY: Duration = Duration::from_secs(1800);
 /// Until channels are looked at again that an earlier life has used.
 const UNEXPLAINED_AGAIN: Duration = Duration::from_secs(10);
-/// Tries of one batch of new channels, each with a workflow of its own.
-const MAX_ENSURE_TRIES: u32 = 100;
+/// Tries of one batch of new channels, or of one top-up, each with a workflow of its own.
+pub(super) const MAX_TRIES: u32 = 1_000;
+/// Each transaction takes no more than this part of a ledger: one that fills it never gets its turn.
+const LEDGER_SHARE: usize = 2;
 /// An account's first sequence number is the ledger of its creation times this.
 const SEQUENCES_PER_LEDGER: i64 = 1 << 32;
 
@@ -46,8 +42,12 @@ pub(super) struct Ensure {
     done: bool,
     /// Batches that were asked for.
     pending: Vec<Pending>,
+    /// Batches that failed one after another.
+    failures: u32,
     /// Nothing is tried before.
     not_before: Option<tokio::time::Instant>,
+    /// What was asked for more than once for channels that are short.
+    pub(super) top_ups: BTreeMap<AccountId, TopUp>,
 }
 
 /// A batch of channels that was asked for.
@@ -59,15 +59,21 @@ struct Pending {
     asked_at: LedgerSeq,
 }
 
+impl Ensure {
+    fn waits(&self) -> bool {
+        let now = tokio::time::Instant::now();
+        self.not_before.is_some_and(|at| now < at)
+    }
+}
+
 impl Engine {
     /// Makes the channels that are wanted, by intents of our own: they land exactly once like any other.
     pub(super) async fn ensure_channels(&mut self) -> Result<(), StoreError> {
-        let now = tokio::time::Instant::now();
-        if self.ensure.done || self.ensure.not_before.is_some_and(|at| now < at) {
+        if self.ensure.done || self.ensure.waits() {
             return Ok(());
         }
         self.settle_pending().await?;
-        if !self.ensure.pending.is_empty() {
+        if !self.ensure.pending.is_empty() || self.ensure.waits() {
             return Ok(());
         }
         let rows = self.store.channels().await?;
@@ -79,7 +85,9 @@ impl Engine {
             self.ensure.done = true;
             return Ok(());
         }
-        for batch in missing.chunks(MAX_OPERATIONS) {
+        let ledger = self.head.map_or(u32::MAX, |head| head.max_tx_set_size);
+        let share = usize::try_from(ledger).unwrap_or(MAX_OPERATIONS) / LEDGER_SHARE;
+        for batch in missing.chunks(share.clamp(1, MAX_OPERATIONS)) {
             self.ask_for(batch).await?;
         }
         Ok(())
@@ -126,7 +134,7 @@ impl Engine {
             .map(|operation| operation.to_json().to_string())
             .collect();
         let digest = hex::encode(&Sha256::digest(content.as_bytes())[..8]);
-        for number in 1..=MAX_ENSURE_TRIES {
+        for number in 1..=MAX_TRIES {
             let workflow = format!("channels/{digest}/{number}");
             let request = self.own_request(workflow, "create_account", operations.clone());
             let row = self.accept_own(request).await?;
@@ -145,8 +153,8 @@ impl Engine {
             });
             return Ok(());
         }
-        tracing::error!("channels could not be made in {MAX_ENSURE_TRIES} tries");
-        self.ensure.done = true;
+        tracing::error!("channels could not be made in {MAX_TRIES} tries");
+        self.ensure.not_before = Some(tokio::time::Instant::now() + MAX_TRY_AGAIN);
         Ok(())
     }
 
@@ -165,6 +173,7 @@ impl Engine {
                         continue;
                     };
                     let left = self.take_over_made(&pending, ledger).await?;
+                    self.ensure.failures = 0;
                     if left.is_empty() {
                         tracing::info!(%intent, "channels are made");
                     } else {
@@ -175,7 +184,10 @@ impl Engine {
                     }
                 }
                 "failed" | "expired" | "canceled" => {
-                    tracing::warn!(%intent, reason = ?row.reason, "channels could not be made; it is tried again");
+                    self.ensure.failures = self.ensure.failures.saturating_add(1);
+                    let wait = try_again(self.ensure.failures);
+                    self.ensure.not_before = Some(tokio::time::Instant::now() + wait);
+                    tracing::warn!(%intent, reason = ?row.reason, wait_seconds = wait.as_secs(), "channels could not be made; it is tried again");
                 }
                 _ => still.push(pending),
             }
@@ -229,28 +241,7 @@ impl Engine {
         Ok(left)
     }
 
-    /// Tops a channel up that cannot pay its fee, once for each sequence number.
-    pub(super) async fn top_up(
-        &self,
-        channel: AccountId,
-        sequence: Sequence,
-    ) -> Result<(), StoreError> {
-        let source = self.settings.source;
-        if channel == source {
-            return Ok(());
-        }
-        let operation = Operation::Payment {
-            destination: Destination(channel.plain()),
-            asset: Asset::NATIVE,
-            amount: self.settings.channel_starting_balance,
-        };
-        let workflow = format!("top-up/{channel}/{sequence}");
-        let request = self.own_request(workflow, "payment", vec![operation]);
-        self.accept_own(request).await?;
-        Ok(())
-    }
-
-    fn own_request(
+    pub(super) fn own_request(
         &self,
         workflow_id: String,
         method: &str,
@@ -272,7 +263,7 @@ impl Engine {
     }
 
     /// Accepts an intent of our own; returns its id and status, new or not.
-    async fn accept_own(&self, request: Request) -> Result<(Uuid, String), StoreError> {
+    pub(super) async fn accept_own(&self, request: Request) -> Result<(Uuid, String), StoreError> {
         let tag = request.key(SYSTEM_TENANT).tag(self.network);
         let new = NewIntent {
             id: self.store.new_id(),
@@ -295,59 +286,6 @@ impl Engine {
                 table: "intents",
                 what: "an intent without an idempotency key was refused for its key".to_owned(),
             }),
-        }
-    }
-}
-
-/// Looks at the channels from time to time, until the engine is gone: tells it which are short of lumens, and explains
-/// sequence numbers that the chain has and the records have not.
-pub(super) async fn watch(
-    store: Arc<dyn Records>,
-    horizon: Arc<Horizon>,
-    reader: Reader,
-    below: Stroops,
-    engine: mpsc::Sender<Input>,
-) {
-    let mut ticks = tokio::time::interval(LOOK_EVERY);
-    loop {
-        tokio::select! {
-            biased;
-            _ = ticks.tick() => {}
-            () = engine.closed() => return,
-        }
-        let rows = match store.channels().await {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::warn!(%error, "the channels could not be looked at");
-                continue;
-            }
-        };
-        let mut seen = Vec::with_capacity(rows.len());
-        for row in rows
-            .iter()
-            .filter(|row| row.kind == "channel" && row.state == "open")
-        {
-            let Ok(account) = row.account_id() else {
-                continue;
-            };
-            let Ok(snapshot) = horizon.any().account(account).await else {
-                continue;
-            };
-            let Some(state) = snapshot.state.clone() else {
-                continue;
-            };
-            seen.push(snapshot);
-            if state.native_balance < below
-                && engine
-                    .send(Input::Short(account, state.sequence))
-                    .await
-                    .is_err()
-            {
-                return;
-            }
-        }
-        if let Err(why) = reader.explain_drift(&*store, seen).await {
-            tracing::warn!(%why, "channels are ahead of the records, and it is not explained yet");
         }
     }
 }

@@ -16,6 +16,11 @@ use crate::horizon::{Endpoint, Horizon};
 
 /// Ledgers behind the newest from which on we jump to it: what landed between is found by look-ups.
 const CATCH_UP_LEDGERS: u32 = 50;
+/// Ledgers that were found one after another without a wait, after which we ask for the newest: whoever reads more slowly than they
+/// close falls behind for ever.
+const RUN_BEFORE_JUMP: u32 = 20;
+/// Ledgers behind the newest from which on we jump to it then: by an older one no death is proven.
+const FAR_BEHIND_LEDGERS: u32 = 20;
 /// Misses of a due ledger after which we ask for the newest.
 const MISSES_BEFORE_JUMP: u32 = 20;
 
@@ -42,12 +47,12 @@ pub(super) async fn follow(
     engine: mpsc::Sender<Input>,
 ) {
     let mut last = from;
-    let mut misses = 0;
+    let (mut misses, mut run) = (0, 0);
     let mut pace = LedgerPace::default();
     loop {
         tokio::time::sleep_until(pace.due).await;
         let endpoint = horizon.any();
-        match next_header(endpoint, &last, &mut misses).await {
+        match next_header(endpoint, &last, &mut misses, &mut run).await {
             Ok(Some(header)) if header.sequence < last.sequence => {
                 let why = reset_by_time(endpoint, &header, last.sequence);
                 let _ = engine.send(Input::NetworkReset(why)).await;
@@ -68,7 +73,10 @@ pub(super) async fn follow(
                     return;
                 }
                 if at_tip {
+                    run = 0;
                     pace.closed(&last, &header);
+                } else {
+                    run += 1;
                 }
                 last = header;
                 let landed = scan::read(endpoint, &header, &watched).await;
@@ -136,12 +144,19 @@ async fn next_header(
     endpoint: &Endpoint,
     last: &LedgerHeader,
     misses: &mut u32,
+    run: &mut u32,
 ) -> Result<Option<LedgerHeader>, Unknown> {
-    if *misses >= MISSES_BEFORE_JUMP {
-        *misses = 0;
+    let is_running = *run >= RUN_BEFORE_JUMP;
+    if *misses >= MISSES_BEFORE_JUMP || is_running {
+        (*misses, *run) = (0, 0);
         let newest = endpoint.latest_ledger().await?;
+        let far = if is_running {
+            FAR_BEHIND_LEDGERS
+        } else {
+            CATCH_UP_LEDGERS
+        };
         let telling = |newest: &LedgerHeader| {
-            newest.sequence > last.sequence.plus(CATCH_UP_LEDGERS)
+            newest.sequence > last.sequence.plus(far)
                 || newest.sequence < last.sequence && newest.closed_at > last.closed_at
         };
         if let Some(newest) = newest.filter(telling) {

@@ -36,13 +36,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Refuses a newest ledger that closed long ago by the clock of this machine. A clock that is wrong makes it wait, too: that it is
-    /// right is never a proof, but there is nothing else by which a Horizon that stands still alone can be told.
-    pub(super) fn check_age(&self, newest: &LedgerHeader) -> Result<(), Start> {
+    /// Refuses a newest ledger that closed long ago by the clock of this machine; returns how many ledgers may have closed since:
+    /// each closes at a later second than the one before it. A clock that is wrong makes it wait, too: that it is right is never a
+    /// proof, but there is nothing else by which a Horizon that stands still alone can be told.
+    pub(super) fn check_age(&self, newest: &LedgerHeader) -> Result<u32, Start> {
         let closed = i64::try_from(newest.closed_at.0).unwrap_or(i64::MAX);
         let age = self.clock.now().unix_timestamp().saturating_sub(closed);
         if age <= MAX_AGE_SECONDS {
-            return Ok(());
+            return Ok(u32::try_from(age).unwrap_or(0));
         }
         Err(Start::Wait(format!(
             "the newest ledger that Horizon shows, {}, closed {age} s ago: it is behind, the network stands still, or the clock of \

@@ -1,23 +1,22 @@
 //! Reading on the chain what was sent for us: landings that the records may not know, and what used the channels' sequence
 //! numbers.
 
+mod pages;
+
 use std::sync::Arc;
 
 use super::engine::Engine;
 use super::look::Found;
 use super::records::Records;
 use super::status::{Reading, Status};
-use super::tries::Tries;
 use crate::domain::continuity::{Continuity, Gap};
 use crate::domain::envelope::{decode, tag_of};
-use crate::domain::observation::{
-    AccountSnapshot, AccountState, Cursor, Landed, TransactionPage, Unknown,
-};
+use crate::domain::observation::{AccountSnapshot, AccountState, Cursor, Landed, TransactionPage};
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::domain::soroban_plan::authorized_by;
 use crate::domain::tag::Tag;
 use crate::domain::tagged::tag_by;
-use crate::horizon::{Endpoint, Horizon, Order};
+use crate::horizon::{Horizon, Order};
 use crate::store::StoreError;
 
 /// Records of a page.
@@ -106,13 +105,21 @@ impl Reader {
     ) -> Result<(), String> {
         let bound = self.since.map_or(0, |since| i64::from(since.0) << 32);
         let after = after.max(bound);
-        self.check_reach(LedgerSeq(u32::try_from(after >> 32).unwrap_or(0)))
-            .await?;
+        if after > 0 || !self.begins_here(account).await? {
+            self.check_reach(LedgerSeq(u32::try_from(after >> 32).unwrap_or(0)))
+                .await?;
+        }
         let mut cursor = (after > 0).then_some(Cursor(after));
         let newest = self.status.head().map_or(LedgerSeq(0), |head| head.ledger);
         let mut reading = Reading::of(account, newest);
         loop {
-            let page = self.page(account, cursor, Order::Ascending).await?;
+            let mut page = self.page(account, cursor, Order::Ascending).await?;
+            if page.as_ref().is_none_or(|page| page.is_last) {
+                // A Horizon that is behind ends too early.
+                page = self
+                    .page_as_of(account, cursor, Order::Ascending, newest)
+                    .await?;
+            }
             let Some(page) = page else { return Ok(()) };
             cursor = page.last.or(cursor);
             let is_last = page.is_last;
@@ -127,24 +134,6 @@ impl Reader {
                 return Ok(());
             }
         }
-    }
-
-    /// Refuses to read on from a ledger on which the history has no more: what it has forgotten would be passed over in
-    /// silence.
-    async fn check_reach(&self, from: LedgerSeq) -> Result<(), String> {
-        let endpoint = self.horizon.any();
-        let status = endpoint.root().await;
-        let elder = status.map_err(|unknown| failed(endpoint, &unknown))?.elder;
-        if elder <= FIRST_LEDGERS || elder <= from.plus(1) {
-            return Ok(());
-        }
-        Err(format!(
-            "the history of Horizon {} begins in ledger {elder}, and what was sent for {} must be read from ledger {from} on: \
-             give horizon.urls one whose history goes back that far, or, if nothing was sent before ledger {elder}, say \
-             `stellar-submitter recover --since {elder}`",
-            endpoint.name(),
-            self.source
-        ))
     }
 
     /// Reads an account's own transactions from the newest down to the sequence number that is on record, or all of them
@@ -171,10 +160,11 @@ impl Reader {
         let mut reading = Reading::of(account, self.oldest(known, snapshot.state.as_ref()));
         let mut cursor = None;
         for _ in 0..MAX_PAGES {
-            let page = self.page(account, cursor, Order::Descending).await?;
-            if cursor.is_none() {
-                self.check_newest(snapshot, page.as_ref())?;
-            }
+            let page = if cursor.is_none() {
+                self.newest_page(snapshot, whole).await?
+            } else {
+                self.page(account, cursor, Order::Descending).await?
+            };
             let Some(page) = page else {
                 return self.check_end(&continuity, account).await;
             };
@@ -281,66 +271,6 @@ impl Reader {
         Ok(())
     }
 
-    /// The page must show the newest transaction of the account as it was seen: a Horizon that lags shows an older one.
-    fn check_newest(
-        &self,
-        snapshot: &AccountSnapshot,
-        page: Option<&TransactionPage>,
-    ) -> Result<(), String> {
-        let used_in = snapshot.state.as_ref().and_then(AccountState::used_in);
-        let newest = page.and_then(|page| page.transactions.first());
-        let Some(used_in) = used_in else {
-            return Ok(());
-        };
-        if newest.is_some_and(|newest| newest.ledger >= used_in) {
-            return Ok(());
-        }
-        Err(format!(
-            "Horizon does not show yet what {} did in ledger {used_in}",
-            snapshot.account
-        ))
-    }
-
-    /// Whether nothing is missing where the history of an account ends.
-    async fn check_end(&self, continuity: &Continuity, account: AccountId) -> Result<(), String> {
-        if continuity.is_whole() {
-            return Ok(());
-        }
-        if let Some(since) = self.since {
-            self.check_reach(since).await?;
-            return Ok(());
-        }
-        let endpoint = self.horizon.any();
-        let status = endpoint.root().await;
-        let elder = status.map_err(|unknown| failed(endpoint, &unknown))?.elder;
-        let gap = continuity
-            .missing()
-            .map_or_else(String::new, |gap| format!("{gap}: "));
-        Err(format!(
-            "{gap}the history of Horizon {} begins in ledger {elder}, and what {account} did before is not known. Give \
-             horizon.urls one whose history goes back further, or, if nothing was sent before ledger {elder}, say \
-             `stellar-submitter recover --since {elder}`",
-            endpoint.name()
-        ))
-    }
-
-    async fn page(
-        &self,
-        account: AccountId,
-        cursor: Option<Cursor>,
-        order: Order,
-    ) -> Result<Option<TransactionPage>, String> {
-        let mut tries = Tries::default();
-        loop {
-            let endpoint = self.horizon.any();
-            let page = endpoint.account_transactions(account, cursor, order, PAGE_RECORDS);
-            match page.await {
-                Ok(page) => return Ok(page),
-                Err(unknown) => tries.again(endpoint, &unknown).await?,
-            }
-        }
-    }
-
     /// What is ours on a page, of what `wanted` says of each.
     fn ours(
         &self,
@@ -391,8 +321,4 @@ fn name_foreign(landed: &Landed) {
         tracing::error!(%channel, foreign = %hash, %ledger, "a second writer uses a channel: a foreign transaction took a sequence number");
         metrics::counter!("submitter_foreign_transactions_total", "on" => "channel").increment(1);
     }
-}
-
-fn failed(endpoint: &Endpoint, unknown: &Unknown) -> String {
-    format!("Horizon {}: {}", endpoint.name(), unknown.detail)
 }

@@ -122,7 +122,11 @@ async fn look(
         let endpoint = horizon.any();
         match endpoint.account(account).await {
             Ok(snapshot) if snapshot.as_of >= since => return Ok(snapshot),
-            Ok(snapshot) => tries.behind(endpoint, &snapshot, since).await?,
+            Ok(snapshot) => {
+                tries
+                    .behind(endpoint, account, snapshot.as_of, since)
+                    .await?;
+            }
             Err(unknown) => tries.again(endpoint, &unknown).await?,
         }
     }

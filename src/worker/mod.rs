@@ -30,6 +30,7 @@ mod sign;
 mod simulate;
 mod status;
 mod submit;
+mod top_up;
 mod tries;
 mod ways;
 

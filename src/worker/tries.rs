@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::domain::observation::{AccountSnapshot, Unknown, UnknownKind};
-use crate::domain::primitives::LedgerSeq;
+use crate::domain::observation::{Unknown, UnknownKind};
+use crate::domain::primitives::{AccountId, LedgerSeq};
 use crate::horizon::Endpoint;
 
 /// Times that a question is asked again where a rate limit says when.
@@ -13,6 +13,8 @@ const MAX_LIMITED: u32 = 200;
 const MAX_LIMITED_WAIT: Duration = Duration::from_secs(60);
 /// Times that it is asked again where nothing says when.
 const MAX_FAILED: u32 = 5;
+/// As many of them a deadline counts that passed: it has cost its wait already.
+const DEADLINE_COUNTS: u32 = 2;
 /// The first wait then; each is longer by as much.
 const FAILED_WAIT: Duration = Duration::from_millis(100);
 
@@ -45,7 +47,11 @@ impl Tries {
                 after.min(MAX_LIMITED_WAIT)
             }
             None if self.failed < MAX_FAILED && may_pass(unknown.kind) => {
-                self.failed += 1;
+                self.failed += if unknown.kind == UnknownKind::Deadline {
+                    DEADLINE_COUNTS
+                } else {
+                    1
+                };
                 FAILED_WAIT * self.failed
             }
             _ => return Err(format!("Horizon {}: {}", endpoint.name(), unknown.detail)),
@@ -61,15 +67,14 @@ impl Tries {
     pub(super) async fn behind(
         &mut self,
         endpoint: &Endpoint,
-        shown: &AccountSnapshot,
+        account: AccountId,
+        as_of: LedgerSeq,
         since: LedgerSeq,
     ) -> Result<(), String> {
         if self.behind == MAX_BEHIND {
             return Err(format!(
-                "Horizon {} shows {} as of ledger {}, and ledger {since} is waited for",
+                "Horizon {} shows {account} as of ledger {as_of}, and ledger {since} is waited for",
                 endpoint.name(),
-                shown.account,
-                shown.as_of
             ));
         }
         self.behind += 1;
@@ -78,8 +83,8 @@ impl Tries {
     }
 }
 
-/// Whether it is the kind of mishap that strikes one request and spares the next. A deadline that passed has cost its
-/// wait already, and where nobody listens all questions fail.
+/// Whether it is the kind of mishap that strikes one request and spares the next: of several Horizons, one that does not answer is
+/// passed over the next time.
 const fn may_pass(kind: UnknownKind) -> bool {
     matches!(
         kind,
@@ -88,5 +93,7 @@ const fn may_pass(kind: UnknownKind) -> bool {
             | UnknownKind::RateLimited
             | UnknownKind::Unavailable
             | UnknownKind::ServerError
+            | UnknownKind::Unreachable
+            | UnknownKind::Deadline
     )
 }

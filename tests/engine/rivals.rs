@@ -1,17 +1,20 @@
 //! A second writer on a channel, and a chain that is no longer the one that it was.
 
-use axum::extract::{Request, State};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use stellar_submitter::signer::ChannelSeed;
 
 use crate::world::hand::{Hand, operation};
-use crate::world::relay::{Answer, serve};
+use crate::world::relay::{Answer, changing};
 use crate::world::{
-    CHANNEL_SEED, Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, ledger, payment,
+    CHANNEL_SEED, Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, payment,
 };
 
+/// Answers about ledgers that are not true.
+const FALSE_ANSWERS: usize = 2;
 /// What a daemon says that finds more on the chain than the records explain.
 const AHEAD: &str = "the chain is ahead of the records";
 
@@ -93,21 +96,6 @@ async fn a_second_writer_during_an_outage_is_survived() {
     finish(&world, &daemon, &posted).await;
 }
 
-/// A Horizon before the real one that finds no transaction by its hash.
-async fn finds_no_transaction(horizon: &str) -> String {
-    async fn pass(
-        State((client, horizon)): State<(reqwest::Client, String)>,
-        request: Request,
-    ) -> Response {
-        if request.uri().path().starts_with("/transactions/") {
-            return StatusCode::SERVICE_UNAVAILABLE.into_response();
-        }
-        Answer::of(&client, &horizon, request).await.pass_on()
-    }
-    let state = (ledger::client(), horizon.to_owned());
-    serve(axum::Router::new().fallback(pass).with_state(state)).await
-}
-
 #[tokio::test]
 async fn what_is_explained_of_a_channel_in_use_is_not_waited_for_again() {
     let (world, mut daemon) = World::ready(1).await;
@@ -126,7 +114,12 @@ async fn what_is_explained_of_a_channel_in_use_is_not_waited_for_again() {
     }
     // It waits until nothing unknown can land, reads what has, and cannot end the attempt.
     let mut setup = world.setup.clone();
-    let url = finds_no_transaction(&world.ledger.url).await;
+    let url = changing(&world.ledger.url, |target, answer| {
+        if target.starts_with("/transactions/") {
+            answer.set(StatusCode::SERVICE_UNAVAILABLE, &json!({}));
+        }
+    })
+    .await;
     setup.set("HORIZON__URLS", &url);
     let mut first = Daemon::start(&setup).await;
     first.wait_until_ready().await;
@@ -149,6 +142,45 @@ async fn what_is_explained_of_a_channel_in_use_is_not_waited_for_again() {
     drop((first, second));
     let daemon = Daemon::start(&world.setup).await;
     finish(&world, &daemon, &posted).await;
+}
+
+#[tokio::test]
+async fn an_old_state_of_a_channel_does_not_hide_what_it_did() {
+    let (mut world, mut daemon) = World::ready(1).await;
+    world.ledger.fund(account("bob")).await;
+    assert!(daemon.terminate().success());
+    let key = channel(0).account().to_string();
+    let path = format!("/accounts/{key}");
+    let answer = reqwest::get(format!("{}{path}", world.ledger.url)).await;
+    let answer = answer.unwrap();
+    let as_of = answer.headers()["latest-ledger"].clone();
+    let state: Value = answer.json().await.unwrap();
+    intrude(&world, 0).await;
+    // A Horizon that shows the channel as it was before.
+    let is_old = Arc::new(AtomicBool::new(true));
+    let shows = Arc::clone(&is_old);
+    let url = changing(&world.ledger.url, move |target, answer| {
+        if target == path && shows.load(Ordering::Relaxed) {
+            answer.set(StatusCode::OK, &state);
+            answer.headers.insert("latest-ledger", as_of.clone());
+        }
+    })
+    .await;
+    world.setup.set("HORIZON__URLS", &url);
+    let mut daemon = Daemon::start(&world.setup).await;
+    let said = eventually("it says what it waits for", PATIENCE, async || {
+        let said = daemon.client.check("engine").await;
+        said.contains("as of ledger").then_some(said)
+    })
+    .await;
+    assert!(said.contains(&key), "{said}");
+    is_old.store(false, Ordering::Relaxed);
+    daemon.wait_until_ready().await;
+    assert!(
+        daemon.process.log().contains(AHEAD),
+        "{}",
+        daemon.process.log()
+    );
 }
 
 #[tokio::test]
@@ -226,7 +258,21 @@ async fn a_network_that_was_reset_halts_the_daemon_which_sends_nothing() {
 
 #[tokio::test]
 async fn a_reset_during_an_outage_is_seen_at_the_start() {
-    let (world, mut daemon) = World::ready(1).await;
+    is_reset_during_an_outage(|_| ()).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_a_ledger_is_gone_hides_no_reset() {
+    let says = |answer: &mut Answer| {
+        let kind = "https://stellar.org/horizon-errors/before_history";
+        answer.set(StatusCode::GONE, &json!({"type": kind, "status": 410}));
+    };
+    is_reset_during_an_outage(says).await;
+}
+
+/// The network is reset while nobody looks, and the ledger that was seen last is asked for: for a while it is answered like this.
+async fn is_reset_during_an_outage(says: fn(&mut Answer)) {
+    let (mut world, mut daemon) = World::ready(1).await;
     world.ledger.fund(account("bob")).await;
     world.ledger.pass(12).await;
     daemon.process.kill();
@@ -238,6 +284,15 @@ async fn a_reset_during_an_outage_is_seen_at_the_start() {
     world.ledger.fund(account("source")).await;
     // Long after the ledger that was seen last, so that nothing but its hash tells.
     world.ledger.close(200).await;
+    let answers = Arc::new(AtomicUsize::new(0));
+    let url = changing(&world.ledger.url, move |target, answer| {
+        let is_ledger = target.starts_with("/ledgers/");
+        if is_ledger && answers.fetch_add(1, Ordering::Relaxed) < FALSE_ANSWERS {
+            says(answer);
+        }
+    })
+    .await;
+    world.setup.set("HORIZON__URLS", &url);
     let daemon = Daemon::start(&world.setup).await;
     let said = eventually("the daemon halts", PATIENCE, async || {
         let said = daemon.client.check("engine").await;

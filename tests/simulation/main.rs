@@ -38,7 +38,7 @@ const NOTICED: [(Defect, u64); 12] = [
 ];
 
 /// Every fault, and every transition, that must happen at least once in a thousand histories.
-const MUST_HAPPEN: [&str; 68] = [
+const MUST_HAPPEN: [&str; 93] = [
     // Horizon and the way to it.
     "429",
     "503 to a POST",
@@ -55,6 +55,31 @@ const MUST_HAPPEN: [&str; 68] = [
     "slow",
     "unreachable",
     "odd answer",
+    "POST: malformed",
+    "POST: disabled",
+    "POST: media type",
+    "POST: server error",
+    "POST: core away",
+    "POST: core's exception",
+    "POST: core's status unknown",
+    "POST: stale history",
+    "POST: a proxy's 503",
+    "GET: a proxy's 404",
+    "GET: timeout",
+    "GET: before history",
+    "GET: server error",
+    "GET: still ingesting",
+    "GET: stale history",
+    "core: PENDING",
+    "core: DUPLICATE",
+    "core: TRY_AGAIN_LATER",
+    "core: applied while the answer was waited for",
+    "core: tx_bad_seq",
+    "core: tx_too_late",
+    "core: tx_insufficient_fee",
+    "core: tx_fee_bump_inner_failed",
+    "core: tx_no_source_account",
+    "core: tx_failed",
     "history leaves one out",
     "account hidden",
     "a Horizon stands still",
@@ -116,7 +141,12 @@ const MUST_HAPPEN: [&str; 68] = [
 ];
 
 /// What is counted besides, and need not happen in a thousand histories.
-const MAY_HAPPEN: [&str; 5] = [
+const MAY_HAPPEN: [&str; 10] = [
+    "core: tx_bad_auth",
+    "core: tx_insufficient_balance",
+    "core: tx_too_early",
+    "history has been reaped",
+    "intent parked, its sequence number unexplained",
     "a copy was outdated",
     "left to a person",
     "attempt dead, its number passed over",

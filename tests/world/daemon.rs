@@ -341,7 +341,7 @@ impl Client {
         body["items"].as_array().unwrap().clone()
     }
 
-    async fn open_channels(&self) -> usize {
+    pub async fn open_channels(&self) -> usize {
         let all = self.channels().await;
         all.iter()
             .filter(|channel| channel["kind"] == "channel" && channel["state"] == "open")

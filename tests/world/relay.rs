@@ -16,6 +16,24 @@ pub async fn serve(app: axum::Router) -> String {
     url
 }
 
+/// Stands before a Horizon and changes its answers, each by path and query; returns its URL.
+pub async fn changing(
+    horizon: &str,
+    change: impl Fn(&str, &mut Answer) + Clone + Send + Sync + 'static,
+) -> String {
+    let (client, horizon) = (super::ledger::client(), horizon.to_owned());
+    serve(axum::Router::new().fallback(move |request: Request| {
+        let (client, horizon, change) = (client.clone(), horizon.clone(), change.clone());
+        async move {
+            let target = request.uri().to_string();
+            let mut answer = Answer::of(&client, &horizon, request).await;
+            change(&target, &mut answer);
+            answer.pass_on()
+        }
+    }))
+    .await
+}
+
 /// Horizon's answer to a request.
 pub struct Answer {
     pub status: StatusCode,
@@ -40,6 +58,12 @@ impl Answer {
             headers: answer.headers().clone(),
             body: answer.bytes().await.unwrap(),
         }
+    }
+
+    /// It is this instead.
+    pub fn set(&mut self, status: StatusCode, body: &serde_json::Value) {
+        self.status = status;
+        self.body = body.to_string().into();
     }
 
     /// What a client reads of it.

@@ -11,11 +11,11 @@ use super::super::confirm::reset_by_time;
 use super::super::flight::Flight;
 use super::super::lease;
 use super::super::status::Phase;
-use super::super::{channels, confirm};
+use super::super::{confirm, top_up};
 use super::{Engine, EngineError};
 use crate::domain::attempt::{Progress, Snapshot};
 use crate::domain::intent;
-use crate::domain::observation::LedgerHeader;
+use crate::domain::observation::{LedgerHeader, UnknownKind};
 use crate::horizon::{Endpoint, NetworkError};
 use crate::store::StoreError;
 use crate::store::attempts::BumpRow;
@@ -54,7 +54,7 @@ impl Engine {
             }
         }
         self.begin_again().await;
-        tokio::spawn(channels::watch(
+        tokio::spawn(top_up::watch(
             Arc::clone(&self.store),
             Arc::clone(&self.horizon),
             self.reader(None),
@@ -136,11 +136,18 @@ impl Engine {
                 "it does not show ledger {} any more",
                 anchor.ledger
             ))),
-            // Reaped: the outage was longer than its history. The sequence numbers still prove.
-            Err(unknown) if unknown.kind == crate::domain::observation::UnknownKind::Gone => {
-                Ok(newest)
+            Err(unknown) => {
+                // Reaped, if its history begins later: the outage was longer. The sequence numbers still prove. That an answer
+                // says so is not enough: by another chain's ledgers nothing is ever dead.
+                let is_reaped = unknown.kind == UnknownKind::Gone
+                    && endpoint
+                        .root()
+                        .await
+                        .is_ok_and(|status| status.elder > anchor.ledger);
+                is_reaped
+                    .then_some(newest)
+                    .ok_or_else(|| wait(unknown.detail))
             }
-            Err(unknown) => Err(wait(unknown.detail)),
         }
     }
 
