@@ -10,15 +10,19 @@ use axum::response::{IntoResponse, Response};
 use crate::world::relay::{Answer, serve};
 use crate::world::{Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, ledger, payment};
 
-/// How many seconds before its time a ledger seems to have closed.
+/// How many seconds before its time a ledger seems to have closed that is no beginning.
 const AGE_SECONDS: i64 = 600;
+/// And one that is.
+const SMALL_AGE_SECONDS: i64 = 30;
+/// Ledgers within which what is signed can land.
+const VALIDITY_LEDGERS: i64 = 12;
 
 /// What is old of a Horizon's answers.
 #[derive(Clone)]
 enum Old {
     Nothing,
-    /// The newest ledger has closed long ago.
-    Ledgers,
+    /// The newest ledger has closed so many seconds before its time.
+    Ledgers(i64),
     /// Accounts and what they did are shown as of this ledger, in which there were none but the source: so it was then.
     Accounts(String, Bytes),
 }
@@ -74,20 +78,22 @@ async fn pass(State(replica): State<Replica>, request: Request) -> Response {
         };
     }
     let mut answer = Answer::of(&replica.client, &replica.horizon, request).await;
-    if matches!(old, Old::Ledgers) && path == "/ledgers" {
-        answer.body = aged(&answer.body);
+    if let Old::Ledgers(seconds) = old
+        && path == "/ledgers"
+    {
+        answer.body = aged(&answer.body, seconds);
     }
     answer.pass_on()
 }
 
 /// The same ledgers, closed long before.
-fn aged(body: &[u8]) -> Bytes {
+fn aged(body: &[u8], seconds: i64) -> Bytes {
     use time::format_description::well_known::Rfc3339;
     let mut page: serde_json::Value = serde_json::from_slice(body).unwrap();
     for record in page["_embedded"]["records"].as_array_mut().unwrap() {
         let closed = record["closed_at"].as_str().unwrap();
         let closed = time::OffsetDateTime::parse(closed, &Rfc3339).unwrap();
-        let before = closed - time::Duration::seconds(AGE_SECONDS);
+        let before = closed - time::Duration::seconds(seconds);
         record["closed_at"] = before.format(&Rfc3339).unwrap().into();
     }
     page.to_string().into()
@@ -131,7 +137,7 @@ async fn begins_on(old: impl FnOnce(Old) -> Old) -> String {
 
 #[tokio::test]
 async fn a_ledger_that_closed_long_ago_is_no_beginning() {
-    let said = begins_on(|_| Old::Ledgers).await;
+    let said = begins_on(|_| Old::Ledgers(AGE_SECONDS)).await;
     assert!(
         said.contains("the clock of this machine is wrong"),
         "{said}"
@@ -144,6 +150,37 @@ async fn accounts_of_long_ago_are_no_beginning() {
     let source = account("source").to_string();
     assert!(
         said.contains(&source) && said.contains("as of ledger"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_horizon_may_be_behind_is_waited_for_too() {
+    // The chain's clock must be the wall's: faster ledgers run ahead of it.
+    let mut world = World::new(&["--ledger-seconds", "1"]).await;
+    world.ledger.fund(account("source")).await;
+    let mut daemon = Daemon::start_ready(&world.setup).await;
+    assert!(daemon.terminate().success());
+    let copy = world.database.copy().await;
+    world.database.restore(&copy).await;
+    let (replica, url) = Replica::before(&world.ledger.url).await;
+    replica.shows(Old::Ledgers(SMALL_AGE_SECONDS));
+    world.setup.set("HORIZON__URLS", &url);
+    let daemon = Daemon::start(&world.setup).await;
+    let said = eventually("it says what it waits for", PATIENCE, async || {
+        let said = daemon.client.check("engine").await;
+        said.contains("nothing is signed before").then_some(said)
+    })
+    .await;
+    let numbers: Vec<i64> = said
+        .split(|letter: char| !letter.is_ascii_digit())
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    let [until, now] = numbers[..] else {
+        panic!("{said}");
+    };
+    assert!(
+        until - now >= VALIDITY_LEDGERS + SMALL_AGE_SECONDS,
         "{said}"
     );
 }
