@@ -16,9 +16,11 @@ async fn an_intent_is_found_under_its_place_and_by_nobody_else() {
     let other = server.client.get(format!("{}{place}", server.base));
     let other = send(other.bearer_auth(ZENITH)).await;
     other.problem(404, "intent-not-found");
-    for id in [Uuid::now_v7().to_string(), "7".to_owned(), "%20".to_owned()] {
-        let none = server.get(&format!("/v1/intents/{id}")).await;
-        none.problem(404, "intent-not-found");
+    for id in [&Uuid::now_v7().to_string(), "7", "%20", "%FF"] {
+        for rest in ["", "/attempts", "/events", "/explain", "/receipt"] {
+            let none = server.get(&format!("/v1/intents/{id}{rest}")).await;
+            none.problem(404, "intent-not-found");
+        }
     }
     let query = server.get(&format!("{place}?x=1")).await;
     let problem = query.problem(400, "invalid-request");

@@ -149,7 +149,10 @@ impl Submitter {
         let attempt = mind.attempt;
         let snapshot = facts::snapshot(&self.setting, state, intent, mind);
         let shown = self.is_shown(state, attempt, mind.bumped);
-        match decide::next(&snapshot, facts::head(state.worker(worker).head)) {
+        match decide::next(
+            &snapshot,
+            facts::head(&self.setting, state.worker(worker).head),
+        ) {
             Decision::Wait => {}
             Decision::Submit => {
                 if shown {

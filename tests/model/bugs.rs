@@ -37,6 +37,17 @@ fn trust_absence() {
 }
 
 #[test]
+fn trust_the_wall_clock() {
+    let setting = Setting {
+        name: "an end of validity",
+        validity: 2,
+        valid_until: Some(2),
+        ..ONE
+    };
+    is_caught(setting.with(Bug::TrustWallClock), NEVER_LATER);
+}
+
+#[test]
 fn no_lease_token() {
     let setting = Setting {
         name: "a lost lease",

@@ -161,7 +161,7 @@ impl Submitter {
             return;
         };
         let attempt = mind.attempt;
-        let head = facts::head(state.worker(worker).head);
+        let head = facts::head(&self.setting, state.worker(worker).head);
         let mut snapshot = facts::snapshot(&self.setting, state, intent, &mind);
         let posts = decide::next(&snapshot, head) == Decision::Submit;
         if posts {
@@ -296,7 +296,7 @@ impl Submitter {
         else {
             return;
         };
-        let head = facts::head(state.worker(worker).head);
+        let head = facts::head(&self.setting, state.worker(worker).head);
         let mut snapshot = facts::snapshot(&self.setting, state, intent, &mind);
         let landed = facts::landed(&self.setting, state, mind.attempt, &landing);
         match absorb(&mut snapshot, Observed::InLedger(landed), head, PACE) {

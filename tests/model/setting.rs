@@ -13,6 +13,8 @@ pub enum Bug {
     SendBeforePersist,
     /// A look-up that finds nothing counts as death.
     TrustAbsence,
+    /// Whether a time bound has passed is decided by a clock that is ahead of the chain's.
+    TrustWallClock,
     /// Settling asks neither for the lease nor for the attempt that was open when it was decided.
     NoLeaseToken,
     /// Only the newest envelope's hash is asked for.

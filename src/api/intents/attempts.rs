@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::Uri;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -12,8 +12,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::find;
 use super::view::utc;
+use super::{Named, find};
 use crate::api::Shared;
 use crate::api::auth::{Caller, Read};
 use crate::api::page::Page;
@@ -147,7 +147,7 @@ pub struct SubmissionBody {
 pub async fn attempts(
     caller: Caller<Read>,
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     uri: Uri,
 ) -> Result<Json<Page<AttemptBody>>, Problem> {
     let mut query = Query::read(uri.query(), &["limit", "cursor"]);

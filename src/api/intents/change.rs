@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::find;
 use super::one::json;
 use super::view::IntentBody;
+use super::{Named, find};
 use crate::api::auth::{Caller, Write};
 use crate::api::problem::{Problem, ProblemBody, to_text};
 use crate::api::query::Query;
@@ -34,7 +34,7 @@ use crate::store::intents::{Change, IntentRow};
 pub async fn cancel(
     caller: Caller<Write>,
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -65,7 +65,7 @@ pub async fn cancel(
 pub async fn retry(
     caller: Caller<Write>,
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     uri: Uri,
     headers: HeaderMap,
     body: Body,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -12,8 +12,8 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::find;
 use super::view::utc;
+use super::{Named, find};
 use crate::api::Shared;
 use crate::api::auth::{Caller, Read};
 use crate::api::problem::{Problem, ProblemBody};
@@ -139,7 +139,7 @@ pub struct ExplainedReasonBody {
 pub async fn explanation(
     caller: Caller<Read>,
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-use super::find;
 use super::view::IntentBody;
+use super::{Named, find};
 use crate::api::Shared;
 use crate::api::auth::{Caller, Read};
 use crate::api::problem::{Problem, ProblemBody, to_text};
@@ -35,7 +35,7 @@ const ETAG_BYTES: usize = 16;
 pub async fn one(
     caller: Caller<Read>,
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use base64::Engine as _;
@@ -10,9 +10,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::find;
 use super::one::json;
 use super::view::utc;
+use super::{Named, find};
 use crate::api::Shared;
 use crate::api::auth::{Caller, Read};
 use crate::api::problem::{Problem, ProblemBody, to_text};
@@ -22,6 +22,7 @@ use crate::domain::receipt::{
     AttemptReceipt, BumpReceipt, FORMAT, LandedReceipt, PlanReceipt, Receipt, SignedReceipt,
     carried,
 };
+use crate::domain::seed::holds_seed;
 use crate::store::StoreError;
 use crate::store::attempts::{AttemptRow, BumpRow};
 use crate::store::intents::IntentRow;
@@ -60,7 +61,7 @@ const LANDED: [&str; 9] = [
 pub async fn receipt(
     caller: Caller<Read>,
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     uri: Uri,
 ) -> Result<Response, Problem> {
     Query::read(uri.query(), &[]).end()?;
@@ -97,7 +98,7 @@ pub async fn receipt(
         finished_at: utc(finished_at),
         enqueued: match row.request {
             Some(_) => None,
-            None => row.enqueued.as_ref().map(Value::to_string),
+            None => row.enqueued.as_ref().map(without_secrets),
         },
         request: row.request.map(carried),
         attempts: attempts.collect::<Result<_, _>>()?,
@@ -117,6 +118,16 @@ pub async fn receipt(
         signature: (shared.receipts.sign)(&digest),
     };
     Ok(json(to_text(&signed)))
+}
+
+/// What was enqueued, as JSON text. A secret key that was in it goes no further.
+fn without_secrets(enqueued: &Value) -> String {
+    let text = enqueued.to_string();
+    if holds_seed(&text) {
+        Value::from("withheld: it holds a secret key").to_string()
+    } else {
+        text
+    }
 }
 
 fn tag(shared: &Shared, row: &IntentRow) -> String {
@@ -184,4 +195,20 @@ fn column<T: DeserializeOwned>(
         table,
         what: error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn a_secret_key_that_was_enqueued_is_not_shown() {
+        let seed = stellar_strkey::ed25519::PrivateKey([7; 32]);
+        let seed = seed.as_unredacted().to_string();
+        let enqueued = json!({"operations": [{"destination": seed}]});
+        let shown = super::without_secrets(&enqueued);
+        assert!(!shown.contains(&seed[..]), "{shown}");
+        let harmless = json!({"operations": 1});
+        assert_eq!(super::without_secrets(&harmless), r#"{"operations":1}"#);
+    }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::Uri;
 
-use super::find;
+use super::{Named, find};
 use crate::api::Shared;
 use crate::api::auth::{Caller, Read};
 use crate::api::events::EventBody;
@@ -32,7 +32,7 @@ use crate::api::query::Query;
 pub async fn timeline(
     caller: Caller<Read>,
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
+    Named(id): Named,
     uri: Uri,
 ) -> Result<Json<Page<EventBody>>, Problem> {
     let mut query = Query::read(uri.query(), &["limit", "cursor"]);
