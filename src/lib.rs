@@ -9,7 +9,7 @@
 //!
 //! - [`domain`] is pure: no I/O, no clock, no randomness. It knows nobody.
 //! - [`store`], [`horizon`], [`rpc`] and [`signer`] know the domain, never each other.
-//! - [`api`] knows domain and store: a request cannot reach the chain.
+//! - [`api`] knows domain and store: a request cannot reach the chain, but for a preview, which is handed in and sends nothing.
 //! - [`worker`] knows these four, and never the API.
 //! - [`sandbox`] is the judge of the tests: a ledger with Horizon's API. It knows nobody, and nobody but those who start
 //!   it knows it, so no mistake is shared with the judged.

@@ -1,4 +1,6 @@
-//! A source account that cannot pay for its channels, until somebody funds it.
+//! A source account that cannot pay for its channels until somebody funds it, and ledgers that are smaller than all of them.
+
+use serde_json::json;
 
 use crate::world::hand::Hand;
 use crate::world::{Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, key, payment};
@@ -80,4 +82,13 @@ async fn a_channel_is_topped_up_once_the_source_can_pay_for_it() {
     for id in &posted {
         daemon.client.wait_for(id, "succeeded", PATIENCE).await;
     }
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_smaller_than_all_channels_takes_them_in_parts() {
+    let mut world = World::new(&["--ledger-seconds", LEDGER_SECONDS]).await;
+    world.ledger.fund(account("source")).await;
+    world.ledger.set(json!({"max_tx_set_size": 10})).await;
+    world.setup.channels(12);
+    Daemon::start_ready(&world.setup).await;
 }

@@ -224,7 +224,7 @@ fn genesis(file: &Value, vector: &Value, ledger: u32, close_time: u64) -> Genesi
     genesis
 }
 
-/// What a vector says of an account: not when it was changed, nor its signers.
+/// What a vector says of an account: not when it was changed, nor who signs for it.
 fn comparable(account: &Account) -> Account {
     let mut account = account.clone();
     account.modified = 0;
@@ -232,6 +232,9 @@ fn comparable(account: &Account) -> Account {
     account.sequence_ledger = 0;
     account.sequence_time = 0;
     account.home_domain.clear();
+    account.inflation_destination = None;
+    account.thresholds = [0; 4];
+    account.signers.clear();
     for line in account.lines.values_mut() {
         line.modified = 0;
     }

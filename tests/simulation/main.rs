@@ -23,18 +23,18 @@ const SEEDS_FOR_A_MISTAKE: u64 = 1_000;
 /// Histories in which a mistake was noticed once, so that they are looked at first; where the dice fall otherwise since, the
 /// others are.
 const NOTICED: [(Defect, u64); 12] = [
-    (Defect::NoFence, 6),
-    (Defect::RebuildOnTimeout, 13),
-    (Defect::SendBeforePersist, 248),
-    (Defect::TrustNotFound, 11),
-    (Defect::TrustWallClock, 56),
-    (Defect::NoLeaseToken, 228),
-    (Defect::ForgetOlderHashes, 612),
+    (Defect::NoFence, 5),
+    (Defect::RebuildOnTimeout, 6),
+    (Defect::SendBeforePersist, 102),
+    (Defect::TrustNotFound, 4),
+    (Defect::TrustWallClock, 114),
+    (Defect::NoLeaseToken, 255),
+    (Defect::ForgetOlderHashes, 851),
     (Defect::NoUniqueIndex, 0),
     (Defect::ReleaseChannelEarly, 24),
     (Defect::IgnoreFailedTransactions, 0),
     (Defect::BadSequenceIsDeath, 6),
-    (Defect::AdoptByTag, 254),
+    (Defect::AdoptByTag, 321),
 ];
 
 /// Every fault, and every transition, that must happen at least once in a thousand histories.

@@ -93,6 +93,16 @@ const ONLY_IN: &[(&str, &str, &[&str])] = &[
     ("sqlx::", "SQL lives in the store", &["store/", "store.rs"]),
 ];
 
+/// What reads the ledger and what was sent in the simulation.
+const JUDGES: [&str; 2] = ["simulation/oracle.rs", "simulation/seen.rs"];
+const NOT_IN_A_JUDGE: &[(&str, &str)] = &[
+    ("domain", "a mistake of the judged would be shared"),
+    ("store", "a mistake of the judged would be shared"),
+    ("worker", "a mistake of the judged would be shared"),
+    ("horizon", "a mistake of the judged would be shared"),
+    ("signer", "a mistake of the judged would be shared"),
+];
+
 /// What a pure room may not name at all: (name, reason).
 const NOT_IN_DOMAIN: &[(&str, &str)] = &[
     ("tokio::", "it is synchronous"),
@@ -223,6 +233,21 @@ fn some_things_are_named_in_one_place_only() {
 #[test]
 fn the_domain_is_pure() {
     hold(|source| rules::not_in("domain", source, NOT_IN_DOMAIN));
+}
+
+#[test]
+fn the_judge_shares_nothing_with_the_judged() {
+    hold(|source| {
+        let is_judge = JUDGES.contains(&source.path.as_str());
+        let named = is_judge.then(|| rules::nowhere(source, NOT_IN_A_JUDGE));
+        named.unwrap_or_default()
+    });
+    let paths: Vec<String> = sources().into_iter().map(|source| source.path).collect();
+    assert!(
+        JUDGES
+            .iter()
+            .all(|judge| paths.iter().any(|path| path == judge))
+    );
 }
 
 #[test]
