@@ -205,7 +205,7 @@ mod tests {
     fn a_secret_key_that_was_enqueued_is_not_shown() {
         let seed = stellar_strkey::ed25519::PrivateKey([7; 32]);
         let seed = seed.as_unredacted().to_string();
-        let enqueued = json!({"operations": [{"destination": seed}]});
+        let enqueued = json!({"operations": [{"destination": &seed[..]}]});
         let shown = super::without_secrets(&enqueued);
         assert!(!shown.contains(&seed[..]), "{shown}");
         let harmless = json!({"operations": 1});
