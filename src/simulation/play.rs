@@ -191,7 +191,10 @@ impl Weather {
         if self.copies.is_empty() || !dice.strikes("records restored", 0.06) {
             return;
         }
-        self.promised.remember(&self.world);
+        // What users were told is of the chain that was then: on another one, what they were told was not sent may land.
+        if !self.has_begun_anew {
+            self.promised.remember(&self.world);
+        }
         if dice.chance(0.2) {
             records.restore(&Snapshot::empty());
         } else {
