@@ -59,6 +59,11 @@ struct Pending {
     asked_at: LedgerSeq,
 }
 
+/// Whether an intent of our own is to be asked for under another name.
+pub(super) fn has_ended_in_vain(status: &str) -> bool {
+    matches!(status, "failed" | "expired" | "canceled")
+}
+
 impl Ensure {
     fn waits(&self) -> bool {
         let now = tokio::time::Instant::now();
@@ -140,7 +145,7 @@ impl Engine {
             let row = self.accept_own(request).await?;
             // One that succeeded, and whose channels are not there, was of a chain that is gone.
             let gone = row.1 == "succeeded" && all_seen;
-            if gone || matches!(row.1.as_str(), "failed" | "expired" | "canceled") {
+            if gone || has_ended_in_vain(&row.1) {
                 continue;
             }
             self.ensure.pending.push(Pending {
@@ -183,7 +188,7 @@ impl Engine {
                         });
                     }
                 }
-                "failed" | "expired" | "canceled" => {
+                status if has_ended_in_vain(status) => {
                     self.ensure.failures = self.ensure.failures.saturating_add(1);
                     let wait = try_again(self.ensure.failures);
                     self.ensure.not_before = Some(tokio::time::Instant::now() + wait);

@@ -91,7 +91,7 @@ impl Reader {
 
     /// Whether an account has ever done anything.
     pub(super) async fn has_history(&self, account: AccountId) -> Result<bool, String> {
-        let page = self.page(account, None, Order::Descending).await?;
+        let page = self.page(account, None, Order::Descending, None).await?;
         Ok(page.is_some_and(|page| page.records > 0))
     }
 
@@ -113,11 +113,11 @@ impl Reader {
         let newest = self.status.head().map_or(LedgerSeq(0), |head| head.ledger);
         let mut reading = Reading::of(account, newest);
         loop {
-            let mut page = self.page(account, cursor, Order::Ascending).await?;
+            let mut page = self.page(account, cursor, Order::Ascending, None).await?;
             if page.as_ref().is_none_or(|page| page.is_last) {
                 // A Horizon that is behind ends too early.
                 page = self
-                    .page_as_of(account, cursor, Order::Ascending, newest)
+                    .page(account, cursor, Order::Ascending, Some(newest))
                     .await?;
             }
             let Some(page) = page else { return Ok(()) };
@@ -163,7 +163,7 @@ impl Reader {
             let page = if cursor.is_none() {
                 self.newest_page(snapshot, whole).await?
             } else {
-                self.page(account, cursor, Order::Descending).await?
+                self.page(account, cursor, Order::Descending, None).await?
             };
             let Some(page) = page else {
                 return self.check_end(&continuity, account).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::channels::MAX_TRIES;
+use super::channels::{MAX_TRIES, has_ended_in_vain};
 use super::engine::{Engine, Input};
 use super::history::Reader;
 use super::records::Records;
@@ -65,10 +65,9 @@ impl Engine {
             }
             let request = self.own_request(workflow.clone(), "payment", vec![operation.clone()]);
             let (_, status) = self.accept_own(request).await?;
-            let has_failed = matches!(status.as_str(), "failed" | "expired" | "canceled");
             let last = self.ensure.top_ups.get(&channel);
             let is_spent = status == "succeeded" && last.is_some_and(|last| last.spent == workflow);
-            if has_failed || is_spent {
+            if has_ended_in_vain(&status) || is_spent {
                 continue;
             }
             // That it is short may have been seen before this one succeeded.
@@ -78,19 +77,18 @@ impl Engine {
                 String::new()
             };
             if number > 1 || !spent.is_empty() {
-                let not_before = now + try_again(number);
-                self.ensure
-                    .top_ups
-                    .insert(channel, TopUp { not_before, spent });
+                self.waits(channel, now + try_again(number), spent);
             }
             return Ok(());
         }
         tracing::error!(%channel, "a channel could not be topped up in {MAX_TRIES} tries");
-        let (not_before, spent) = (now + MAX_TRY_AGAIN, String::new());
-        self.ensure
-            .top_ups
-            .insert(channel, TopUp { not_before, spent });
+        self.waits(channel, now + MAX_TRY_AGAIN, String::new());
         Ok(())
+    }
+
+    fn waits(&mut self, channel: AccountId, not_before: Instant, spent: String) {
+        let top_up = TopUp { not_before, spent };
+        self.ensure.top_ups.insert(channel, top_up);
     }
 }
 

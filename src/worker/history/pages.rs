@@ -38,6 +38,7 @@ impl Reader {
         whole: bool,
     ) -> Result<Option<TransactionPage>, String> {
         let (account, order) = (snapshot.account, Order::Descending);
+        let since = whole.then_some(snapshot.as_of);
         let used_in = snapshot.state.as_ref().and_then(AccountState::used_in);
         let shows = |page: &Option<TransactionPage>, used_in: LedgerSeq| {
             let newest = page.as_ref().and_then(|page| page.transactions.first());
@@ -45,13 +46,7 @@ impl Reader {
         };
         let mut tries = Tries::default();
         loop {
-            let (endpoint, page) = if whole {
-                let as_of = snapshot.as_of;
-                self.ask_as_of(&mut tries, account, None, order, as_of)
-                    .await?
-            } else {
-                self.ask(&mut tries, account, None, order).await?
-            };
+            let (endpoint, page) = self.ask(&mut tries, account, None, order, since).await?;
             // What is older than what is looked for need not be shown.
             let Some(used_in) =
                 used_in.filter(|used| self.since.is_none_or(|since| since <= *used))
@@ -75,7 +70,7 @@ impl Reader {
 
     /// Whether the first that is known of an account is that it was made: then nothing came before.
     pub(super) async fn begins_here(&self, account: AccountId) -> Result<bool, String> {
-        let page = self.page(account, None, Order::Ascending).await?;
+        let page = self.page(account, None, Order::Ascending, None).await?;
         let first = page.as_ref().and_then(|page| page.transactions.first());
         Ok(first.is_some_and(|first| first.successful && makes(first, account)))
     }
@@ -106,28 +101,17 @@ impl Reader {
         Err(beyond(&gap, endpoint, elder, account))
     }
 
+    /// A page; of a Horizon that had come as far as `since` before it was asked, where that is given.
     pub(super) async fn page(
         &self,
         account: AccountId,
         cursor: Option<Cursor>,
         order: Order,
+        since: Option<LedgerSeq>,
     ) -> Result<Option<TransactionPage>, String> {
         let mut tries = Tries::default();
-        let asked = self.ask(&mut tries, account, cursor, order).await;
+        let asked = self.ask(&mut tries, account, cursor, order, since).await;
         asked.map(|(_, page)| page)
-    }
-
-    /// A page of a Horizon that had come as far as a ledger before it was asked.
-    pub(super) async fn page_as_of(
-        &self,
-        account: AccountId,
-        cursor: Option<Cursor>,
-        order: Order,
-        since: LedgerSeq,
-    ) -> Result<Option<TransactionPage>, String> {
-        let mut tries = Tries::default();
-        let asked = self.ask_as_of(&mut tries, account, cursor, order, since);
-        asked.await.map(|(_, page)| page)
     }
 
     async fn ask(
@@ -136,37 +120,22 @@ impl Reader {
         account: AccountId,
         cursor: Option<Cursor>,
         order: Order,
+        since: Option<LedgerSeq>,
     ) -> Result<(&Endpoint, Option<TransactionPage>), String> {
         loop {
             let endpoint = self.horizon.any();
-            let page = endpoint.account_transactions(account, cursor, order, PAGE_RECORDS);
-            match page.await {
-                Ok(page) => return Ok((endpoint, page)),
-                Err(unknown) => tries.again(endpoint, &unknown).await?,
-            }
-        }
-    }
-
-    async fn ask_as_of(
-        &self,
-        tries: &mut Tries,
-        account: AccountId,
-        cursor: Option<Cursor>,
-        order: Order,
-        since: LedgerSeq,
-    ) -> Result<(&Endpoint, Option<TransactionPage>), String> {
-        loop {
-            let endpoint = self.horizon.any();
-            let shown = match endpoint.latest_ledger().await {
-                Ok(newest) => newest.map_or(LedgerSeq(0), |newest| newest.sequence),
-                Err(unknown) => {
-                    tries.again(endpoint, &unknown).await?;
+            if let Some(since) = since {
+                let shown = match endpoint.latest_ledger().await {
+                    Ok(newest) => newest.map_or(LedgerSeq(0), |newest| newest.sequence),
+                    Err(unknown) => {
+                        tries.again(endpoint, &unknown).await?;
+                        continue;
+                    }
+                };
+                if shown < since {
+                    tries.behind(endpoint, account, shown, since).await?;
                     continue;
                 }
-            };
-            if shown < since {
-                tries.behind(endpoint, account, shown, since).await?;
-                continue;
             }
             let page = endpoint.account_transactions(account, cursor, order, PAGE_RECORDS);
             match page.await {
