@@ -104,11 +104,7 @@ impl Numbers {
     }
 
     fn own(&mut self, landed: &Landed, transaction: Option<&xdr::Transaction>) {
-        let effect = if landed.successful {
-            SequenceEffect::Consumed
-        } else {
-            landed.outcome.sequence_effect()
-        };
+        let effect = landed.sequence_effect();
         if effect == SequenceEffect::Unused {
             return;
         }

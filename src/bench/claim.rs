@@ -167,7 +167,7 @@ async fn prepare(store: &Store, options: &Options) -> anyhow::Result<Uuid> {
     store
         .tie_to_network(&sandbox::Config::default().passphrase)
         .await?;
-    store.note_explained().await?;
+    store.note_explained(0).await?;
     let worker = Uuid::now_v7();
     store.begin_lease(worker, "bench", LEASE_SECONDS).await?;
     for index in 0..options.channels {

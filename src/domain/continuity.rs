@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::envelope::decode;
 use super::observation::Landed;
 use super::primitives::{AccountId, Sequence};
+use super::result_code::SequenceEffect;
 
 /// An account begins with the ledger of its creation in the upper half of its sequence number, and nothing in this lower one.
 const LOWER_HALF: i64 = 0xffff_ffff;
@@ -41,6 +42,10 @@ pub struct Continuity {
     lowest: Option<Sequence>,
     /// A number was jumped to: below it there may be any.
     jumped: bool,
+    /// The transaction that made the account was seen since.
+    made: bool,
+    /// Somewhere only that nothing is shown says that nothing was consumed.
+    unsure: bool,
     /// One of its own was taken in.
     begun: bool,
 }
@@ -53,6 +58,8 @@ impl Continuity {
             account,
             lowest: Some(Sequence(newest.0.saturating_add(1))),
             jumped: false,
+            made: false,
+            unsure: false,
             begun: false,
         }
     }
@@ -64,25 +71,38 @@ impl Continuity {
             account,
             lowest: None,
             jumped: false,
+            made: false,
+            unsure: false,
             begun: false,
         }
     }
 
     /// Takes the next older transaction of its history in; says whether it is one of the account's own that is asked for. What
-    /// came after its state was seen is not.
+    /// came after its state was seen is not. One that was recorded and took no number, since another one of its ledger had
+    /// taken it before, leaves no trace in them.
     ///
     /// # Errors
     /// [`Gap`]: between this one and the one before it something was consumed that is not shown.
     pub fn take(&mut self, landed: &Landed) -> Result<bool, Gap> {
-        let jump = jump(self.account, landed);
-        if let (Some(to), Some(lowest)) = (jump, self.lowest) {
-            // What it jumped over was never consumed.
-            self.jumped |= to.0.saturating_add(1) >= lowest.0;
+        let deeds = deeds(self.account, landed);
+        let is_own = landed.source_account == self.account;
+        if let (Some(to), Some(lowest)) = (deeds.jumped_to, self.lowest)
+            && to.0.saturating_add(1) >= lowest.0
+        {
+            // What it jumped over was never consumed. Of another account's transaction no number tells where it jumped from.
+            self.jumped = true;
+            self.unsure |= !is_own;
         }
-        if landed.source_account != self.account {
+        self.made |= deeds.made;
+        if !is_own {
             return Ok(false);
         }
         let (account, sequence) = (self.account, landed.sequence);
+        let effect = landed.sequence_effect();
+        let follows = self.lowest.is_none_or(|lowest| sequence.0 == lowest.0 - 1);
+        if effect == SequenceEffect::Unused || effect == SequenceEffect::Unsure && !follows {
+            return Ok(true);
+        }
         if let Some(lowest) = self.lowest {
             let last = Sequence(lowest.0 - 1);
             if sequence > last && !self.begun {
@@ -98,8 +118,11 @@ impl Continuity {
                     last,
                 });
             }
+            // Nor where an account was before it was merged away in one.
+            self.unsure |= sequence < last && !self.jumped && !deeds.merged;
         }
         self.jumped = false;
+        self.made = false;
         self.begun = true;
         self.lowest = Some(sequence);
         Ok(true)
@@ -116,7 +139,14 @@ impl Continuity {
     /// before.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.lowest.is_none_or(is_first)
+        self.lowest.is_none_or(is_first) || (self.jumped && self.made)
+    }
+
+    /// Whether the numbers themselves leave no room: where another account's transaction made this one jump, or merged it away,
+    /// a transaction before that may not be shown, and nothing tells.
+    #[must_use]
+    pub const fn is_sure(&self) -> bool {
+        !self.unsure
     }
 
     /// What is missing where the history ends here.
@@ -136,21 +166,40 @@ const fn is_first(sequence: Sequence) -> bool {
     sequence.0 & LOWER_HALF == 1
 }
 
-/// The number that a successful transaction makes the account jump to.
-fn jump(account: AccountId, landed: &Landed) -> Option<Sequence> {
-    if !landed.successful {
-        return None;
-    }
-    let (inner, _) = decode(&landed.envelope_xdr).ok()?;
-    let jumps = inner.tx.operations.iter().filter_map(|operation| {
+/// What a transaction did to an account beside using its number.
+#[derive(Clone, Copy, Default)]
+struct Deeds {
+    /// The number that it made the account jump to.
+    jumped_to: Option<Sequence>,
+    /// It made the account.
+    made: bool,
+    /// It merged the account away.
+    merged: bool,
+}
+
+fn deeds(account: AccountId, landed: &Landed) -> Deeds {
+    let mut deeds = Deeds::default();
+    let decoded = decode(&landed.envelope_xdr)
+        .ok()
+        .filter(|_| landed.successful);
+    let Some((inner, _)) = decoded else {
+        return deeds;
+    };
+    for operation in inner.tx.operations.iter() {
         let source = operation.source_account.as_ref();
-        let source = source.unwrap_or(&inner.tx.source_account);
+        let source = AccountId::of_muxed(source.unwrap_or(&inner.tx.source_account));
         match &operation.body {
-            xdr::OperationBody::BumpSequence(bump) if AccountId::of_muxed(source) == account => {
-                Some(Sequence(bump.bump_to.0))
+            xdr::OperationBody::BumpSequence(bump) if source == account => {
+                deeds.jumped_to = deeds.jumped_to.max(Some(Sequence(bump.bump_to.0)));
             }
-            _ => None,
+            xdr::OperationBody::AccountMerge(_) if source == account => deeds.merged = true,
+            xdr::OperationBody::CreateAccount(made)
+                if AccountId::from_xdr(&made.destination) == account =>
+            {
+                deeds.made = true;
+            }
+            _ => {}
         }
-    });
-    jumps.max()
+    }
+    deeds
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::primitives::{AccountId, ChainTime, LedgerSeq, Sequence, Stroops, TxHash};
-use super::result_code::TransactionOutcome;
+use super::result_code::{SequenceEffect, TransactionOutcome};
 
 /// A transaction that is recorded in a closed ledger, successful or not. Final at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,18 @@ pub struct Landed {
     pub envelope_xdr: Vec<u8>,
     /// The recorded result, XDR in base64.
     pub result_xdr: String,
+}
+
+impl Landed {
+    /// What it did to the sequence number that it names.
+    #[must_use]
+    pub const fn sequence_effect(&self) -> SequenceEffect {
+        if self.successful {
+            SequenceEffect::Consumed
+        } else {
+            self.outcome.sequence_effect()
+        }
+    }
 }
 
 /// An account as of exactly one ledger.

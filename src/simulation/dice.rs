@@ -62,17 +62,24 @@ impl Dice {
 
     /// Whether a fault strikes that strikes at this rate: none does once it is calm.
     pub fn strikes(&self, what: &'static str, rate: f64) -> bool {
-        let mut inner = self.inner();
-        let roll: f64 = inner.rng.random();
-        let strikes = !inner.calm && roll < rate;
+        let strikes = self.aims(rate);
         if strikes {
-            *inner.census.entry(what).or_default() += 1;
-        }
-        drop(inner);
-        if strikes {
-            self.note(format_args!("fault: {what}"));
+            self.struck(what);
         }
         strikes
+    }
+
+    /// The same of a fault that may miss: it is counted where it struck.
+    pub fn aims(&self, rate: f64) -> bool {
+        let mut inner = self.inner();
+        let roll: f64 = inner.rng.random();
+        !inner.calm && roll < rate
+    }
+
+    /// A fault has struck.
+    pub fn struck(&self, what: &'static str) {
+        self.count(what);
+        self.note(format_args!("fault: {what}"));
     }
 
     /// From now on no fault strikes.

@@ -17,6 +17,7 @@ use url::form_urlencoded;
 use super::life::Life;
 use super::odd;
 use super::oracle::Oracle;
+use super::plan::small;
 use super::told;
 use crate::domain::observation::{Unknown, UnknownKind};
 use crate::horizon::{Answer, Call, Line};
@@ -176,27 +177,59 @@ impl Replica {
     /// What core and Horizon do to this request.
     fn faults(&self, is_post: bool) -> Faults {
         let (dice, rates) = (&self.life.dice, &self.life.rates);
-        let sure = |what, rate| if dice.strikes(what, rate) { 1.0 } else { 0.0 };
         let mut faults = Faults {
             seed: dice.below(u64::MAX),
             ..Faults::default()
         };
+        let sure = |fault: &mut f64, what, rate| {
+            let strikes = dice.strikes(what, rate);
+            *fault = if strikes { 1.0 } else { 0.0 };
+            strikes
+        };
         if is_post {
-            faults.lose_answer_before = sure("POST lost before core", rates.lost_before);
-            faults.lose_answer_after = sure("answer to a POST lost", rates.lost_after);
-            faults.answer_504 = sure("504 to a POST", rates.timeout);
-            faults.answer_503 = sure("503 to a POST", rates.unavailable);
-            faults.late_bad_seq = sure("false tx_bad_seq", rates.late_bad_seq);
-            faults.never_land = sure("forgotten by core", rates.never_land);
-            if dice.strikes("held back by core", rates.delayed) {
+            // One of them: the first that strikes.
+            let missed = sure(
+                &mut faults.lose_answer_before,
+                "POST lost before core",
+                rates.lost_before,
+            ) || sure(&mut faults.answer_503, "503 to a POST", rates.unavailable);
+            let _ = missed
+                || sure(&mut faults.answer_504, "504 to a POST", rates.timeout)
+                || sure(
+                    &mut faults.lose_answer_after,
+                    "answer to a POST lost",
+                    rates.lost_after,
+                )
+                || sure(
+                    &mut faults.late_bad_seq,
+                    "false tx_bad_seq",
+                    rates.late_bad_seq,
+                );
+            // Of what core has taken.
+            if !missed
+                && !sure(
+                    &mut faults.never_land,
+                    "forgotten by core",
+                    rates.never_land,
+                )
+                && dice.strikes("held back by core", rates.delayed)
+            {
                 faults.delay_ledgers = DelayLedgers { rate: 1.0, max: 8 };
             }
         }
-        if self.lag > 0 && dice.strikes("lagging read", 0.5) {
-            faults.read_lag_ledgers = self.lag;
-        }
-        faults.cut_body = sure("cut body", rates.cut);
+        sure(&mut faults.cut_body, "cut body", rates.cut);
         faults
+    }
+
+    /// Ledgers that it shows fewer than there are.
+    fn lag(&self, is_post: bool, newest: u32) -> u32 {
+        let dice = &self.life.dice;
+        let least = self.network.ailments[self.place].behind(newest);
+        if !is_post && self.lag > 0 && dice.strikes("lagging read", 0.4) {
+            least.max(small(dice, 1, self.lag))
+        } else {
+            least
+        }
     }
 
     async fn ask(&self, call: &Call<'_>) -> Result<Answer, Unknown> {
@@ -219,11 +252,13 @@ impl Replica {
         if dice.strikes("slow", rates.slow) {
             way = Duration::from_millis(dice.between(500, 30_000));
         }
+        if dice.strikes("silent", rates.slow / 5.0) {
+            way = Duration::from_millis(dice.between(30_000, 120_000));
+        }
         let faults = self.faults(form.is_some());
         let newest = self.network.newest();
-        let ailments = &self.network.ailments[self.place];
-        let least_lag = ailments.behind(newest);
-        let is_rebuilding = ailments.is_rebuilding(newest);
+        let least_lag = self.lag(form.is_some(), newest);
+        let is_rebuilding = self.network.ailments[self.place].is_rebuilding(newest);
         if form.is_some() && dice.strikes("POST repeated", rates.repeated) {
             let (network, form, target) = (self.network.clone(), form.clone(), target.clone());
             let later = way + Duration::from_millis(dice.between(100, 60_000));
@@ -256,11 +291,18 @@ impl Replica {
         if cut {
             return Err(unknown(UnknownKind::Cut, "the connection was cut"));
         }
-        if is_rebuilding && odd::is_account(call) && dice.strikes("account hidden", 0.5) {
-            odd::hide_account(&mut answer);
+        if is_rebuilding
+            && odd::is_account(call)
+            && dice.aims(0.5)
+            && odd::hide_account(&mut answer)
+        {
+            dice.struck("account hidden");
         }
-        if call.form.is_none() && dice.strikes("history leaves one out", rates.left_out) {
-            odd::leave_out(&mut answer, call, dice);
+        if call.form.is_none()
+            && dice.aims(rates.left_out)
+            && odd::leave_out(&mut answer, call, dice)
+        {
+            dice.struck("history leaves one out");
         }
         if dice.strikes("odd answer", rates.odd) {
             odd::answer(&mut answer, call.form.is_some(), dice);

@@ -23,6 +23,7 @@ mod verdict;
 mod world;
 
 use std::ops::{ControlFlow, Range};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -56,19 +57,24 @@ pub fn simulate(seed: u64, mistake: Option<Defect>, keep_trace: bool) -> Outcome
         .start_paused(true)
         .build()
         .expect("a runtime needs no more than memory");
-    let (world, panics) = panics::during(|| {
-        let world = runtime.block_on(async {
-            let world = world::World::new(seed, keep_trace);
-            play::play(&world).await;
-            world
-        });
+    let mut world = None;
+    let ((), panics) = panics::during(|| {
+        // What panics outside of the daemons' tasks must not take the other histories along.
+        let played = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                let world = world.insert(world::World::new(seed, keep_trace));
+                play::play(world).await;
+            });
+        }));
+        drop(played);
         drop(runtime);
-        world
     });
     defect::make(None);
-    let mut violations = world.oracle.violations();
+    let world = world.as_ref();
+    let mut violations = world.map_or_else(Vec::new, |world| world.oracle.violations());
     violations.extend(panics);
-    let (census, digest, trace) = world.dice.clone().into_record();
+    let record = world.map(|world| world.dice.clone().into_record());
+    let (census, digest, trace) = record.unwrap_or_default();
     Outcome {
         seed,
         violations,

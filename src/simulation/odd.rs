@@ -44,29 +44,32 @@ pub fn is_account(call: &Call<'_>) -> bool {
     call.form.is_none() && matches!(call.path, ["accounts", _])
 }
 
-/// The account is not in an empty table; the ledger that this is of is told all the same.
-pub fn hide_account(answer: &mut Answer) {
-    if answer.status == 200 {
+/// The account is not in an empty table; the ledger that this is of is told all the same. Whether it was shown.
+pub fn hide_account(answer: &mut Answer) -> bool {
+    let was_shown = answer.status == 200;
+    if was_shown {
         answer.status = 404;
         answer.body = Some(problem(404, "not_found"));
     }
+    was_shown
 }
 
-/// A transaction that was asked for by its hash is not there, or one is missing in a list of them.
-pub fn leave_out(answer: &mut Answer, call: &Call<'_>, dice: &Dice) {
+/// A transaction that was asked for by its hash is not there, or one is missing in a list of them. Whether there was one.
+pub fn leave_out(answer: &mut Answer, call: &Call<'_>, dice: &Dice) -> bool {
     if answer.status != 200 {
-        return;
+        return false;
     }
     match call.path {
         ["transactions", _] => {
             answer.status = 404;
             answer.body = Some(problem(404, "not_found"));
+            true
         }
         [.., "transactions"] => {
             let body = answer.body.as_deref();
             let Some(mut page) = body.and_then(|body| serde_json::from_slice::<Value>(body).ok())
             else {
-                return;
+                return false;
             };
             if let Some(records) = page["_embedded"]["records"].as_array_mut()
                 && !records.is_empty()
@@ -74,9 +77,11 @@ pub fn leave_out(answer: &mut Answer, call: &Call<'_>, dice: &Dice) {
                 let place = dice.below(records.len() as u64);
                 records.remove(usize::try_from(place).unwrap_or(0));
                 answer.body = Some(page.to_string().into_bytes());
+                return true;
             }
+            false
         }
-        _ => {}
+        _ => false,
     }
 }
 

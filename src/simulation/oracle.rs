@@ -2,12 +2,13 @@
 //! judged.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::seen::{Asked, Known, Payment, Seen, read};
+use super::seen::{Asked, Known, Payment, Seen, read, takes_number};
 use crate::sandbox::ledger::Ledger;
 use crate::sandbox::ledger::account::AccountKey;
 
@@ -21,6 +22,21 @@ pub struct Success {
     pub amount: i64,
     /// In which ledger.
     pub ledger: u32,
+    /// By what, as its inner hash tells.
+    pub hash: [u8; 32],
+}
+
+/// A transaction that was recorded with a sequence number of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Used {
+    /// Whose number.
+    pub account: [u8; 32],
+    /// Which.
+    pub sequence: i64,
+    /// Its inner hash.
+    pub hash: [u8; 32],
+    /// Whether it took the number: not where the account was gone by then, or beyond it.
+    pub taken: bool,
 }
 
 struct State {
@@ -31,13 +47,15 @@ struct State {
     ours: BTreeSet<[u8; 32]>,
     /// What others signed with keys of ours.
     foreign: BTreeSet<[u8; 32]>,
-    /// What has used a sequence number of an account of ours: account, number, inner hash.
-    used: Vec<([u8; 32], i64, [u8; 32])>,
+    /// What was recorded with a sequence number of an account of ours.
+    used: Vec<Used>,
     /// How often something was sent.
     posts: u64,
     /// Sent, and perhaps still able to land.
     alive: BTreeMap<[u8; 32], Seen>,
     successes: BTreeMap<u64, Vec<Success>>,
+    /// What the daemons did for themselves, and that landed, by its label: channels that were made or topped up.
+    own: BTreeMap<u64, u32>,
     /// Inner hashes of what landed.
     landed: BTreeSet<[u8; 32]>,
     read: u32,
@@ -71,6 +89,7 @@ impl Oracle {
             posts: 0,
             alive: BTreeMap::new(),
             successes: BTreeMap::new(),
+            own: BTreeMap::new(),
             landed: BTreeSet::new(),
             read: 1,
             forgotten: BTreeSet::new(),
@@ -97,10 +116,10 @@ impl Oracle {
         self.state().foreign.insert(hash);
     }
 
-    /// What has used a sequence number of an account of ours, and was not signed elsewhere: account, number, inner hash.
-    pub fn used(&self) -> Vec<([u8; 32], i64, [u8; 32])> {
+    /// What was recorded with a sequence number of an account of ours, and was not signed elsewhere.
+    pub fn used(&self) -> Vec<Used> {
         let state = self.state();
-        let ours = |used: &&([u8; 32], i64, [u8; 32])| !state.foreign.contains(&used.2);
+        let ours = |used: &&Used| !state.foreign.contains(&used.hash);
         state.used.iter().filter(ours).copied().collect()
     }
 
@@ -163,7 +182,12 @@ impl Oracle {
                     continue;
                 };
                 if state.ours.contains(&seen.account) {
-                    state.used.push((seen.account, seen.sequence, seen.hash));
+                    state.used.push(Used {
+                        account: seen.account,
+                        sequence: seen.sequence,
+                        hash: seen.hash,
+                        taken: takes_number(&tx.result),
+                    });
                 }
                 state.alive.remove(&seen.hash);
                 state.landed.insert(seen.hash);
@@ -187,6 +211,7 @@ impl Oracle {
         let mut state = self.state();
         state.read = 1;
         state.successes.clear();
+        state.own.clear();
         state.landed.clear();
         state.used.clear();
         // What was signed on the old chain may be good on the new one: nobody can undo that.
@@ -225,6 +250,24 @@ impl Oracle {
     /// Everything that must not have been.
     pub fn violations(&self) -> Vec<String> {
         self.state().violations.clone()
+    }
+}
+
+/// What a transaction is sent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    /// A workflow of a user's.
+    Workflow(u64),
+    /// What the daemons want for themselves, by its label.
+    Own(u64),
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workflow(workflow) => write!(f, "workflow {workflow}"),
+            Self::Own(label) => write!(f, "the daemons' own {label}"),
+        }
     }
 }
 
@@ -267,6 +310,14 @@ impl State {
 
     fn succeeded(&mut self, seen: &Seen, ledger: u32) {
         self.check_asked(seen);
+        if let Some(What::Own(label)) = self.what(seen) {
+            let times = self.own.entry(label).or_default();
+            *times += 1;
+            if *times > 1 {
+                let what = format!("what the daemons asked for themselves was done {times} times");
+                self.violated(what);
+            }
+        }
         for Payment { amount, .. } in &seen.payments {
             let Some(Asked { workflow, .. }) = self.workflows.get(amount).copied() else {
                 continue;
@@ -281,6 +332,7 @@ impl State {
             successes.push(Success {
                 amount: *amount,
                 ledger,
+                hash: seen.hash,
             });
             if successes.len() > 1 {
                 let what = format!("workflow {workflow} was paid {} times", successes.len());
@@ -289,9 +341,25 @@ impl State {
         }
     }
 
-    /// No two transactions that can still land pay the same workflow, or use the same number of the same account.
+    /// What it is sent for; nothing where nobody asked for it.
+    fn what(&self, seen: &Seen) -> Option<What> {
+        let mut payments = seen.payments.iter();
+        let asked = payments.find_map(|payment| self.workflows.get(&payment.amount));
+        asked
+            .map(|asked| What::Workflow(asked.workflow))
+            .or_else(|| seen.label.map(What::Own))
+    }
+
+    fn is_done(&self, what: What) -> bool {
+        match what {
+            What::Workflow(workflow) => self.successes.contains_key(&workflow),
+            What::Own(label) => self.own.contains_key(&label),
+        }
+    }
+
+    /// No two transactions that can still land are sent for the same, or use the same number of the same account.
     fn compare_living(&mut self) {
-        let mut payers: BTreeMap<u64, &Seen> = BTreeMap::new();
+        let mut payers: BTreeMap<What, &Seen> = BTreeMap::new();
         let mut numbers: BTreeMap<([u8; 32], i64), &Seen> = BTreeMap::new();
         let excused = |one: &Seen, other: &Seen| {
             let forgotten = |seen: &Seen| self.forgotten.contains(&seen.hash);
@@ -301,31 +369,25 @@ impl State {
         };
         let mut found = Vec::new();
         for seen in self.alive.values() {
-            let mut payments = seen.payments.iter();
-            let asked = payments.find_map(|payment| self.workflows.get(&payment.amount));
-            let Some(Asked { workflow, .. }) = asked.copied() else {
-                continue;
-            };
-            let other = payers.insert(workflow, seen);
-            if other.is_some_and(|other| !excused(seen, other)) {
-                found.push(format!(
-                    "two transactions that may still land pay workflow {workflow}"
-                ));
-            }
-            if self
-                .successes
-                .get(&workflow)
-                .is_some_and(|paid| !paid.is_empty())
-            {
-                found.push(format!(
-                    "workflow {workflow} was paid, and another transaction that pays it may still land"
-                ));
-            }
             let other = numbers.insert((seen.account, seen.sequence), seen);
             if other.is_some_and(|other| !excused(seen, other)) {
                 found.push(format!(
-                    "two transactions of workflows use sequence number {} of one account",
+                    "two transactions that may still land use sequence number {} of one account",
                     seen.sequence
+                ));
+            }
+            let Some(what) = self.what(seen) else {
+                continue;
+            };
+            let other = payers.insert(what, seen);
+            if other.is_some_and(|other| !excused(seen, other)) {
+                found.push(format!(
+                    "two transactions that may still land are sent for {what}"
+                ));
+            }
+            if self.is_done(what) {
+                found.push(format!(
+                    "{what} was done, and another transaction for it may still land"
                 ));
             }
         }

@@ -66,6 +66,8 @@ pub struct Plan {
     pub validity_ledgers: u32,
     /// Whether fees are always paid in a fee bump.
     pub sponsored: bool,
+    /// The fee account cannot pay anything before this ledger.
+    pub fees_from: Option<u32>,
     /// Whether POSTs wait for their ledger.
     pub synchronous: bool,
     /// Ledgers that each of two Horizons lags at most.
@@ -149,6 +151,7 @@ impl Plan {
             workflows: dice.between(3, 9),
             validity_ledgers: small(dice, 5, 16),
             sponsored: dice.chance(0.15),
+            fees_from: dice.chance(0.3).then(|| small(dice, 2, 10)),
             synchronous: dice.chance(0.15),
             lags: [lag(), lag()],
             stormy_ledgers: small(dice, 10, 40),
@@ -169,6 +172,7 @@ impl Plan {
             .keeps_ledgers
             .filter(|_| !plan.second_writer)
             .map(|ledgers| ledgers.max(longest_start));
+        plan.fees_from = plan.fees_from.filter(|_| plan.sponsored);
         plan
     }
 }

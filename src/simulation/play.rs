@@ -14,6 +14,7 @@ use super::records::Snapshot;
 use super::rival;
 use super::verdict::{self, Promised};
 use super::world::World;
+use crate::domain::primitives::AccountId;
 
 /// Ledgers after the storm within which everything must have ended.
 const CALM_LEDGERS: u32 = 240;
@@ -25,6 +26,8 @@ const REBUILD_LEDGERS: u32 = 4;
 const STALL_SECONDS: u64 = 240;
 /// Copies of the records that are kept.
 const COPIES: usize = 3;
+/// Lumens with which the fee account lasts, in stroops.
+const ENOUGH: i64 = 100_000_000;
 /// How far the clock of the records jumps, in seconds.
 const CLOCK_JUMP_SECONDS: i64 = 600;
 
@@ -122,21 +125,27 @@ impl Weather {
         if plan.surges {
             self.surge.ledger(&world);
         }
-        if plan.second_writer && dice.strikes("second writer", 0.06) {
-            let index = u32::try_from(dice.below(u64::from(plan.channels.max(1)))).unwrap_or(0);
-            rival::write_on_channel(&world, index);
+        if plan.second_writer {
+            self.intrude();
         }
-        if plan.second_writer && dice.strikes("channel merged away", 0.05) {
-            let index = u32::try_from(dice.below(u64::from(plan.channels.max(1)))).unwrap_or(0);
-            rival::merge_channel(&world, index);
+        let fees = world.keys.fees;
+        if plan.fees_from.is_some_and(|ledger| number >= ledger)
+            && rival::balance(&world, fees) < ENOUGH
+            && rival::fund(&world, fees)
+        {
+            dice.count("the fee account is funded");
         }
         if plan.clock_jumps && dice.strikes("clock of the records jumps", 0.25) {
             let span = u64::try_from(2 * CLOCK_JUMP_SECONDS).unwrap_or(0);
             let offset = i64::try_from(dice.below(span)).unwrap_or(0) - CLOCK_JUMP_SECONDS;
             world.records.set_clock_offset(offset);
         }
-        if dice.strikes("an old envelope surfaces", 0.1) {
-            rival::echo(&world);
+        if plan.clock_jumps && dice.strikes("clock of the daemons jumps ahead", 0.1) {
+            let ahead = i64::try_from(dice.below(CLOCK_JUMP_SECONDS.unsigned_abs())).unwrap_or(0);
+            world.machine.set_ahead(ahead);
+        }
+        if dice.aims(0.1) && rival::echo(&world) {
+            dice.struck("an old envelope surfaces");
         }
         if dice.strikes("connections to the records cut", 0.02) {
             world.records.restart();
@@ -162,6 +171,26 @@ impl Weather {
             return true;
         }
         false
+    }
+
+    /// What somebody does who has a channel's key.
+    fn intrude(&self) {
+        let (world, dice) = (&self.world, &self.world.dice);
+        let channels = u64::from(world.plan.channels.max(1));
+        let deeds: [(_, _, fn(&World, AccountId) -> bool); 3] = [
+            ("second writer", 0.06, rival::write_on_channel),
+            ("channel merged away", 0.05, rival::merge_channel),
+            ("a channel jumps", 0.03, rival::jump),
+        ];
+        for (what, rate, does) in deeds {
+            let index = u32::try_from(dice.below(channels)).unwrap_or(0);
+            if dice.aims(rate)
+                && let Some(channel) = world.keys.ours.channel(index)
+                && does(world, channel)
+            {
+                dice.struck(what);
+            }
+        }
     }
 
     /// What happens to whole Horizons.
@@ -292,6 +321,7 @@ pub async fn play(world: &Arc<World>) {
             dice.note(format_args!("the storm ends"));
             dice.calm_down();
             world.records.set_clock_offset(0);
+            world.machine.set_ahead(0);
         }
         world.close_ledger();
         crate::defect::set_wall(world.records.now());

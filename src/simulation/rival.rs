@@ -5,9 +5,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use stellar_xdr::{
-    Asset, CreateAccountOp, Limits, Memo, MuxedAccount, Operation, OperationBody, PaymentOp,
-    Preconditions, SequenceNumber, TimeBounds, TimePoint, Transaction, TransactionEnvelope,
-    TransactionExt, TransactionV1Envelope, Uint256, WriteXdr as _,
+    Asset, BumpSequenceOp, CreateAccountOp, Limits, Memo, MuxedAccount, Operation, OperationBody,
+    PaymentOp, Preconditions, SequenceNumber, TimeBounds, TimePoint, Transaction,
+    TransactionEnvelope, TransactionExt, TransactionV1Envelope, Uint256, WriteXdr as _,
 };
 
 use super::world::{RIVALS, World};
@@ -15,6 +15,7 @@ use crate::domain::primitives::AccountId;
 use crate::sandbox::faults::Draw;
 use crate::sandbox::ledger::account::AccountKey;
 use crate::sandbox::ledger::frame::Frame;
+use crate::sandbox::queue::Answer;
 use crate::signer::{Keyring, Signer as _};
 
 /// What a foreign payment moves, in stroops: no workflow's amount.
@@ -67,31 +68,37 @@ impl Surge {
     }
 }
 
-/// Somebody who has its key uses a channel's next sequence number.
-pub fn write_on_channel(world: &World, index: u32) {
-    if let Some(channel) = world.keys.ours.channel(index) {
-        pay(world, &world.keys.ours, channel, 500);
-    }
+/// Somebody who has its key uses a channel's next sequence number. Like the others here, it says whether core took it.
+pub fn write_on_channel(world: &World, channel: AccountId) -> bool {
+    pay(world, &world.keys.ours, channel, 500)
 }
 
-/// Somebody who has its key merges a channel away: in a transaction of its own, or in one of another account, which uses
-/// none of its numbers.
-pub fn merge_channel(world: &World, index: u32) {
-    let Some(channel) = world.keys.ours.channel(index) else {
-        return;
-    };
+/// Somebody who has its key merges a channel away.
+pub fn merge_channel(world: &World, channel: AccountId) -> bool {
     let body = OperationBody::AccountMerge(muxed(world.keys.payee));
+    as_channel(world, channel, body)
+}
+
+/// Somebody who has its key has a channel jump over some sequence numbers.
+pub fn jump(world: &World, channel: AccountId) -> bool {
+    let Some(sequence) = sequence(world, channel) else {
+        return false;
+    };
+    let over = i64::from(super::plan::small(&world.dice, 1, 3));
+    let body = OperationBody::BumpSequence(BumpSequenceOp {
+        bump_to: SequenceNumber(sequence + 1 + over),
+    });
+    as_channel(world, channel, body)
+}
+
+/// In a transaction of the channel's own, or in one of another account, which uses none of its numbers.
+fn as_channel(world: &World, channel: AccountId, body: OperationBody) -> bool {
     if world.dice.chance(0.5) {
-        send(world, &world.keys.ours, channel, body, 500);
-        return;
+        return send(world, &world.keys.ours, channel, body, 500);
     }
-    let node = &world.network.node;
     let founder = world.keys.founder;
-    let sequence = {
-        let core = node.core();
-        let state = core.ledger().state().account(AccountKey(founder.0));
-        let Some(state) = state else { return };
-        state.sequence
+    let Some(sequence) = sequence(world, founder) else {
+        return false;
     };
     let operation = Operation {
         source_account: Some(muxed(channel)),
@@ -100,10 +107,33 @@ pub fn merge_channel(world: &World, index: u32) {
     let tx = unsigned(founder, sequence + 1, operation, 5_000, 0);
     let signers = [(&world.keys.theirs, founder), (&world.keys.ours, channel)];
     let bytes = tx.and_then(|tx| sign(world, tx, &signers));
-    let frame = bytes.and_then(|bytes| Frame::parse(&bytes, node.network_id()).ok());
-    if let Some(frame) = frame {
-        node.submit(&Arc::new(frame), Draw::default());
-    }
+    bytes.is_some_and(|bytes| submit(world, &bytes))
+}
+
+fn sequence(world: &World, account: AccountId) -> Option<i64> {
+    let core = world.network.node.core();
+    let state = core.ledger().state().account(AccountKey(account.0));
+    state.map(|state| state.sequence)
+}
+
+fn submit(world: &World, bytes: &[u8]) -> bool {
+    let node = &world.network.node;
+    Frame::parse(bytes, node.network_id())
+        .is_ok_and(|frame| node.submit(&Arc::new(frame), Draw::default()) == Answer::Pending)
+}
+
+/// Somebody gives an account more than it can use up.
+pub fn fund(world: &World, account: AccountId) -> bool {
+    let founder = world.keys.founder;
+    let body = payment(account, 1_000_000_000);
+    send(world, &world.keys.theirs, founder, body, 5_000)
+}
+
+/// The lumens of an account, in stroops.
+pub fn balance(world: &World, account: AccountId) -> i64 {
+    let core = world.network.node.core();
+    let state = core.ledger().state().account(AccountKey(account.0));
+    state.map_or(0, |state| state.balance)
 }
 
 /// Whether an account is there.
@@ -151,37 +181,30 @@ fn payment(to: AccountId, stroops: i64) -> OperationBody {
 }
 
 /// Pays a little to oneself.
-fn pay(world: &World, keys: &Keyring, account: AccountId, bid: u32) {
-    send(world, keys, account, payment(account, FOREIGN_STROOPS), bid);
+fn pay(world: &World, keys: &Keyring, account: AccountId, bid: u32) -> bool {
+    send(world, keys, account, payment(account, FOREIGN_STROOPS), bid)
 }
 
-/// Another node of the network still has an envelope that was sent long ago, and passes it on.
-pub fn echo(world: &World) {
+/// Another node of the network still has an envelope that was sent long ago, and passes it on. Whether there is one.
+pub fn echo(world: &World) -> bool {
     let sent = world.oracle.sent();
     let place = usize::try_from(world.dice.below(sent.max(1) as u64)).unwrap_or(0);
     let envelope = world.oracle.sent_at(place);
     let bytes = envelope.and_then(|envelope| STANDARD.decode(envelope).ok());
-    let node = &world.network.node;
-    let frame = bytes.and_then(|bytes| Frame::parse(&bytes, node.network_id()).ok());
-    if let Some(frame) = frame {
-        node.submit(&Arc::new(frame), Draw::default());
+    let was_sent = bytes.is_some();
+    if let Some(bytes) = bytes {
+        submit(world, &bytes);
     }
+    was_sent
 }
 
 /// Sends a transaction with the account's next sequence number.
-fn send(world: &World, keys: &Keyring, account: AccountId, body: OperationBody, bid: u32) {
-    let node = &world.network.node;
-    let sequence = {
-        let core = node.core();
-        let state = core.ledger().state().account(AccountKey(account.0));
-        let Some(state) = state else { return };
-        state.sequence
+fn send(world: &World, keys: &Keyring, account: AccountId, body: OperationBody, bid: u32) -> bool {
+    let Some(sequence) = sequence(world, account) else {
+        return false;
     };
     let bytes = signed(world, keys, account, sequence + 1, body, bid, 0);
-    let frame = bytes.and_then(|bytes| Frame::parse(&bytes, node.network_id()).ok());
-    if let Some(frame) = frame {
-        node.submit(&Arc::new(frame), Draw::default());
-    }
+    bytes.is_some_and(|bytes| submit(world, &bytes))
 }
 
 fn signed(

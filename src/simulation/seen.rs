@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stellar_xdr::{
-    Asset, FeeBumpTransactionInnerTx, Limits, MuxedAccount, Operation, OperationBody,
-    Preconditions, PublicKey, ReadXdr, Transaction, TransactionEnvelope, Uint256,
+    Asset, FeeBumpTransactionInnerTx, InnerTransactionResultResult as Inner, Limits, MuxedAccount,
+    Operation, OperationBody, Preconditions, PublicKey, ReadXdr, Transaction, TransactionEnvelope,
+    TransactionResult, TransactionResultResult as Code, Uint256,
 };
 
 /// A transaction that was sent, or that landed.
@@ -12,6 +13,8 @@ use stellar_xdr::{
 pub struct Seen {
     /// Of the inner transaction.
     pub hash: [u8; 32],
+    /// The number in the muxed account that it is sent from, or that pays its fee bump: what is asked for once has one of its own.
+    pub label: Option<u64>,
     /// Whose number it uses.
     pub account: [u8; 32],
     /// Which number.
@@ -59,17 +62,18 @@ pub struct Known<'a> {
 /// What an envelope is.
 pub fn read(bytes: &[u8], known: &Known<'_>) -> Option<Seen> {
     let envelope = TransactionEnvelope::from_xdr(bytes, Limits::len(bytes.len())).ok()?;
-    let tx = match envelope {
-        TransactionEnvelope::Tx(envelope) => envelope.tx,
+    let (tx, fee_source) = match envelope {
+        TransactionEnvelope::Tx(envelope) => (envelope.tx, None),
         TransactionEnvelope::TxFeeBump(bump) => {
             let FeeBumpTransactionInnerTx::Tx(inner) = bump.tx.inner_tx;
-            inner.tx
+            (inner.tx, Some(bump.tx.fee_source))
         }
         TransactionEnvelope::TxV0(_) => return None,
     };
     let (max_ledger, max_time) = bounds(&tx);
     Some(Seen {
         hash: tx.hash(known.network).ok()?,
+        label: label(&tx.source_account).or_else(|| fee_source.as_ref().and_then(label)),
         account: key(&tx.source_account),
         sequence: tx.seq_num.0,
         max_ledger,
@@ -122,6 +126,27 @@ fn key(account: &MuxedAccount) -> [u8; 32] {
     match account {
         MuxedAccount::Ed25519(Uint256(key)) => *key,
         MuxedAccount::MuxedEd25519(muxed) => muxed.ed25519.0,
+    }
+}
+
+/// Whether what was recorded with this result took its sequence number: not where the account was gone by then, or beyond it.
+pub fn takes_number(result: &[u8]) -> bool {
+    let Ok(result) = TransactionResult::from_xdr(result, Limits::len(result.len())) else {
+        return true;
+    };
+    match result.result {
+        Code::TxBadSeq | Code::TxNoAccount => false,
+        Code::TxFeeBumpInnerFailed(inner) => {
+            !matches!(inner.result.result, Inner::TxBadSeq | Inner::TxNoAccount)
+        }
+        _ => true,
+    }
+}
+
+const fn label(account: &MuxedAccount) -> Option<u64> {
+    match account {
+        MuxedAccount::Ed25519(_) => None,
+        MuxedAccount::MuxedEd25519(muxed) => Some(muxed.id),
     }
 }
 

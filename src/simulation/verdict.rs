@@ -6,6 +6,7 @@ use std::str::FromStr as _;
 use serde_json::Value;
 
 use super::client::{self, TENANT, Told};
+use super::oracle::Success;
 use super::rival;
 use super::world::World;
 use crate::domain::primitives::AccountId;
@@ -185,14 +186,20 @@ pub async fn all_has_stopped(world: &World) {
 
 /// Each sequence number of ours that was used is on record, with what used it.
 fn explain_all(world: &World) {
-    for (account, sequence, hash) in world.oracle.used() {
-        if !world.records.knows(&hash) {
-            let account = AccountId(account);
-            world.oracle.violated(format!(
-                "sequence number {sequence} of {account} was used by {}, which is not on record",
-                hex::encode(hash)
-            ));
-        }
+    for used in world.oracle.used() {
+        let (sequence, hash) = (used.sequence, used.hash);
+        let wrong = if !world.records.knows(&hash) {
+            "which is not on record"
+        } else if used.taken && world.records.is_dead(&hash) {
+            "which is dead by the records"
+        } else {
+            continue;
+        };
+        let account = AccountId(used.account);
+        world.oracle.violated(format!(
+            "sequence number {sequence} of {account} was used by {}, {wrong}",
+            hex::encode(hash)
+        ));
     }
 }
 
@@ -244,6 +251,17 @@ fn compare(world: &World, promised: &Promised, number: u64, row: &IntentRow, row
             false
         }
     };
+    let by = row.transaction.as_ref();
+    let told = |success: &Success| {
+        by.is_some_and(|by| {
+            by["hash"] == hex::encode(success.hash) && by["ledger"] == success.ledger
+        })
+    };
+    if status == "succeeded" && paid == 1 && !successes.iter().any(told) {
+        world.oracle.violated(format!(
+            "workflow {number} is said to have been paid by {by:?}, but was by {successes:?}"
+        ));
+    }
     if wrong {
         world.oracle.violated(format!(
             "workflow {number} is {status}, but its payment is {paid} times in the ledger (asked for {asked:?}, paid {successes:?})"

@@ -1,9 +1,10 @@
 //! What a history plays in: the ledger with its accounts, the records, the keys, and how the daemons work.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -14,11 +15,12 @@ use super::office::Office;
 use super::oracle::Oracle;
 use super::plan::Plan;
 use super::records::MemoryRecords;
+use crate::clock::Clock;
 use crate::domain::fee::Percentile;
 use crate::domain::intent::Accounts;
 use crate::domain::primitives::{AccountId, Stroops};
 use crate::horizon::{Deadlines, Horizon, HorizonOptions};
-use crate::sandbox::clock::Clock;
+use crate::sandbox::clock::Clock as ChainClock;
 use crate::sandbox::ledger::account::{Account, AccountKey};
 use crate::sandbox::ledger::genesis::Genesis;
 use crate::sandbox::node::Node;
@@ -32,6 +34,8 @@ pub const BEGINNING: u64 = 1_800_000_000;
 pub const PASSPHRASE: &str = "Simulated Network ; January 2027";
 /// Lumens of each account at the beginning, in stroops.
 const WEALTH: i64 = 1_000_000 * 10_000_000;
+/// What an account holds that can pay for nothing: its reserve, and less than a fee.
+const POOR: i64 = 10_000_000 + 99;
 /// Accounts of others.
 pub const RIVALS: usize = 4;
 /// Accounts that sign for themselves: as many as there are workflows at most.
@@ -90,6 +94,26 @@ impl Keys {
     }
 }
 
+/// A clock that may be ahead.
+#[derive(Clone, Debug)]
+pub struct MachineClock {
+    right: MemoryRecords,
+    ahead: Arc<AtomicI64>,
+}
+
+impl MachineClock {
+    /// From now on it is ahead by so many seconds.
+    pub fn set_ahead(&self, seconds: i64) {
+        self.ahead.store(seconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for MachineClock {
+    fn now(&self) -> OffsetDateTime {
+        self.right.elapsed() + time::Duration::seconds(self.ahead.load(Ordering::Relaxed))
+    }
+}
+
 /// A daemon that can be reached.
 #[derive(Clone)]
 pub struct Running {
@@ -113,6 +137,8 @@ pub struct World {
     pub oracle: Oracle,
     /// The records.
     pub records: MemoryRecords,
+    /// The clock of the machine on which the daemons run.
+    pub machine: MachineClock,
     began: Instant,
     chain_clock: Arc<AtomicU64>,
     running: Mutex<[Option<Running>; NAMES.len()]>,
@@ -127,12 +153,19 @@ impl World {
         let dice = Dice::new(seed, keep_trace, Box::new(millis));
         let plan = Plan::draw(&dice);
         let keys = Keys::of_this_thread();
-        let (clock, chain_clock) = Clock::manual(BEGINNING);
+        let (clock, chain_clock) = ChainClock::manual(BEGINNING);
         let mut genesis = Genesis::standalone(PASSPHRASE, BEGINNING);
-        let ours = [keys.treasury, keys.fees, keys.payee, keys.founder];
+        let mut ours = vec![keys.treasury, keys.payee, keys.founder];
+        if plan.fees_from.is_none() {
+            ours.push(keys.fees);
+        }
         for account in ours.iter().chain(&keys.rivals).chain(&keys.signers) {
             let account = AccountKey(account.0);
             genesis.accounts.push((account, Account::new(WEALTH, 0)));
+        }
+        if plan.fees_from.is_some() {
+            let fees = AccountKey(keys.fees.0);
+            genesis.accounts.push((fees, Account::new(POOR, 0)));
         }
         let config = Config {
             passphrase: PASSPHRASE.to_owned(),
@@ -147,6 +180,7 @@ impl World {
         let ours = channels.chain([keys.treasury, keys.fees]);
         let oracle = Oracle::new(node.network_id(), ours.map(|account| account.0).collect());
         let seconds = i64::try_from(BEGINNING).unwrap_or(i64::MAX);
+        let records = MemoryRecords::new(seconds);
         Arc::new(Self {
             rates: Arc::new(plan.rates.clone()),
             plan,
@@ -154,7 +188,11 @@ impl World {
             keys,
             network: Network::new(node, oracle.clone()),
             oracle,
-            records: MemoryRecords::new(seconds),
+            machine: MachineClock {
+                right: records.clone(),
+                ahead: Arc::default(),
+            },
+            records,
             began,
             chain_clock,
             running: Mutex::default(),
@@ -216,7 +254,7 @@ impl World {
             self.settings(NAMES[place]),
             Status::default(),
         )
-        .timed_by(Arc::new(self.records.clone()));
+        .timed_by(Arc::new(self.machine.clone()));
         let waker = engine.waker();
         let running = Running { life, waker };
         self.running()[place] = Some(running.clone());

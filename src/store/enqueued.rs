@@ -13,21 +13,31 @@ pub struct Unread {
     pub id: Uuid,
     /// Whose.
     pub tenant: String,
-    /// What was enqueued.
-    pub enqueued: Value,
+    /// What was enqueued; `None` where it is larger than [`MAX_ENQUEUED_BYTES`].
+    pub enqueued: Option<Value>,
 }
 
+/// The largest body that is read, as PostgreSQL writes it.
+pub const MAX_ENQUEUED_BYTES: i64 = 1 << 20;
+/// How much is read in one go, beyond a first one.
+pub const MAX_UNREAD_BYTES: i64 = 16 << 20;
+
 impl Store {
-    /// Intents that were enqueued in SQL and not yet read, at most `limit`.
+    /// Intents that were enqueued in SQL and not yet read: at most `limit`, and [`MAX_UNREAD_BYTES`] together.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn unread(&self, limit: i64) -> Result<Vec<Unread>, StoreError> {
         let rows = sqlx::query_as(
-            "select id, tenant, enqueued from submitter.intents
-             where status = 'queued' and request is null and finished_at is null order by seq limit $1",
+            "select id, tenant, case when bytes <= $2 then enqueued end as enqueued
+             from (select *, sum(least(bytes, $2)) over (order by seq) as together
+                   from (select id, tenant, seq, enqueued, octet_length(enqueued::text) as bytes from submitter.intents
+                         where status = 'queued' and request is null and finished_at is null order by seq limit $1) waiting) waiting
+             where together - least(bytes, $2) < $3 order by seq",
         )
-        .bind(limit);
+        .bind(limit)
+        .bind(MAX_ENQUEUED_BYTES)
+        .bind(MAX_UNREAD_BYTES);
         Ok(rows.fetch_all(&self.pool).await?)
     }
 

@@ -29,6 +29,8 @@ pub struct HistoryMark {
     pub recovery_window: u32,
     /// An operator said that nothing of ours is older.
     pub since: Option<LedgerSeq>,
+    /// How often it was noted that the records may lack something.
+    pub doubts: i64,
 }
 
 /// A transaction of ours that landed without the records knowing.
@@ -74,9 +76,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn history_mark(&self) -> Result<HistoryMark, StoreError> {
-        type Row = (i64, Option<i64>, bool, Option<i64>, i64);
-        let (cursor, until, explained, since, window): Row = sqlx::query_as(
-            "select history_cursor, quarantine_until, explained, history_since, coalesce(recovery_window, 0) from submitter.network",
+        type Row = (i64, Option<i64>, bool, Option<i64>, i64, i64);
+        let (cursor, until, explained, since, window, doubts): Row = sqlx::query_as(
+            "select history_cursor, quarantine_until, explained, history_since, coalesce(recovery_window, 0), doubts
+             from submitter.network",
         )
         .fetch_one(&self.pool)
         .await?;
@@ -90,6 +93,7 @@ impl Store {
             explained,
             recovery_window: u32::try_from(window).unwrap_or(u32::MAX),
             since: number(since)?,
+            doubts,
         })
     }
 

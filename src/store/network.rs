@@ -103,7 +103,7 @@ impl Store {
         let (moved,): (bool,) = sqlx::query_as(
             "with moved as (
                update submitter.network set database = submitter.database_identity(), explained = false, quarantine_until = null,
-                 recovery_window = coalesce(recovery_window, 1), updated_at = now()
+                 recovery_window = coalesce(recovery_window, 1), doubts = doubts + 1, updated_at = now()
                where database <> submitter.database_identity() returning database),
              ended as (
                update submitter.workers set lease_until = now() where lease_until > now() and exists (select from moved))
@@ -114,17 +114,22 @@ impl Store {
         Ok(moved)
     }
 
-    /// Notes that everything of ours on the chain is explained.
+    /// Notes that everything of ours on the chain is explained, by whoever began when there were so many doubts. Returns whether
+    /// it is: not where another one was noted meanwhile.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn note_explained(&self) -> Result<(), StoreError> {
-        sqlx::query(
-            "update submitter.network set explained = true, recovery_window = null, updated_at = now() where not explained",
+    pub async fn note_explained(&self, doubts: i64) -> Result<bool, StoreError> {
+        let (explained,): (bool,) = sqlx::query_as(
+            "with noted as (
+               update submitter.network set explained = true, recovery_window = null, updated_at = now()
+               where not explained and doubts = $1 returning explained)
+             select exists (select from noted) or coalesce((select explained and doubts = $1 from submitter.network), false)",
         )
-        .execute(&self.pool)
+        .bind(doubts)
+        .fetch_one(&self.pool)
         .await?;
-        Ok(())
+        Ok(explained)
     }
 
     /// Takes the right to explain the chain, which one daemon has at a time; `None` where another has it.

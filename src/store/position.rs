@@ -86,7 +86,7 @@ impl super::Store {
         let (now,): (i64,) = sqlx::query_as(
             "with moved as (
                update submitter.network set explained = false, quarantine_until = null,
-                 recovery_window = coalesce(recovery_window, 1), updated_at = now()),
+                 recovery_window = coalesce(recovery_window, 1), doubts = doubts + 1, updated_at = now()),
              ended as (
                update submitter.workers set lease_until = now() where lease_until > now())
              select submitter.log_position()",

@@ -122,7 +122,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
             "update submitter.network set explained = false, quarantine_until = null, recovery_window = $1, history_since = coalesce($2, history_since),
-               updated_at = now()",
+               doubts = doubts + 1, updated_at = now()",
         )
         .bind(window.map(i64::from))
         .bind(since.map(|ledger| i64::from(ledger.0)))
@@ -166,7 +166,8 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let network = sqlx::query(
             "update submitter.network set anchor_ledger = null, anchor_hash = null, anchor_closed_at = null, history_cursor = 0,
-               explained = false, quarantine_until = null, recovery_window = null, history_since = null, updated_at = now()",
+               explained = false, quarantine_until = null, recovery_window = null, history_since = null, doubts = doubts + 1,
+               updated_at = now()",
         );
         let done = within(network.execute(&mut *tx)).await?;
         for sql in [

@@ -9,7 +9,7 @@ use super::history::Reader;
 use super::look::derive_keys;
 use super::records::Records;
 use crate::domain::attempt::{Head, MISSING_LEDGERS};
-use crate::domain::observation::{AccountSnapshot, LedgerHeader};
+use crate::domain::observation::AccountSnapshot;
 use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::store::StoreError;
 use crate::store::network::Anchor;
@@ -40,6 +40,40 @@ struct Before {
     since: Option<LedgerSeq>,
     /// Ledgers that an operator said must be waited for at least.
     recovery_window: u32,
+}
+
+/// An account that has gone on without the records.
+struct Drifted {
+    snapshot: AccountSnapshot,
+    /// As far as they explain it.
+    explained: Sequence,
+    /// How far it is.
+    sequence: Sequence,
+}
+
+/// Where nothing that was used is ours, somebody else uses these accounts, and the records lack nothing for it: how far they are
+/// explained is put on record. `false`: something may be ours, or that could not be told.
+async fn pass_over_foreign(
+    records: &dyn Records,
+    reader: &Reader,
+    drifted: &[Drifted],
+) -> Result<bool, Start> {
+    for one in drifted {
+        match reader.is_foreign(&one.snapshot, one.explained).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(why) => {
+                tracing::warn!(account = %one.snapshot.account, %why, "what used an account could not be read");
+                return Ok(false);
+            }
+        }
+    }
+    for one in drifted {
+        let account = one.snapshot.account;
+        tracing::warn!(%account, on_record = %one.explained, on_chain = %one.sequence, "somebody else used the account: its numbers are passed over");
+        records.raise_sequence(account, one.sequence).await?;
+    }
+    Ok(true)
 }
 
 impl Engine {
@@ -84,7 +118,10 @@ impl Engine {
                 "the records have been restored, or their database was failed over: they may lack what they once knew"
             );
         }
+        let doubts = records.history_mark().await?.doubts;
         let header = self.newest_ledger(anchor).await?;
+        // Before the accounts are looked at: with many, that takes longer than a ledger may be old.
+        let behind = self.check_age(&header);
         self.check_progress(header)?;
         self.head = Some(header);
         self.status.set_head(Head::of(&header));
@@ -112,14 +149,17 @@ impl Engine {
                 since: mark.since,
                 recovery_window: mark.recovery_window,
             };
-            self.look_for_earlier_life(records, &snapshot, &header, before)
+            self.look_for_earlier_life(records, &snapshot, behind, before)
                 .await?;
         }
         self.wait_out_quarantine(records, head).await?;
         // Everything up to here is explained: a later reading of the history need not begin before it.
         let explained = i64::from(head.0.saturating_sub(EXPLAINED_MARGIN_LEDGERS)) << 32;
         records.record_landings(&[], Some(explained)).await?;
-        records.note_explained().await?;
+        if !records.note_explained(doubts).await? {
+            let what = "the records moved while they were compared with the chain";
+            return Err(Start::Wait(what.to_owned()));
+        }
         Ok(())
     }
 
@@ -129,11 +169,11 @@ impl Engine {
         &self,
         records: &dyn Records,
         source: &AccountSnapshot,
-        header: &LedgerHeader,
+        behind: Result<u32, Start>,
         before: Before,
     ) -> Result<(), Start> {
         let known = before.known;
-        let head = header.sequence;
+        let head = self.head.expect("its newest ledger is known").sequence;
         // Whoever signed last may have known a ledger that is not shown yet.
         let until = |behind: u32| {
             let window = self.settings.validity_ledgers + 1 + LAG_LEDGERS.max(behind);
@@ -141,19 +181,20 @@ impl Engine {
         };
         if known && before.explained {
             let drifted = self.drifted(records, head).await.map_err(Start::Wait)?;
-            if !drifted.is_empty() {
-                let until = until(self.check_age(header)?);
-                tracing::warn!(
-                    channels = drifted.len(),
-                    "the chain is ahead of the records: its history is read before anything is signed"
-                );
-                records.quarantine(Some(until)).await?;
+            let reader = self.reader(before.since);
+            if drifted.is_empty() || pass_over_foreign(records, &reader, &drifted).await? {
+                return Ok(());
             }
+            tracing::warn!(
+                channels = drifted.len(),
+                "the chain is ahead of the records: its history is read before anything is signed"
+            );
+            records.quarantine(Some(until(behind?))).await?;
             return Ok(());
         }
         // By an old state everything looks unused though it has landed: records that were lost would be taken for new ones, and
         // nothing be waited for.
-        let until = until(self.check_age(header)?);
+        let until = until(behind?);
         let found = self.find_channels(head).await?;
         let reader = self.reader(before.since);
         if known {
@@ -344,7 +385,7 @@ impl Engine {
         &self,
         records: &dyn Records,
         since: LedgerSeq,
-    ) -> Result<Vec<(AccountId, Sequence)>, String> {
+    ) -> Result<Vec<Drifted>, String> {
         let failed = |error: StoreError| error.to_string();
         let mut accounts = Vec::new();
         for row in records.channels().await.map_err(failed)? {
@@ -353,8 +394,8 @@ impl Engine {
         let mut chain = HashMap::new();
         for snapshot in self.look_at(&accounts, since).await {
             let snapshot = snapshot?;
-            if let Some(state) = snapshot.state {
-                chain.insert(snapshot.account, state.sequence);
+            if let Some(sequence) = snapshot.state.as_ref().map(|state| state.sequence) {
+                chain.insert(snapshot.account, (snapshot, sequence));
             }
         }
         let mut drifted = Vec::new();
@@ -362,11 +403,14 @@ impl Engine {
             let account = row.account_id().map_err(failed)?;
             let explained = row.sequence + i64::from(row.busy_with.is_some());
             let explained = explained.max(row.explained_sequence);
-            if let Some(sequence) = chain
-                .get(&account)
-                .filter(|sequence| sequence.0 > explained)
+            if let Some((snapshot, sequence)) = chain.remove(&account)
+                && sequence.0 > explained
             {
-                drifted.push((account, *sequence));
+                drifted.push(Drifted {
+                    snapshot,
+                    explained: Sequence(explained),
+                    sequence,
+                });
             }
         }
         Ok(drifted)

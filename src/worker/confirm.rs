@@ -16,9 +16,8 @@ use crate::horizon::{Endpoint, Horizon};
 
 /// Ledgers behind the newest from which on we jump to it: what landed between is found by look-ups.
 const CATCH_UP_LEDGERS: u32 = 50;
-/// Ledgers that were found one after another without a wait, after which we ask for the newest: whoever reads more slowly than they
-/// close falls behind for ever.
-const RUN_BEFORE_JUMP: u32 = 20;
+/// Ledgers after which we ask for the newest: whoever reads more slowly than they close falls behind for ever.
+const LEDGERS_BEFORE_JUMP: u32 = 20;
 /// Ledgers behind the newest from which on we jump to it then: by an older one no death is proven.
 const FAR_BEHIND_LEDGERS: u32 = 20;
 /// Misses of a due ledger after which we ask for the newest.
@@ -47,18 +46,18 @@ pub(super) async fn follow(
     engine: mpsc::Sender<Input>,
 ) {
     let mut last = from;
-    let (mut misses, mut run) = (0, 0);
+    let (mut misses, mut read) = (0, 0);
     let mut pace = LedgerPace::default();
     loop {
         tokio::time::sleep_until(pace.due).await;
-        let endpoint = horizon.any();
-        match next_header(endpoint, &last, &mut misses, &mut run).await {
-            Ok(Some(header)) if header.sequence < last.sequence => {
+        let asked = horizon.any();
+        match next_header(&horizon, asked, &last, &mut misses, &mut read).await {
+            Ok(Some((endpoint, header))) if header.sequence < last.sequence => {
                 let why = reset_by_time(endpoint, &header, last.sequence);
                 let _ = engine.send(Input::NetworkReset(why)).await;
                 return;
             }
-            Ok(Some(header)) => {
+            Ok(Some((endpoint, header))) => {
                 // Only who has waited for a ledger knows that it is the newest.
                 let at_tip = std::mem::take(&mut misses) > 0;
                 let follows = header.sequence == last.sequence.plus(1);
@@ -72,11 +71,9 @@ pub(super) async fn follow(
                     let _ = engine.send(Input::NetworkReset(why)).await;
                     return;
                 }
+                read += 1;
                 if at_tip {
-                    run = 0;
                     pace.closed(&last, &header);
-                } else {
-                    run += 1;
                 }
                 last = header;
                 let landed = scan::read(endpoint, &header, &watched).await;
@@ -90,7 +87,7 @@ pub(super) async fn follow(
             }
             Ok(None) => tokio::time::sleep(poll).await,
             Err(unknown) => {
-                tracing::debug!(endpoint = endpoint.name(), detail = %unknown.detail, "no ledger header");
+                tracing::debug!(endpoint = asked.name(), detail = %unknown.detail, "no ledger header");
                 let pause = unknown.retry_after.unwrap_or(poll).max(poll);
                 tokio::time::sleep(pause).await;
             }
@@ -140,17 +137,21 @@ pub(super) fn reset_by_time(endpoint: &Endpoint, newest: &LedgerHeader, seen: Le
 
 /// The ledger after `last`; or the newest where we are far behind, or where it has a lower number and closed later, which
 /// no chain of `last` can have.
-async fn next_header(
-    endpoint: &Endpoint,
+async fn next_header<'a>(
+    horizon: &'a Horizon,
+    asked: &'a Endpoint,
     last: &LedgerHeader,
     misses: &mut u32,
-    run: &mut u32,
-) -> Result<Option<LedgerHeader>, Unknown> {
-    let is_running = *run >= RUN_BEFORE_JUMP;
-    if *misses >= MISSES_BEFORE_JUMP || is_running {
-        (*misses, *run) = (0, 0);
-        let newest = endpoint.latest_ledger().await?;
-        let far = if is_running {
+    read: &mut u32,
+) -> Result<Option<(&'a Endpoint, LedgerHeader)>, Unknown> {
+    let has_read = *read >= LEDGERS_BEFORE_JUMP;
+    let has_missed = *misses >= MISSES_BEFORE_JUMP;
+    if has_read || has_missed {
+        *read = 0;
+        if has_missed {
+            *misses = 0;
+        }
+        let far = if has_read {
             FAR_BEHIND_LEDGERS
         } else {
             CATCH_UP_LEDGERS
@@ -159,13 +160,18 @@ async fn next_header(
             newest.sequence > last.sequence.plus(far)
                 || newest.sequence < last.sequence && newest.closed_at > last.closed_at
         };
-        if let Some(newest) = newest.filter(telling) {
-            return Ok(Some(newest));
+        // One of several may stand still, or not answer.
+        for endpoint in horizon.endpoints() {
+            if let Ok(Some(newest)) = endpoint.latest_ledger().await
+                && telling(&newest)
+            {
+                return Ok(Some((endpoint, newest)));
+            }
         }
     }
-    let header = endpoint.ledger(last.sequence.plus(1)).await;
+    let header = asked.ledger(last.sequence.plus(1)).await;
     if !matches!(header, Ok(Some(_))) {
         *misses += 1;
     }
-    header
+    header.map(|header| header.map(|header| (asked, header)))
 }

@@ -16,11 +16,13 @@ use super::off_thread;
 use super::presigned::used_up;
 use super::records::{Records, Taking};
 use super::sign::{Signed, Signing, Turned, list};
+use crate::domain::fields::FieldError;
 use crate::domain::intent;
 use crate::domain::reason::Reason;
 use crate::signer::Keyring;
 use crate::store::StoreError;
 use crate::store::accept::Lane;
+use crate::store::enqueued::MAX_ENQUEUED_BYTES;
 
 /// Claims of a lane in one round, so that what else is due is not kept waiting.
 const MAX_CLAIMS: u32 = 16;
@@ -201,7 +203,14 @@ impl Round {
     /// Reads what was enqueued in SQL.
     async fn read_enqueued(&self) -> Result<(), StoreError> {
         for unread in self.store.unread(READ_BATCH).await? {
-            match intent::read(&unread.enqueued, &self.signing.accounts) {
+            let read = match &unread.enqueued {
+                Some(enqueued) => intent::read(enqueued, &self.signing.accounts),
+                None => Err(vec![FieldError {
+                    pointer: String::new(),
+                    detail: format!("must have at most {MAX_ENQUEUED_BYTES} bytes as text"),
+                }]),
+            };
+            match read {
                 Ok(request) => {
                     let tag = request.key(&unread.tenant).tag(self.signing.network);
                     self.store.set_request(unread.id, tag, &request).await?;

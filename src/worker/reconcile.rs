@@ -7,6 +7,7 @@ use crate::domain::continuity::Continuity;
 use crate::domain::intent::{IntentKey, Request};
 use crate::domain::observation::{AccountSnapshot, Landed, LookUp, Unknown};
 use crate::domain::primitives::{AccountId, NetworkId, Sequence, TxHash};
+use crate::domain::result_code::SequenceEffect;
 use crate::domain::transition::{Evidence, SequenceUse};
 use crate::horizon::{Endpoint, Horizon, Order};
 
@@ -175,13 +176,15 @@ async fn who_used(
             if !landed.successful && defect::is_made(Defect::IgnoreFailedTransactions) {
                 continue;
             }
-            if landed.source_account == account && landed.sequence == sequence {
+            // One that was recorded and took no number did not use it.
+            let took = landed.sequence_effect() != SequenceEffect::Unused;
+            if took && landed.source_account == account && landed.sequence == sequence {
                 return Ok(Shown::Used(Box::new(landed)));
             }
             // Where something is not shown, it may be what is looked for; but what is shown still tells.
             whole &= continuity.take(&landed).is_ok();
-            if landed.source_account == account && landed.sequence < sequence {
-                return Ok(if whole {
+            if took && landed.source_account == account && landed.sequence < sequence {
+                return Ok(if whole && continuity.is_sure() {
                     Shown::Skipped
                 } else {
                     Shown::Nothing
@@ -189,7 +192,7 @@ async fn who_used(
             }
         }
         if page.is_last {
-            let skipped = whole && continuity.is_whole();
+            let skipped = whole && continuity.is_whole() && continuity.is_sure();
             return Ok(if skipped {
                 Shown::Skipped
             } else {

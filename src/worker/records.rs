@@ -67,7 +67,7 @@ macro_rules! alike {
             fn tie_to_network(&self, passphrase: &str) -> Option<Anchor>;
             fn note_database(&self) -> bool;
             fn move_anchor(&self, header: &LedgerHeader) -> ();
-            fn note_explained(&self) -> ();
+            fn note_explained(&self, doubts: i64) -> bool;
             fn history_mark(&self) -> HistoryMark;
             fn record_landings(&self, landings: &[(Tag, Landed)], cursor: Option<i64>) -> u64;
             fn count_landings(&self) -> i64;

@@ -206,7 +206,7 @@ impl Server {
         // As after the engine's first look at the chain.
         let network = "Standalone Network ; February 2017";
         store.tie_to_network(network).await.unwrap();
-        store.note_explained().await.unwrap();
+        store.note_explained(0).await.unwrap();
         for (tenant, key) in [("acme", ACME), ("zenith", ZENITH)] {
             store
                 .add_api_key(Uuid::now_v7(), tenant, "test", key, &ALL_SCOPES)

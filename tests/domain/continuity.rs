@@ -5,8 +5,9 @@ use stellar_submitter::domain::envelope::{attach, encode};
 use stellar_submitter::domain::observation::Landed;
 use stellar_submitter::domain::primitives::{AccountId, Sequence};
 use stellar_xdr::{
-    BumpSequenceOp, Memo, Operation, OperationBody, Preconditions, SequenceNumber, Transaction,
-    TransactionEnvelope, TransactionExt, TransactionResultCode as Code,
+    self as xdr, BumpSequenceOp, CreateAccountOp, Memo, Operation, OperationBody, Preconditions,
+    PublicKey, SequenceNumber, Transaction, TransactionEnvelope, TransactionExt,
+    TransactionResultCode as Code, Uint256,
 };
 
 use crate::fixture::{channel, landed};
@@ -34,11 +35,26 @@ fn own(sequence: i64) -> Landed {
 
 /// A transaction of `by` that makes `bumped` jump.
 fn bump(by_account: AccountId, sequence: i64, bumped: AccountId, to: i64) -> Landed {
+    let body = OperationBody::BumpSequence(BumpSequenceOp {
+        bump_to: SequenceNumber(to),
+    });
+    does(by_account, sequence, bumped, body)
+}
+
+/// Somebody else makes an account.
+fn create(account: AccountId) -> Landed {
+    let body = OperationBody::CreateAccount(CreateAccountOp {
+        destination: xdr::AccountId(PublicKey::PublicKeyTypeEd25519(Uint256(account.0))),
+        starting_balance: 1,
+    });
+    does(other(), 7, other(), body)
+}
+
+/// A transaction of `by` with this operation of `source`.
+fn does(by_account: AccountId, sequence: i64, source: AccountId, body: OperationBody) -> Landed {
     let operation = Operation {
-        source_account: Some(bumped.plain()),
-        body: OperationBody::BumpSequence(BumpSequenceOp {
-            bump_to: SequenceNumber(to),
-        }),
+        source_account: Some(source.plain()),
+        body,
     };
     let tx = Transaction {
         source_account: by_account.plain(),
@@ -128,10 +144,17 @@ fn what_came_after_the_state_was_seen_is_not_asked_for_but_no_number_comes_twice
 fn an_account_that_was_made_again_had_others_before() {
     let mut read = Continuity::below(channel(), Sequence(FIRST_AGAIN));
     assert_eq!(read.take(&own(FIRST_AGAIN)), Ok(true));
-    assert!(read.is_whole());
+    assert!(read.is_whole() && read.is_sure());
     assert_eq!(read.take(&own(FIRST + 4)), Ok(true));
     assert!(!read.is_whole());
+    assert!(!read.is_sure(), "who merged it away used no number of its");
     assert_eq!(read.take(&own(FIRST + 2)), missing(FIRST + 3, FIRST + 3));
+    let mut read = Continuity::below(channel(), Sequence(FIRST_AGAIN));
+    assert_eq!(read.take(&own(FIRST_AGAIN)), Ok(true));
+    let merge = OperationBody::AccountMerge(other().plain());
+    let merge = does(channel(), FIRST + 4, channel(), merge);
+    assert_eq!(read.take(&merge), Ok(true));
+    assert!(read.is_sure(), "its last one was the merge itself");
     // One that has done nothing since it was made again.
     let mut read = Continuity::below(channel(), Sequence(FIRST_AGAIN - 1));
     assert_eq!(read.take(&own(FIRST)), Ok(true));
@@ -156,11 +179,45 @@ fn a_bumped_account_consumed_nothing_in_between() {
         read.take(&bump(channel(), FIRST + 3, channel(), to)),
         Ok(true)
     );
+    assert!(read.is_sure());
     assert_eq!(read.take(&own(FIRST + 1)), missing(FIRST + 2, FIRST + 2));
-    // By a transaction of somebody else.
+    // By a transaction of somebody else: none of its own below tells from where.
     let mut read = Continuity::below(channel(), Sequence(to));
     assert_eq!(read.take(&bump(other(), 7, channel(), to)), Ok(false));
     assert_eq!(read.take(&own(FIRST + 3)), Ok(true));
+    assert!(!read.is_sure());
+    // Before it had done anything itself.
+    let mut read = Continuity::below(channel(), Sequence(to));
+    assert_eq!(read.take(&bump(other(), 7, channel(), to)), Ok(false));
+    assert!(!read.is_whole(), "there may be more");
+    assert_eq!(read.take(&create(channel())), Ok(false));
+    assert!(read.is_whole() && !read.is_sure());
+    let mut read = Continuity::below(channel(), Sequence(to));
+    assert_eq!(read.take(&bump(other(), 7, channel(), to)), Ok(false));
+    assert_eq!(read.take(&create(other())), Ok(false));
+    assert!(!read.is_whole(), "another account was made");
+    // In the ledger of the bump one of its own was recorded that came too late for its number.
+    let too_late = Landed {
+        sequence: Sequence(FIRST + 4),
+        source_account: channel(),
+        ..*landed(Code::TxBadSeq)
+    };
+    let mut read = Continuity::below(channel(), Sequence(to));
+    assert_eq!(read.take(&too_late), Ok(true));
+    assert_eq!(read.take(&bump(other(), 7, channel(), to)), Ok(false));
+    assert_eq!(read.take(&own(FIRST + 3)), Ok(true));
+    assert!(read.reaches(Sequence(FIRST + 2)) && !read.reaches(Sequence(FIRST + 1)));
+    // Where the code does not tell whether the number was taken, it counts where it fits.
+    let unsure = |sequence| Landed {
+        sequence: Sequence(sequence),
+        source_account: channel(),
+        ..*landed(Code::TxInternalError)
+    };
+    let mut read = Continuity::below(channel(), Sequence(FIRST + 2));
+    for sequence in [FIRST + 9, FIRST + 2, FIRST + 2, FIRST + 1, FIRST] {
+        assert_eq!(read.take(&unsure(sequence)), Ok(true), "{sequence}");
+    }
+    assert!(read.is_whole());
     // A bump of another account, or one that failed, or one to a lower number, explains nothing.
     let failed = Landed {
         successful: false,

@@ -4,6 +4,7 @@ use serde_json::json;
 use stellar_submitter::domain::intent::read_stored;
 use stellar_submitter::store::StoreError;
 use stellar_submitter::store::accept::Accepted;
+use stellar_submitter::store::enqueued::{MAX_ENQUEUED_BYTES, MAX_UNREAD_BYTES};
 
 use crate::book::Book;
 use crate::given::{self, TENANT, accept, new_intent, request, tag};
@@ -49,6 +50,31 @@ pub async fn a_batch_that_breaks_a_constraint_is_refused_whole(book: &dyn Book) 
     assert!(book.rows().await.intents.is_empty());
 }
 
+pub async fn no_more_is_enqueued_and_read_than_there_is_room_for(book: &dyn Book) {
+    let bytes = usize::try_from(MAX_ENQUEUED_BYTES).unwrap();
+    let of_size = |size: usize| {
+        let mut body = given::body("w", json!({"note": ""}));
+        let rest = size - body.to_string().len();
+        body["note"] = json!("x".repeat(rest));
+        body
+    };
+    let refused = book.enqueue("large", &of_size(bytes + 1)).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.contains("must have at most 1048576 bytes"),
+        "{refused}"
+    );
+    // Each half as large, but for the white space that one of the two writes.
+    let half = of_size(bytes / 2);
+    for number in 0..35 {
+        book.enqueue(&format!("w-{number}"), &half).await.unwrap();
+    }
+    let read = book.unread(500).await.unwrap();
+    assert!(read.iter().all(|unread| unread.enqueued.is_some()));
+    let room = usize::try_from(MAX_UNREAD_BYTES / MAX_ENQUEUED_BYTES).unwrap() * 2;
+    assert!((room..=room + 1).contains(&read.len()), "{}", read.len());
+}
+
 pub async fn what_was_enqueued_is_read_later(book: &dyn Book) {
     given::open(book, 1).await;
     let body = given::body("w", json!({"ordering_key": "k"}));
@@ -67,7 +93,7 @@ pub async fn what_was_enqueued_is_read_later(book: &dyn Book) {
     let unread = book.unread(10).await.unwrap();
     assert_eq!(unread.len(), 1);
     assert_eq!((unread[0].id, unread[0].tenant.as_str()), (id, TENANT));
-    let read = read_stored(&unread[0].enqueued).unwrap();
+    let read = read_stored(unread[0].enqueued.as_ref().unwrap()).unwrap();
     book.set_request(id, tag(&read), &read).await.unwrap();
     // Only once.
     let other = request("w", json!({"ordering_key": "another"}));

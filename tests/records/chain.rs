@@ -32,7 +32,7 @@ pub async fn records_are_tied_to_one_network(book: &dyn Book) {
         (mark.cursor, mark.quarantine_until, mark.explained),
         (0, None, false)
     );
-    book.note_explained().await.unwrap();
+    book.note_explained(0).await.unwrap();
     assert!(book.history_mark().await.unwrap().explained);
 }
 
@@ -79,7 +79,7 @@ pub async fn what_was_found_is_written_only_while_the_right_lasts(book: &dyn Boo
         *landed(TxHash([1; 32]), 11, true),
     )];
     let refused = tokio::join!(
-        records.note_explained(),
+        records.note_explained(0),
         records.quarantine(None),
         records.note_database(),
         records.record_landings(&landings, Some(70)),

@@ -139,10 +139,10 @@ pub async fn records_that_have_moved_claim_nothing(book: &dyn Book) {
         claim_as(book, worker(1), NOW, 1).await,
         Err(StoreError::Moved)
     ));
-    book.note_explained().await.unwrap();
+    book.note_explained(0).await.unwrap();
     book.tie_to_network(given::PASSPHRASE).await.unwrap();
     assert!(!book.note_database().await.unwrap());
-    book.note_explained().await.unwrap();
+    book.note_explained(0).await.unwrap();
     assert!(claim_as(book, worker(1), NOW, 1).await.is_ok());
     assert!(book.history_mark().await.unwrap().explained);
     // Nor do those that wait for what may still land.
@@ -173,7 +173,11 @@ pub async fn records_that_have_moved_claim_nothing(book: &dyn Book) {
     book.begin_lease(worker(2), "two", LONG).await.unwrap();
     let waits = claim_as(book, worker(2), NOW, 1).await;
     assert!(matches!(waits, Err(StoreError::Moved)));
-    book.note_explained().await.unwrap();
+    // Whoever began before it was noted has not looked at what they lack since.
+    assert!(!book.note_explained(0).await.unwrap());
+    assert!(!book.history_mark().await.unwrap().explained);
+    assert!(book.note_explained(1).await.unwrap());
+    assert!(!book.note_explained(0).await.unwrap());
     assert_eq!(book.history_mark().await.unwrap().recovery_window, 0);
     assert!(claim_as(book, worker(2), NOW, 1).await.is_ok());
 }

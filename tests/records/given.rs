@@ -281,7 +281,7 @@ pub fn header(ledger: u32) -> LedgerHeader {
 /// Explained records, the first worker, and so many channels whose newest number is 10.
 pub async fn open(book: &dyn Book, channels: u8) {
     book.tie_to_network(PASSPHRASE).await.unwrap();
-    book.note_explained().await.unwrap();
+    book.note_explained(0).await.unwrap();
     book.begin_lease(worker(1), "one", LONG).await.unwrap();
     for number in 0..channels {
         let index = Some(i32::from(number));

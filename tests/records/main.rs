@@ -42,7 +42,8 @@ contract! {
     accepting:
         a_workflow_is_accepted_once
         a_batch_that_breaks_a_constraint_is_refused_whole
-        what_was_enqueued_is_read_later;
+        what_was_enqueued_is_read_later
+        no_more_is_enqueued_and_read_than_there_is_room_for;
     claims:
         due_intents_are_paired_with_idle_channels
         two_claims_never_share

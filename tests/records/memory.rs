@@ -48,7 +48,7 @@ async fn time_is_tokios_and_the_offset_is_the_databases_alone() {
     book.renew_lease(worker(1), 15.0).await.unwrap();
     // What is due goes by the later of both clocks.
     book.tie_to_network("n").await.unwrap();
-    book.note_explained().await.unwrap();
+    book.note_explained(0).await.unwrap();
     book.add_channel(crate::given::channel(0), Some(0), Sequence(1))
         .await
         .unwrap();

@@ -134,7 +134,7 @@ pub async fn nothing_ends_while_something_is_unexplained(book: &dyn Book) {
     // A parked one that is canceled is looked at again.
     assert_eq!(book.rows().await.intent(parked).status, "queued");
     assert!(book.rows().await.intent(parked).reason.is_none());
-    book.note_explained().await.unwrap();
+    book.note_explained(0).await.unwrap();
     book.quarantine(Some(LedgerSeq(9))).await.unwrap();
     nothing().await;
     book.quarantine(None).await.unwrap();
@@ -142,7 +142,7 @@ pub async fn nothing_ends_while_something_is_unexplained(book: &dyn Book) {
     nothing().await;
     book.note_database().await.unwrap();
     nothing().await;
-    book.note_explained().await.unwrap();
+    book.note_explained(1).await.unwrap();
     assert_eq!(book.expire(NOW, 10).await.unwrap(), 1);
     assert_eq!(book.finish_cancellations(10).await.unwrap(), 1);
     let rows = book.rows().await;

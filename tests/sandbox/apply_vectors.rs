@@ -21,18 +21,24 @@ use stellar_xdr::{
 
 use crate::support;
 
+/// Transactions in the recorded file.
+const RECORDED: usize = 300;
 /// Where a file tells no close time, none of its transactions can depend on one.
 const ANY_CLOSE_TIME: (i64, i64) = (1, 1_800_000_000);
 
 #[test]
 fn every_recorded_transaction_comes_out_the_same() {
-    let path = std::env::var_os("APPLY_VECTORS").map_or_else(
-        || support::captures().join("apply-vectors.json"),
-        PathBuf::from,
-    );
+    let other = std::env::var_os("APPLY_VECTORS").map(PathBuf::from);
+    let least = if other.is_some() { 1 } else { RECORDED };
+    let path = other.unwrap_or_else(|| support::captures().join("apply-vectors.json"));
     let file = support::read_json(&path);
     let vectors = file["vectors"].as_array().expect("a list of vectors");
-    assert!(!vectors.is_empty(), "{} has no vectors", path.display());
+    assert!(
+        vectors.len() >= least,
+        "{} has {} vectors",
+        path.display(),
+        vectors.len()
+    );
     let times = close_times(vectors);
     let failures: Vec<String> = vectors
         .iter()

@@ -11,6 +11,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request, header};
 use serde_json::{Value, json};
+use stellar_submitter::clock::{Clock as TimeOfDay, ManualClock};
 use stellar_submitter::domain::fee::Percentile;
 use stellar_submitter::domain::intent::{self, Accounts};
 use stellar_submitter::domain::observation::{Unknown, UnknownKind};
@@ -21,11 +22,16 @@ use stellar_submitter::sandbox::ledger::account::{Account, AccountKey};
 use stellar_submitter::sandbox::ledger::genesis::Genesis;
 use stellar_submitter::sandbox::node::Node;
 use stellar_submitter::sandbox::{Config, Link, Pace, router};
-use stellar_submitter::signer::{Keyring, SecretKey};
+use stellar_submitter::signer::{Keyring, SecretKey, Signer as _};
 use stellar_submitter::simulation::records::MemoryRecords;
 use stellar_submitter::store::accept::{Lane, NewIntent};
 use stellar_submitter::worker::records::Records as _;
 use stellar_submitter::worker::{Engine, FeePayer, Settings, Status, SubmitMode};
+use stellar_xdr::{
+    Asset, Limits, Memo, MuxedAccount, MuxedAccountMed25519, Operation, OperationBody, PaymentOp,
+    Preconditions, SequenceNumber, Transaction, TransactionEnvelope, TransactionExt,
+    TransactionV1Envelope, Uint256, WriteXdr as _,
+};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -45,6 +51,8 @@ pub enum Does {
     Shows(u32),
     /// The answer comes once somebody lets it.
     Waits,
+    /// It comes after so many seconds.
+    Takes(u64),
     /// 503.
     Fails,
     /// The request is lost on its way.
@@ -81,7 +89,25 @@ pub struct Running {
     _stop: watch::Sender<bool>,
 }
 
+#[derive(Debug)]
+struct OfChain(Arc<AtomicU64>);
+
+impl TimeOfDay for OfChain {
+    fn now(&self) -> OffsetDateTime {
+        unix(self.0.load(Ordering::Relaxed))
+    }
+}
+
+fn unix(seconds: u64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).unwrap()).unwrap()
+}
+
 impl Running {
+    /// Whether it has not ended by itself.
+    pub fn is_alive(&self) -> bool {
+        !self.task.is_finished()
+    }
+
     /// Ends it at once.
     pub fn kill(self) {
         self.task.abort();
@@ -157,9 +183,7 @@ impl Site {
             "operations": [{"type": "payment", "destination": self.payee.to_string(), "asset": "native", "amount": "1.5"}],
         });
         if let Some(within) = within {
-            let until = i64::try_from(BEGINNING + within).unwrap();
-            let until = OffsetDateTime::from_unix_timestamp(until).unwrap();
-            body["valid_until"] = json!(until.format(&Rfc3339).unwrap());
+            body["valid_until"] = json!(unix(BEGINNING + within).format(&Rfc3339).unwrap());
         }
         body
     }
@@ -178,12 +202,79 @@ impl Site {
         records.accept(&[&new]).await.unwrap();
     }
 
+    /// Somebody pays by hand from our source account, perhaps in the name of a sub-account.
+    pub async fn use_source(&self, sub_account: Option<u64>) {
+        let sequence = {
+            let core = self.node.core();
+            let state = core.ledger().state().account(AccountKey(self.source.0));
+            state.unwrap().sequence
+        };
+        let plain = |account: AccountId| MuxedAccount::Ed25519(Uint256(account.0));
+        let source_account = match sub_account {
+            None => plain(self.source),
+            Some(id) => MuxedAccount::MuxedEd25519(MuxedAccountMed25519 {
+                id,
+                ed25519: Uint256(self.source.0),
+            }),
+        };
+        let payment = PaymentOp {
+            destination: plain(self.payee),
+            asset: Asset::Native,
+            amount: 7,
+        };
+        let operation = Operation {
+            source_account: None,
+            body: OperationBody::Payment(payment),
+        };
+        let tx = Transaction {
+            source_account,
+            fee: 100,
+            seq_num: SequenceNumber(sequence + 1),
+            cond: Preconditions::None,
+            memo: Memo::None,
+            operations: vec![operation].try_into().unwrap(),
+            ext: TransactionExt::V0,
+        };
+        let hash = tx.hash(self.node.network_id()).unwrap();
+        let signature = self.keys.sign(self.source, &hash).unwrap();
+        let signatures = vec![signature].try_into().unwrap();
+        let envelope = TransactionEnvelope::Tx(TransactionV1Envelope { tx, signatures });
+        let envelope = envelope.to_xdr_base64(Limits::none()).unwrap();
+        let call = Call {
+            path: &["transactions_async"],
+            query: &[],
+            form: Some(&[("tx", &envelope)]),
+            json: None,
+            deadline: Duration::from_secs(1),
+        };
+        let answer = self.answer(&call, 0).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+
+    /// The time by the chain.
+    pub fn time_of_day(&self) -> Arc<dyn TimeOfDay> {
+        Arc::new(OfChain(Arc::clone(&self.clock)))
+    }
+
     /// Runs a daemon over Horizons that do what these rules say.
     pub fn run(
         self: &Arc<Self>,
         records: &MemoryRecords,
         payer: FeePayer,
         rules: Vec<Rule>,
+    ) -> Running {
+        // Not this machine's time; a clock that is behind refuses nothing.
+        let clock = Arc::new(ManualClock::at(unix(BEGINNING)));
+        self.run_by(records, payer, rules, clock)
+    }
+
+    /// The same by this clock.
+    pub fn run_by(
+        self: &Arc<Self>,
+        records: &MemoryRecords,
+        payer: FeePayer,
+        rules: Vec<Rule>,
+        clock: Arc<dyn TimeOfDay>,
     ) -> Running {
         let names = ["horizon-a", "horizon-b"];
         let lines = names.into_iter().zip(rules).map(|(name, rule)| {
@@ -204,7 +295,8 @@ impl Site {
             self.accounts(),
             self.settings(payer),
             Status::default(),
-        );
+        )
+        .timed_by(clock);
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(async move {
             engine.run(stopped).await.unwrap();
@@ -308,6 +400,7 @@ impl Line for Replica {
                 site.waiting.lock().unwrap().push(free);
                 freed.await.unwrap();
             }
+            Does::Takes(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
             Does::Fails => return Ok(Answer::new(503, &HeaderMap::new(), Some(Vec::new()))),
             Does::Loses => {
                 return Err(Unknown {

@@ -38,7 +38,7 @@ const NOTICED: [(Defect, u64); 12] = [
 ];
 
 /// Every fault, and every transition, that must happen at least once in a thousand histories.
-const MUST_HAPPEN: [&str; 93] = [
+const MUST_HAPPEN: [&str; 98] = [
     // Horizon and the way to it.
     "429",
     "503 to a POST",
@@ -53,6 +53,7 @@ const MUST_HAPPEN: [&str; 93] = [
     "held back by core",
     "lagging read",
     "slow",
+    "silent",
     "unreachable",
     "odd answer",
     "POST: malformed",
@@ -77,6 +78,7 @@ const MUST_HAPPEN: [&str; 93] = [
     "core: tx_bad_seq",
     "core: tx_too_late",
     "core: tx_insufficient_fee",
+    "core: tx_insufficient_balance",
     "core: tx_fee_bump_inner_failed",
     "core: tx_no_source_account",
     "core: tx_failed",
@@ -94,6 +96,7 @@ const MUST_HAPPEN: [&str; 93] = [
     "records restored",
     "records lost",
     "clock of the records jumps",
+    "clock of the daemons jumps ahead",
     "connections to the records cut",
     // The daemons.
     "a daemon told to stop",
@@ -109,6 +112,8 @@ const MUST_HAPPEN: [&str; 93] = [
     // Others.
     "second writer",
     "channel merged away",
+    "a channel jumps",
+    "the fee account is funded",
     "an old envelope surfaces",
     // Users.
     "post lost",
@@ -141,15 +146,14 @@ const MUST_HAPPEN: [&str; 93] = [
 ];
 
 /// What is counted besides, and need not happen in a thousand histories.
-const MAY_HAPPEN: [&str; 10] = [
+const MAY_HAPPEN: [&str; 9] = [
     "core: tx_bad_auth",
-    "core: tx_insufficient_balance",
     "core: tx_too_early",
     "history has been reaped",
     "intent parked, its sequence number unexplained",
     "a copy was outdated",
-    "left to a person",
     "attempt dead, its number passed over",
+    "left to a person",
     "refused: the same transaction twice",
     "told to stop",
 ];

@@ -139,3 +139,84 @@ async fn an_answer_to_an_earlier_life_of_the_worker_ends_nothing_that_the_later_
     both_are_paid(&records);
     daemon.kill();
 }
+
+/// Records that have seen the chain, and a ledger before that.
+async fn seen_and_left(site: &Arc<Site>) -> (u32, MemoryRecords) {
+    let records = site.records();
+    site.pass(5).await;
+    let before = site.newest();
+    site.pass(30).await;
+    let daemon = site.run(
+        &records,
+        FeePayer::Channel,
+        vec![Box::new(|_| Does::Answers)],
+    );
+    site.pass(4).await;
+    daemon.kill();
+    (before, records)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_horizon_that_stands_still_holds_up_no_start_where_another_one_goes_on() {
+    for stands_still_first in [true, false] {
+        let site = Site::new();
+        let (before, records) = seen_and_left(&site).await;
+        site.accept(&records, &site.payment("wanted", None)).await;
+        let mut rules: Vec<Rule> = vec![
+            Box::new(move |_: &[&str]| Does::Shows(before)),
+            Box::new(|_| Does::Answers),
+        ];
+        if !stands_still_first {
+            rules.reverse();
+        }
+        let daemon = site.run(&records, FeePayer::Channel, rules);
+        site.pass(PATIENCE_LEDGERS).await;
+        both_are_paid(&records);
+        assert!(daemon.is_alive());
+        daemon.kill();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn looking_at_the_accounts_may_take_longer_than_a_ledger_may_be_old() {
+    let site = Site::new();
+    let (_, records) = seen_and_left(&site).await;
+    // It may be ours, by its looks.
+    site.use_source(Some(7)).await;
+    site.pass(2).await;
+    site.accept(&records, &site.payment("wanted", None)).await;
+    let slow = |path: &[&str]| match path {
+        ["accounts", _] => Does::Takes(60),
+        _ => Does::Answers,
+    };
+    let clock = site.time_of_day();
+    let daemon = site.run_by(&records, FeePayer::Channel, vec![Box::new(slow)], clock);
+    site.pass(3 * PATIENCE_LEDGERS).await;
+    both_are_paid(&records);
+    daemon.kill();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_somebody_goes_on_using_holds_up_no_start_and_ends_nobody() {
+    let site = Site::new();
+    let (_, records) = seen_and_left(&site).await;
+    let answers = || -> Vec<Rule> { vec![Box::new(|_| Does::Answers)] };
+    let first = site.run(&records, FeePayer::Channel, answers());
+    let mut later = Vec::new();
+    for number in 0..30 {
+        site.use_source(None).await;
+        if number % 10 == 5 {
+            later.push(site.run(&records, FeePayer::Channel, answers()));
+        }
+        site.pass(1).await;
+        assert_eq!(records.quarantine_until(), None, "ledger {number}");
+    }
+    site.accept(&records, &site.payment("wanted", None)).await;
+    site.pass(PATIENCE_LEDGERS).await;
+    both_are_paid(&records);
+    assert!(first.is_alive() && later.iter().all(|daemon| daemon.is_alive()));
+    first.kill();
+    for daemon in later {
+        daemon.kill();
+    }
+}

@@ -14,6 +14,7 @@ use crate::defect::{Defect, is_made};
 use crate::domain::intent::{Content, MAX_NAME_CHARACTERS};
 use crate::store::StoreError;
 use crate::store::accept::{Accepted, Lane, NewIntent};
+use crate::store::enqueued::MAX_ENQUEUED_BYTES;
 
 impl State {
     /// Accepts a batch. Idempotency keys are not kept: nobody's is ever taken.
@@ -60,6 +61,11 @@ impl State {
         let method = method
             .ok_or_else(|| StoreError::refusal("body: /method is missing".to_owned()))?
             .to_owned();
+        let bytes = i64::try_from(body.to_string().len()).unwrap_or(i64::MAX);
+        if bytes > MAX_ENQUEUED_BYTES {
+            let what = format!("body: must have at most {MAX_ENQUEUED_BYTES} bytes as text");
+            return Err(StoreError::refusal(what));
+        }
         let mut body = body.clone();
         body["workflow_id"] = json!(workflow_id);
         body["method"] = json!(method);

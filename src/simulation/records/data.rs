@@ -49,6 +49,8 @@ pub(super) struct Network {
     pub explained: bool,
     /// Ledgers for which envelopes of an earlier life may be good at least; 0 where there was none.
     pub recovery_window: u32,
+    /// How often it was noted that they may lack something.
+    pub doubts: i64,
 }
 
 /// An intent, with what [`IntentRow`] does not show.

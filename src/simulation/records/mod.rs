@@ -27,7 +27,6 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::clock::Clock;
 use crate::domain::primitives::AccountId;
 use crate::store::StoreError;
 use crate::store::attempts::{AttemptRow, SubmissionRow};
@@ -66,13 +65,6 @@ impl Snapshot {
 impl fmt::Debug for MemoryRecords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.act(|state, _| fmt::Debug::fmt(state, f))
-    }
-}
-
-/// The right time, whatever the database's clock says.
-impl Clock for MemoryRecords {
-    fn now(&self) -> OffsetDateTime {
-        self.elapsed()
     }
 }
 
@@ -122,8 +114,9 @@ impl MemoryRecords {
         }
     }
 
-    /// The time by tokio's clock, in whole microseconds as columns have it.
-    fn elapsed(&self) -> OffsetDateTime {
+    /// The right time, whatever the database's clock says: by tokio's clock, in whole microseconds as columns have it.
+    #[must_use]
+    pub fn elapsed(&self) -> OffsetDateTime {
         let elapsed = self.0.started.elapsed().as_micros();
         self.0.base + Duration::microseconds(i64::try_from(elapsed).unwrap_or(i64::MAX))
     }
@@ -143,6 +136,12 @@ impl MemoryRecords {
     #[must_use]
     pub fn are_explained(&self) -> bool {
         self.act(|state, _| state.is_explained())
+    }
+
+    /// The ledger before which nothing is signed, if there is one.
+    #[must_use]
+    pub fn quarantine_until(&self) -> Option<i64> {
+        self.act(|state, _| state.data.network.as_ref()?.quarantine_until)
     }
 
     /// Sets the database's clock: by so many seconds it is wrong from now on.
@@ -187,6 +186,15 @@ impl MemoryRecords {
         self.act(|state, _| {
             let mut attempts = state.data.attempts.values();
             attempts.any(|attempt| attempt.hash == *hash) || state.data.landings.contains_key(hash)
+        })
+    }
+
+    /// Whether a transaction is on record as one that can never land.
+    #[must_use]
+    pub fn is_dead(&self, hash: &[u8; 32]) -> bool {
+        self.act(|state, _| {
+            let mut attempts = state.data.attempts.values();
+            attempts.any(|attempt| attempt.hash == *hash && attempt.death_proof.is_some())
         })
     }
 

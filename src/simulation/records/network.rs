@@ -37,6 +37,7 @@ impl State {
             database: home,
             explained: false,
             recovery_window: 0,
+            doubts: 0,
         });
         if network.passphrase != passphrase {
             return Err(StoreError::OtherNetwork {
@@ -62,6 +63,7 @@ impl State {
         network.explained = false;
         network.quarantine_until = None;
         network.recovery_window = network.recovery_window.max(1);
+        network.doubts += 1;
         for until in self.data.workers.values_mut() {
             *until = (*until).min(now);
         }
@@ -77,11 +79,14 @@ impl State {
         }
     }
 
-    pub fn note_explained(&mut self) {
-        if let Some(network) = &mut self.data.network {
-            network.explained = true;
-            network.recovery_window = 0;
-        }
+    pub fn note_explained(&mut self, doubts: i64) -> bool {
+        let network = self.data.network.as_mut();
+        let Some(network) = network.filter(|network| network.doubts == doubts) else {
+            return false;
+        };
+        network.explained = true;
+        network.recovery_window = 0;
+        true
     }
 
     pub fn history_mark(&self) -> Result<HistoryMark, StoreError> {
@@ -94,6 +99,7 @@ impl State {
             explained: network.explained,
             recovery_window: network.recovery_window,
             since: None,
+            doubts: network.doubts,
         })
     }
 

@@ -112,9 +112,8 @@ impl Records for MemoryRecords {
         Ok(right.map(|right| Box::new(right) as Box<dyn Right>))
     }
 
-    async fn note_explained(&self) -> Result<(), StoreError> {
-        self.act(|state, _| state.note_explained());
-        Ok(())
+    async fn note_explained(&self, doubts: i64) -> Result<bool, StoreError> {
+        self.act(|state, _| Ok(state.note_explained(doubts)))
     }
 
     async fn history_mark(&self) -> Result<HistoryMark, StoreError> {

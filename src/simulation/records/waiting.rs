@@ -16,7 +16,7 @@ use crate::domain::primitives::ChainTime;
 use crate::domain::reason::Reason;
 use crate::domain::tag::Tag;
 use crate::store::StoreError;
-use crate::store::enqueued::Unread;
+use crate::store::enqueued::{MAX_ENQUEUED_BYTES, MAX_UNREAD_BYTES, Unread};
 use crate::store::intents::Change;
 use crate::store::prepare::RareWork;
 
@@ -144,13 +144,22 @@ impl State {
         let unread = |intent: &Intent| intent.status == "queued" && intent.request.is_none();
         let mut found: Vec<&Intent> = self.waiting().filter(|intent| unread(intent)).collect();
         found.sort_by_key(|intent| intent.seq);
-        let first = found.into_iter().take(count(limit));
-        let rows = first.map(|intent| Unread {
-            id: intent.id,
-            tenant: intent.tenant.clone(),
-            enqueued: intent.enqueued.as_deref().cloned().unwrap_or_default(),
-        });
-        rows.collect()
+        let mut together = 0;
+        let mut rows = Vec::new();
+        for intent in found.into_iter().take(count(limit)) {
+            if together >= MAX_UNREAD_BYTES {
+                break;
+            }
+            let enqueued = intent.enqueued.as_deref().cloned().unwrap_or_default();
+            let bytes = i64::try_from(enqueued.to_string().len()).unwrap_or(i64::MAX);
+            together += bytes.min(MAX_ENQUEUED_BYTES);
+            rows.push(Unread {
+                id: intent.id,
+                tenant: intent.tenant.clone(),
+                enqueued: Some(enqueued).filter(|_| bytes <= MAX_ENQUEUED_BYTES),
+            });
+        }
+        rows
     }
 
     pub fn set_request(

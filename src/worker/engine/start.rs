@@ -101,21 +101,57 @@ impl Engine {
         }
     }
 
-    /// The newest ledger of a Horizon that serves our chain and has come as far as we had.
+    /// The newest ledger of a Horizon that serves our chain and has come as far as we had. One that stands still is passed over
+    /// where another one goes on.
     pub(in crate::worker) async fn newest_ledger(
-        &self,
+        &mut self,
         anchor: Option<Anchor>,
     ) -> Result<LedgerHeader, Start> {
-        let endpoint = self.horizon.any();
-        let wait = |detail: String| Start::Wait(format!("Horizon {}: {detail}", endpoint.name()));
-        let newest = endpoint
-            .latest_ledger()
-            .await
-            .map_err(|unknown| wait(unknown.detail))?;
-        let newest = newest.ok_or_else(|| wait("it has no ledger yet".to_owned()))?;
+        let horizon = Arc::clone(&self.horizon);
+        let first = horizon.any();
         let Some(anchor) = anchor else {
-            return Ok(self.furthest(endpoint, newest).await);
+            let newest = newest_of(first).await?;
+            return Ok(self.furthest(first, newest).await);
         };
+        let others = horizon.endpoints().iter();
+        let others = others.filter(|endpoint| !std::ptr::eq(*endpoint, first));
+        let mut best: Option<LedgerHeader> = None;
+        let mut refused = None;
+        for endpoint in std::iter::once(first).chain(others) {
+            match self.newest_since(endpoint, anchor).await {
+                Ok(newest) => {
+                    if best.is_none_or(|best| best.sequence < newest.sequence) {
+                        best = Some(newest);
+                    }
+                    if self.check_age(&newest).is_ok() {
+                        break;
+                    }
+                }
+                Err(Start::Wait(what)) => refused = refused.or(Some(what)),
+                Err(other) => return Err(other),
+            }
+        }
+        best.ok_or_else(|| Start::Wait(refused.unwrap_or_default()))
+    }
+
+    /// The newest ledger of this one.
+    async fn newest_since(
+        &mut self,
+        endpoint: &Endpoint,
+        anchor: Anchor,
+    ) -> Result<LedgerHeader, Start> {
+        let newest = self.newest_of_chain(endpoint, anchor).await?;
+        self.check_progress(newest)?;
+        Ok(newest)
+    }
+
+    async fn newest_of_chain(
+        &self,
+        endpoint: &Endpoint,
+        anchor: Anchor,
+    ) -> Result<LedgerHeader, Start> {
+        let wait = |detail: String| waits_for(endpoint, &detail);
+        let newest = newest_of(endpoint).await?;
         if newest.sequence < anchor.ledger && newest.closed_at > anchor.closed_at {
             return Err(Start::Halt(reset_by_time(endpoint, &newest, anchor.ledger)));
         }
@@ -313,6 +349,18 @@ impl Engine {
             );
         }
         Ok(())
+    }
+}
+
+fn waits_for(endpoint: &Endpoint, detail: &str) -> Start {
+    Start::Wait(format!("Horizon {}: {detail}", endpoint.name()))
+}
+
+async fn newest_of(endpoint: &Endpoint) -> Result<LedgerHeader, Start> {
+    match endpoint.latest_ledger().await {
+        Ok(Some(newest)) => Ok(newest),
+        Ok(None) => Err(waits_for(endpoint, "it has no ledger yet")),
+        Err(unknown) => Err(waits_for(endpoint, &unknown.detail)),
     }
 }
 

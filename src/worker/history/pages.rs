@@ -5,12 +5,15 @@ use stellar_xdr::OperationBody;
 use super::super::tries::Tries;
 use super::{FIRST_LEDGERS, PAGE_RECORDS, Reader};
 use crate::domain::continuity::Continuity;
-use crate::domain::envelope::decode;
+use crate::domain::envelope::{decode, tag_of};
 use crate::domain::observation::{
     AccountSnapshot, AccountState, Cursor, Landed, TransactionPage, Unknown,
 };
-use crate::domain::primitives::{AccountId, LedgerSeq};
+use crate::domain::primitives::{AccountId, LedgerSeq, Sequence};
 use crate::horizon::{Endpoint, Order};
+
+/// Pages of what somebody else did with an account that are looked through at a start.
+const MAX_FOREIGN_PAGES: u32 = 50;
 
 impl Reader {
     /// Refuses to read on from a ledger on which the history has no more: what it has forgotten would be passed over in
@@ -73,6 +76,42 @@ impl Reader {
         let page = self.page(account, None, Order::Ascending, None).await?;
         let first = page.as_ref().and_then(|page| page.transactions.first());
         Ok(first.is_some_and(|first| first.successful && makes(first, account)))
+    }
+
+    /// Whether nothing that an account did behind a sequence number is ours: none of it has a tag.
+    pub(in crate::worker) async fn is_foreign(
+        &self,
+        snapshot: &AccountSnapshot,
+        known: Sequence,
+    ) -> Result<bool, String> {
+        let Some(state) = &snapshot.state else {
+            return Ok(false);
+        };
+        let mut continuity = Continuity::below(snapshot.account, state.sequence);
+        let mut cursor = None;
+        for _ in 0..MAX_FOREIGN_PAGES {
+            let page = if cursor.is_none() {
+                self.newest_page(snapshot, false).await?
+            } else {
+                let order = Order::Descending;
+                self.page(snapshot.account, cursor, order, None).await?
+            };
+            let Some(page) = page else { return Ok(false) };
+            for landed in &page.transactions {
+                let is_own = continuity.take(landed).map_err(|gap| gap.to_string())?;
+                if is_own && landed.sequence > known && may_be_ours(landed) {
+                    return Ok(false);
+                }
+                if continuity.reaches(known) {
+                    return Ok(continuity.is_sure());
+                }
+            }
+            if page.is_last {
+                return Ok(false);
+            }
+            cursor = page.last.or(cursor);
+        }
+        Ok(false)
     }
 
     async fn elder(&self, endpoint: &Endpoint) -> Result<LedgerSeq, String> {
@@ -153,6 +192,22 @@ fn beyond(gap: &str, endpoint: &Endpoint, elder: LedgerSeq, account: AccountId) 
          `stellar-submitter recover --since {elder}`",
         endpoint.name()
     )
+}
+
+/// Whether it has a tag, or is of a kind whose tag need not show, or could not be read.
+fn may_be_ours(landed: &Landed) -> bool {
+    let Ok((inner, bump)) = decode(&landed.envelope_xdr) else {
+        return true;
+    };
+    let is_of_contracts = inner.tx.operations.iter().any(|operation| {
+        matches!(
+            operation.body,
+            OperationBody::InvokeHostFunction(_)
+                | OperationBody::ExtendFootprintTtl(_)
+                | OperationBody::RestoreFootprint(_)
+        )
+    });
+    is_of_contracts || tag_of(&inner.tx, bump.as_ref()).is_some()
 }
 
 /// Whether it makes the account.

@@ -111,9 +111,19 @@ impl<'a> History<'a> {
         *self.answers.entry(format!("{name}: {kind}")).or_default() += 1;
     }
 
+    /// By whoever has seen every doubt, or all but the last.
+    async fn note_explained(&mut self) {
+        let mark = self.memory.history_mark().await;
+        let doubts = mark.map_or(0, |mark| mark.doubts);
+        if self.chance(4) {
+            both!(self, plain, note_explained(doubts - 1));
+        }
+        both!(self, plain, note_explained(doubts));
+    }
+
     pub async fn begin(&mut self) {
         both!(self, plain, tie_to_network(PASSPHRASE));
-        both!(self, plain, note_explained());
+        self.note_explained().await;
         both!(self, plain, add_channel(source(), None, Sequence(5)));
         for number in 0..CHANNELS {
             let index = Some(i32::from(number));
@@ -585,7 +595,7 @@ impl<'a> History<'a> {
             }
             5 | 6 => {
                 both!(self, plain, note_database());
-                both!(self, plain, note_explained());
+                self.note_explained().await;
             }
             _ => {
                 let header = given::header(self.random.random_range(1..50));
@@ -600,7 +610,7 @@ impl<'a> History<'a> {
         if self.chance(12) {
             both!(self, plain, note_database());
             both!(self, plain, quarantine(None));
-            both!(self, plain, note_explained());
+            self.note_explained().await;
         }
     }
 
