@@ -118,6 +118,13 @@ impl Weather {
                 break;
             }
         }
+        let fees = world.keys.fees;
+        if plan.fees_from.is_some_and(|ledger| number >= ledger)
+            && rival::balance(&world, fees) < ENOUGH
+            && rival::fund(&world, fees)
+        {
+            dice.count("the fee account is funded");
+        }
         if dice.is_calm() {
             self.surge.end(&world);
             return false;
@@ -127,13 +134,6 @@ impl Weather {
         }
         if plan.second_writer {
             self.intrude();
-        }
-        let fees = world.keys.fees;
-        if plan.fees_from.is_some_and(|ledger| number >= ledger)
-            && rival::balance(&world, fees) < ENOUGH
-            && rival::fund(&world, fees)
-        {
-            dice.count("the fee account is funded");
         }
         if plan.clock_jumps && dice.strikes("clock of the records jumps", 0.25) {
             let span = u64::try_from(2 * CLOCK_JUMP_SECONDS).unwrap_or(0);

@@ -134,10 +134,10 @@ impl Promised {
 
     /// A copy has been restored: what it says is of the time when it was made.
     pub fn look_at_copy(&mut self, world: &World) {
-        self.outdated = ended_unpaid(world)
+        self.outdated = ended(world)
             .into_iter()
-            .filter(|(number, _, asked)| is_paid(world, *number, *asked))
-            .map(|(number, _, _)| number)
+            .filter(|(number, _, asked, _)| is_paid(world, *number, *asked))
+            .map(|(number, ..)| number)
             .collect();
     }
 
@@ -153,19 +153,31 @@ impl Promised {
     }
 }
 
-/// The intents of which the records say that they ended and were not paid, with workflow and amount. What its payer signed is
-/// his to send.
-fn ended_unpaid(world: &World) -> Vec<(u64, IntentRow, i64)> {
+/// The intents of which the records say that they ended and were not paid, with workflow and amount, and whether their payer
+/// signed them himself.
+fn ended(world: &World) -> Vec<(u64, IntentRow, i64, bool)> {
     let rows = world.records.intents().into_iter();
     rows.filter_map(|row| {
         let number = number_of(&row)?;
         let request = row.request.as_ref()?;
         let is_presigned = request["transaction_xdr"].is_string();
-        let asked = asked_amount(Some(request)).filter(|_| !is_presigned)?;
+        let asked = if is_presigned {
+            client::amount(number, false)
+        } else {
+            asked_amount(Some(request))?
+        };
         let ended = matches!(row.status.as_str(), "failed" | "expired" | "canceled");
-        ended.then_some((number, row, asked))
+        ended.then_some((number, row, asked, is_presigned))
     })
     .collect()
+}
+
+/// Those of them that only we can have sent: what its payer signed is his to send.
+fn ended_unpaid(world: &World) -> Vec<(u64, IntentRow, i64)> {
+    let ours = ended(world).into_iter();
+    ours.filter(|(.., is_presigned)| !is_presigned)
+        .map(|(number, row, asked, _)| (number, row, asked))
+        .collect()
 }
 
 fn is_paid(world: &World, number: u64, asked: i64) -> bool {

@@ -29,7 +29,11 @@ impl Engine {
         if !foreign {
             return;
         }
-        if let Err(error) = self.read_foreign(landed.as_deref()).await {
+        // What this intent asked for, sent by an earlier life.
+        let adopted = settled.and_then(|settled| settled.settlement.adopted.clone());
+        let seen = landed.as_deref().or(adopted.as_deref());
+        let stranger = landed.as_deref();
+        if let Err(error) = self.read_foreign(seen, stranger).await {
             tracing::warn!(%intent, %error, "the history could not be read; the proof is gathered again");
             let next = self.head_now().map(|head| head.ledger.plus(1));
             if let (Some(flight), Some(next)) = (self.flights.get_mut(&intent), next) {
@@ -41,11 +45,17 @@ impl Engine {
     }
 
     /// Under the right to explain: how far was read is moved by one at a time, and only of the records that it is about.
-    async fn read_foreign(&self, landed: Option<&Landed>) -> Result<(), String> {
+    async fn read_foreign(
+        &self,
+        seen: Option<&Landed>,
+        stranger: Option<&Landed>,
+    ) -> Result<(), String> {
         let right = self.store.begin_explaining().await;
         let right = right.map_err(|error| error.to_string())?;
         let right = right.ok_or("another daemon reads the history just now")?;
-        let read = self.read_foreign_into(&*right.records(), landed).await;
+        let read = self
+            .read_foreign_into(&*right.records(), seen, stranger)
+            .await;
         right.end().await;
         read
     }
@@ -53,12 +63,13 @@ impl Engine {
     async fn read_foreign_into(
         &self,
         records: &dyn Records,
-        landed: Option<&Landed>,
+        seen: Option<&Landed>,
+        stranger: Option<&Landed>,
     ) -> Result<(), String> {
         let mark = records.history_mark().await;
         let reader = self.reader(mark.map_err(|error| error.to_string())?.since);
         // The one that was seen is put on record itself: the history may come from a Horizon that lags.
-        let seen: Vec<_> = landed
+        let seen: Vec<_> = seen
             .and_then(|landed| reader.tagged(landed.clone(), landed.source_account))
             .into_iter()
             .collect();
@@ -67,7 +78,7 @@ impl Engine {
             .await
             .map_err(|error| error.to_string())?;
         reader.read_new(records).await?;
-        match landed.filter(|landed| self.is_second_writer(landed)) {
+        match stranger.filter(|landed| self.is_second_writer(landed)) {
             Some(landed) => self.stop_channel(records, landed).await,
             None => Ok(()),
         }

@@ -83,6 +83,12 @@ impl Engine {
         self.fees = self.horizon.any().fee_stats().await.ok();
         self.explained_at = header.sequence;
         self.store.move_anchor(&header).await?;
+        // Another daemon may have noted a ledger since that this chain does not have: then it is another one.
+        let noted = self.store.tie_to_network(&self.passphrase).await?;
+        if noted != anchor && noted.is_none_or(|noted| noted.hash != header.hash) {
+            let what = "another daemon has noted a newer ledger meanwhile";
+            return Err(Start::Wait(what.to_owned()));
+        }
         tokio::spawn(confirm::follow(
             Arc::clone(&self.horizon),
             self.watched.clone(),
