@@ -23,18 +23,18 @@ const SEEDS_FOR_A_MISTAKE: u64 = 1_000;
 /// Histories in which a mistake was noticed once, so that they are looked at first; where the dice fall otherwise since, the
 /// others are.
 const NOTICED: [(Defect, u64); 12] = [
-    (Defect::NoFence, 5),
+    (Defect::NoFence, 6),
     (Defect::RebuildOnTimeout, 6),
-    (Defect::SendBeforePersist, 102),
-    (Defect::TrustNotFound, 4),
-    (Defect::TrustWallClock, 114),
-    (Defect::NoLeaseToken, 255),
-    (Defect::ForgetOlderHashes, 851),
+    (Defect::SendBeforePersist, 108),
+    (Defect::TrustNotFound, 6),
+    (Defect::TrustWallClock, 14),
+    (Defect::NoLeaseToken, 51),
+    (Defect::ForgetOlderHashes, 204),
     (Defect::NoUniqueIndex, 0),
-    (Defect::ReleaseChannelEarly, 24),
-    (Defect::IgnoreFailedTransactions, 0),
-    (Defect::BadSequenceIsDeath, 6),
-    (Defect::AdoptByTag, 321),
+    (Defect::ReleaseChannelEarly, 43),
+    (Defect::IgnoreFailedTransactions, 1),
+    (Defect::BadSequenceIsDeath, 7),
+    (Defect::AdoptByTag, 71),
 ];
 
 /// Every fault, and every transition, that must happen at least once in a thousand histories.
