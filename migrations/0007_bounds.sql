@@ -19,9 +19,6 @@ begin
     if p_body is null or jsonb_typeof(p_body) <> 'object' then
         raise exception 'body: must be a JSON object' using errcode = 'invalid_parameter_value';
     end if;
-    if octet_length(p_body::text) > 1048576 then
-        raise exception 'body: must have at most 1048576 bytes as text' using errcode = 'invalid_parameter_value';
-    end if;
     if p_body ? 'workflow_id' and p_body ->> 'workflow_id' is distinct from p_workflow_id then
         raise exception 'body: /workflow_id differs from the workflow_id given' using errcode = 'invalid_parameter_value';
     end if;
@@ -36,6 +33,9 @@ begin
         p_body -> 'operations' -> 0 ->> 'type');
     if v_method is null or char_length(v_method) not between 1 and 255 then
         raise exception 'body: /method must have 1 to 255 characters' using errcode = 'invalid_parameter_value';
+    end if;
+    if octet_length((p_body || jsonb_build_object('workflow_id', p_workflow_id, 'method', v_method))::text) > 1048576 then
+        raise exception 'body: must have at most 1048576 bytes as text' using errcode = 'invalid_parameter_value';
     end if;
     -- A version 7 UUID, so that ids sort by time like those of the API.
     v_id := encode(set_bit(set_bit(overlay(uuid_send(v_id)

@@ -86,6 +86,10 @@ impl Continuity {
     pub fn take(&mut self, landed: &Landed) -> Result<bool, Gap> {
         let deeds = deeds(self.account, landed);
         let is_own = landed.source_account == self.account;
+        let is_beyond = self.lowest.is_some_and(|lowest| landed.sequence >= lowest);
+        if is_own && is_beyond && !self.begun {
+            return Ok(false);
+        }
         if let (Some(to), Some(lowest)) = (deeds.jumped_to, self.lowest)
             && to.0.saturating_add(1) >= lowest.0
         {
@@ -105,9 +109,6 @@ impl Continuity {
         }
         if let Some(lowest) = self.lowest {
             let last = Sequence(lowest.0 - 1);
-            if sequence > last && !self.begun {
-                return Ok(false);
-            }
             if sequence > last {
                 return Err(Gap::Disorder { account, sequence });
             }

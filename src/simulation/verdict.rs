@@ -119,14 +119,17 @@ impl Promised {
     /// What users could be told now. That something was canceled, or failed without coming onto the ledger, is nowhere but
     /// in the records, and is lost with them.
     pub fn remember(&mut self, world: &World) {
-        for (number, row, asked) in ended_unpaid(world) {
+        for (number, row, asked, is_presigned) in ended(world) {
             if is_paid(world, number, asked) && !self.outdated.contains(&number) {
                 let status = &row.status;
                 world.oracle.violated(format!(
                     "workflow {number} is {status} before the records are restored, and was paid"
                 ));
             }
-            if row.status == "expired" || (row.status == "failed" && row.transaction.is_some()) {
+            // What its payer signed is his to send.
+            let is_final =
+                row.status == "expired" || (row.status == "failed" && row.transaction.is_some());
+            if is_final && !is_presigned {
                 self.unpaid.insert((number, asked));
             }
         }
@@ -170,14 +173,6 @@ fn ended(world: &World) -> Vec<(u64, IntentRow, i64, bool)> {
         ended.then_some((number, row, asked, is_presigned))
     })
     .collect()
-}
-
-/// Those of them that only we can have sent: what its payer signed is his to send.
-fn ended_unpaid(world: &World) -> Vec<(u64, IntentRow, i64)> {
-    let ours = ended(world).into_iter();
-    ours.filter(|(.., is_presigned)| !is_presigned)
-        .map(|(number, row, asked, _)| (number, row, asked))
-        .collect()
 }
 
 fn is_paid(world: &World, number: u64, asked: i64) -> bool {

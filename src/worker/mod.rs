@@ -11,6 +11,7 @@ mod channels;
 mod confirm;
 pub mod contracts;
 mod current;
+mod drift;
 mod engine;
 mod flight;
 mod history;

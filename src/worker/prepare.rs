@@ -31,7 +31,7 @@ const MAX_CLAIMS: u32 = 16;
 /// of equal bids hardly one waits so long.
 const WINDOW_PERCENT: u64 = 125;
 /// Enqueued intents that are read in one go.
-const READ_BATCH: i64 = 500;
+const READ_BATCH: i64 = 200;
 /// Intents that are ended as expired, or resumed, in one statement.
 const SWEEP_BATCH: i64 = 1_000;
 

@@ -207,6 +207,11 @@ fn a_bumped_account_consumed_nothing_in_between() {
     assert_eq!(read.take(&bump(other(), 7, channel(), to)), Ok(false));
     assert_eq!(read.take(&own(FIRST + 3)), Ok(true));
     assert!(read.reaches(Sequence(FIRST + 2)) && !read.reaches(Sequence(FIRST + 1)));
+    // A jump after its state was seen jumps over nothing that is asked for.
+    let mut read = Continuity::below(channel(), Sequence(FIRST + 3));
+    let later = bump(channel(), FIRST + 4, channel(), to);
+    assert_eq!(read.take(&later), Ok(false));
+    assert_eq!(read.take(&own(FIRST + 2)), missing(FIRST + 3, FIRST + 3));
     // Where the code does not tell whether the number was taken, it counts where it fits.
     let unsure = |sequence| Landed {
         sequence: Sequence(sequence),
@@ -214,7 +219,17 @@ fn a_bumped_account_consumed_nothing_in_between() {
         ..*landed(Code::TxInternalError)
     };
     let mut read = Continuity::below(channel(), Sequence(FIRST + 2));
-    for sequence in [FIRST + 9, FIRST + 2, FIRST + 2, FIRST + 1, FIRST] {
+    assert_eq!(
+        read.take(&unsure(FIRST + 9)),
+        Ok(false),
+        "after its state was seen"
+    );
+    assert_eq!(read.take(&unsure(FIRST + 1)), Ok(true));
+    assert!(
+        !read.reaches(Sequence(FIRST + 1)),
+        "something is missing before it"
+    );
+    for sequence in [FIRST + 2, FIRST + 2, FIRST + 1, FIRST] {
         assert_eq!(read.take(&unsure(sequence)), Ok(true), "{sequence}");
     }
     assert!(read.is_whole());

@@ -61,14 +61,14 @@ impl State {
         let method = method
             .ok_or_else(|| StoreError::refusal("body: /method is missing".to_owned()))?
             .to_owned();
+        let mut body = body.clone();
+        body["workflow_id"] = json!(workflow_id);
+        body["method"] = json!(method);
         let bytes = i64::try_from(body.to_string().len()).unwrap_or(i64::MAX);
         if bytes > MAX_ENQUEUED_BYTES {
             let what = format!("body: must have at most {MAX_ENQUEUED_BYTES} bytes as text");
             return Err(StoreError::refusal(what));
         }
-        let mut body = body.clone();
-        body["workflow_id"] = json!(workflow_id);
-        body["method"] = json!(method);
         let key = body["ordering_key"].as_str();
         let ordering_key = key.filter(|key| key.chars().count() <= MAX_NAME_CHARACTERS);
         let ordering_key = ordering_key.map(str::to_owned);

@@ -86,8 +86,7 @@ impl Engine {
         // Another daemon may have noted a ledger since that this chain does not have: then it is another one.
         let noted = self.store.tie_to_network(&self.passphrase).await?;
         if noted != anchor && noted.is_none_or(|noted| noted.hash != header.hash) {
-            let what = "another daemon has noted a newer ledger meanwhile";
-            return Err(Start::Wait(what.to_owned()));
+            self.newest_ledger(noted).await?;
         }
         tokio::spawn(confirm::follow(
             Arc::clone(&self.horizon),
