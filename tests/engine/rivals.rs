@@ -10,7 +10,7 @@ use stellar_submitter::signer::ChannelSeed;
 use crate::world::hand::{Hand, operation};
 use crate::world::relay::{Answer, changing};
 use crate::world::{
-    CHANNEL_SEED, Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, payment,
+    CHANNEL_SEED, Daemon, LEDGER_SECONDS, PATIENCE, World, account, eventually, key, payment,
 };
 
 /// Answers about ledgers that are not true.
@@ -26,12 +26,18 @@ fn channel(index: u32) -> stellar_submitter::signer::SecretKey {
 }
 
 async fn intrude(world: &World, index: u32) {
+    intrude_as(world, index, None).await;
+}
+
+/// With an id it may be ours, by its looks.
+async fn intrude_as(world: &World, index: u32, id: Option<u64>) {
     let key = channel(index);
     let sequence = world.ledger.sequence(key.account()).await + 1;
-    let (status, answer) = world
-        .ledger
-        .submit(&Hand::payment(key, sequence, account("bob"), 1).envelope())
-        .await;
+    let hand = Hand {
+        id,
+        ..Hand::payment(key, sequence, account("bob"), 1)
+    };
+    let (status, answer) = world.ledger.submit(&hand.envelope()).await;
     assert_eq!(status, 200, "{answer}");
 }
 
@@ -97,6 +103,31 @@ async fn a_second_writer_during_an_outage_is_survived() {
 }
 
 #[tokio::test]
+async fn what_somebody_else_did_with_idle_accounts_holds_up_no_start() {
+    let (mut world, mut daemon) = World::ready(1).await;
+    world.ledger.fund(account("bob")).await;
+    assert!(daemon.terminate().success());
+    // Its owner pays from the source by hand, and somebody has the key of the channel.
+    let sequence = world.ledger.sequence(account("source")).await + 1;
+    let by_hand = Hand::payment(key("source"), sequence, account("bob"), 1);
+    let (status, answer) = world.ledger.submit(&by_hand.envelope()).await;
+    assert_eq!(status, 200, "{answer}");
+    intrude(&world, 0).await;
+    world.setup.set("ENGINE__VALIDITY_LEDGERS", "700");
+    let mut daemon = Daemon::start(&world.setup).await;
+    daemon.wait_until_ready().await;
+    let log = daemon.process.log();
+    assert!(!log.contains(AHEAD), "{log}");
+    assert_eq!(
+        log.matches("its numbers are passed over").count(),
+        2,
+        "{log}"
+    );
+    let posted = post(&daemon, 1..=2).await;
+    finish(&world, &daemon, &posted).await;
+}
+
+#[tokio::test]
 async fn what_is_explained_of_a_channel_in_use_is_not_waited_for_again() {
     let (world, mut daemon) = World::ready(1).await;
     world.ledger.fund(account("bob")).await;
@@ -110,7 +141,7 @@ async fn what_is_explained_of_a_channel_in_use_is_not_waited_for_again() {
     daemon.process.kill();
     world.ledger.faults(json!({})).await;
     for _ in 0..3 {
-        intrude(&world, 0).await;
+        intrude_as(&world, 0, Some(7)).await;
     }
     // It waits until nothing unknown can land, reads what has, and cannot end the attempt.
     let mut setup = world.setup.clone();
@@ -155,7 +186,7 @@ async fn an_old_state_of_a_channel_does_not_hide_what_it_did() {
     let answer = answer.unwrap();
     let as_of = answer.headers()["latest-ledger"].clone();
     let state: Value = answer.json().await.unwrap();
-    intrude(&world, 0).await;
+    intrude_as(&world, 0, Some(7)).await;
     // A Horizon that shows the channel as it was before.
     let is_old = Arc::new(AtomicBool::new(true));
     let shows = Arc::clone(&is_old);
