@@ -124,7 +124,11 @@ async fn what_somebody_else_did_with_idle_accounts_holds_up_no_start() {
         "{log}"
     );
     let posted = post(&daemon, 1..=2).await;
-    finish(&world, &daemon, &posted).await;
+    let ids: Vec<String> = posted.into_iter().map(|(id, _)| id).collect();
+    daemon.client.wait_until_final(&ids, PATIENCE).await;
+    for id in &ids {
+        assert_eq!(daemon.client.intent(id).await["status"], "succeeded");
+    }
 }
 
 #[tokio::test]
