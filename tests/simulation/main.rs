@@ -23,17 +23,17 @@ const SEEDS_FOR_A_MISTAKE: u64 = 1_000;
 /// Histories in which a mistake was noticed once, so that they are looked at first; where the dice fall otherwise since, the
 /// others are.
 const NOTICED: [(Defect, u64); 12] = [
-    (Defect::NoFence, 6),
+    (Defect::NoFence, 9),
     (Defect::RebuildOnTimeout, 6),
     (Defect::SendBeforePersist, 108),
-    (Defect::TrustNotFound, 6),
-    (Defect::TrustWallClock, 14),
-    (Defect::NoLeaseToken, 51),
+    (Defect::TrustNotFound, 7),
+    (Defect::TrustWallClock, 35),
+    (Defect::NoLeaseToken, 152),
     (Defect::ForgetOlderHashes, 204),
     (Defect::NoUniqueIndex, 0),
-    (Defect::ReleaseChannelEarly, 43),
+    (Defect::ReleaseChannelEarly, 26),
     (Defect::IgnoreFailedTransactions, 1),
-    (Defect::BadSequenceIsDeath, 7),
+    (Defect::BadSequenceIsDeath, 6),
     (Defect::AdoptByTag, 71),
 ];
 
