@@ -155,6 +155,12 @@ fn an_account_that_was_made_again_had_others_before() {
     let merge = does(channel(), FIRST + 4, channel(), merge);
     assert_eq!(read.take(&merge), Ok(true));
     assert!(read.is_sure(), "its last one was the merge itself");
+    let mut read = Continuity::below(channel(), Sequence(FIRST_AGAIN));
+    assert_eq!(read.take(&own(FIRST_AGAIN)), Ok(true));
+    let merge = OperationBody::AccountMerge(channel().plain());
+    let merge = does(channel(), FIRST + 4, other(), merge);
+    assert_eq!(read.take(&merge), Ok(true));
+    assert!(!read.is_sure(), "another account was merged away");
     // One that has done nothing since it was made again.
     let mut read = Continuity::below(channel(), Sequence(FIRST_AGAIN - 1));
     assert_eq!(read.take(&own(FIRST)), Ok(true));
