@@ -49,6 +49,8 @@ struct State {
     foreign: BTreeSet<[u8; 32]>,
     /// What was recorded with a sequence number of an account of ours.
     used: Vec<Used>,
+    /// Accounts of ours that another account's transaction merged away or had jump.
+    moved: BTreeSet<[u8; 32]>,
     /// How often something was sent.
     posts: u64,
     /// Sent, and perhaps still able to land.
@@ -86,6 +88,7 @@ impl Oracle {
             ours,
             foreign: BTreeSet::new(),
             used: Vec::new(),
+            moved: BTreeSet::new(),
             posts: 0,
             alive: BTreeMap::new(),
             successes: BTreeMap::new(),
@@ -121,6 +124,11 @@ impl Oracle {
         let state = self.state();
         let ours = |used: &&Used| !state.foreign.contains(&used.hash);
         state.used.iter().filter(ours).copied().collect()
+    }
+
+    /// Whether another account's transaction has merged this one away, or had it jump: then no number tells what it did before.
+    pub fn was_moved(&self, account: &[u8; 32]) -> bool {
+        self.state().moved.contains(account)
     }
 
     /// How often something was sent.
@@ -191,6 +199,9 @@ impl Oracle {
                 }
                 state.alive.remove(&seen.hash);
                 state.landed.insert(seen.hash);
+                if tx.successful {
+                    state.moved.extend(&seen.moved);
+                }
                 if tx.successful && !state.is_excused(&seen) {
                     state.succeeded(&seen, number);
                 }

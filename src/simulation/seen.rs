@@ -27,6 +27,8 @@ pub struct Seen {
     pub operations: usize,
     /// The lumens that it pays.
     pub payments: Vec<Payment>,
+    /// Accounts of ours that it merges away or has jump over numbers, and whose own number it does not use.
+    pub moved: Vec<[u8; 32]>,
     /// The first operation that moves what is ours and is nothing that anybody asked for.
     pub strange: Option<String>,
 }
@@ -91,6 +93,17 @@ pub fn read(bytes: &[u8], known: &Known<'_>) -> Option<Seen> {
                 }
                 _ => None,
             })
+            .collect(),
+        moved: tx
+            .operations
+            .iter()
+            .filter_map(|operation| match &operation.body {
+                OperationBody::AccountMerge(_) | OperationBody::BumpSequence(_) => {
+                    operation.source_account.as_ref().map(key)
+                }
+                _ => None,
+            })
+            .filter(|account| known.ours.contains(account) && *account != key(&tx.source_account))
             .collect(),
         strange: tx
             .operations

@@ -63,13 +63,19 @@ fn number_of(row: &IntentRow) -> Option<u64> {
     row.workflow_id.strip_prefix("workflow-")?.parse().ok()
 }
 
-/// Somebody who has a channel's key can use its number so that no list of Horizon's proves who did: a person must look. Not where
+/// Somebody who has a channel's key can move it in another account's transaction, so that no list of Horizon's proves who used a
+/// number: a person must look. Not where
 /// it was paid: that is on the ledger to be found.
 fn is_left_to_a_person(world: &World, number: u64, row: &IntentRow) -> bool {
     let reason = row.reason.as_ref();
     let unexplained = reason.is_some_and(|reason| reason["code"] == "sequence_unexplained");
     let unpaid = world.oracle.successes(number).is_empty();
-    world.plan.second_writer && row.status == "parked" && unexplained && unpaid
+    let attempts = world.records.attempts_of(row.id);
+    let mut channels = attempts
+        .iter()
+        .filter_map(|attempt| AccountId::from_str(&attempt.channel).ok());
+    let moved = channels.any(|channel| world.oracle.was_moved(&channel.0));
+    moved && row.status == "parked" && unexplained && unpaid
 }
 
 /// Compares the end with the ledger.
