@@ -72,6 +72,9 @@ async fn supervise(world: Arc<World>, place: usize, over: Arc<Notify>, ask_to_st
     }
 }
 
+/// What somebody does to a channel; whether core took it.
+type Deed = fn(&World, AccountId) -> bool;
+
 /// What happens from ledger to ledger besides the daemons.
 struct Weather {
     world: Arc<World>,
@@ -177,7 +180,7 @@ impl Weather {
     fn intrude(&self) {
         let (world, dice) = (&self.world, &self.world.dice);
         let channels = u64::from(world.plan.channels.max(1));
-        let deeds: [(_, _, fn(&World, AccountId) -> bool); 3] = [
+        let deeds: [(_, _, Deed); 3] = [
             ("second writer", 0.06, rival::write_on_channel),
             ("channel merged away", 0.05, rival::merge_channel),
             ("a channel jumps", 0.03, rival::jump),
