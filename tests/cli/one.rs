@@ -151,9 +151,12 @@ async fn a_parked_one_is_tried_again_once_its_destination_exists() {
     let dev = dev().await;
     let destination = unfunded();
     let park = json!({"on_state_error": "park"});
-    let id = submit(&dev.api, &payment("one-parked", &destination, &park));
-    let early = at(&dev.api, &["retry", &id]);
+    // One that waits is not parked, however slow this machine is.
+    let later = json!({"not_before": "2035-01-01T00:00:00Z"});
+    let waits = submit(&dev.api, &payment("one-waits", &unfunded(), &later));
+    let early = at(&dev.api, &["retry", &waits]);
     assert!(early.complaint(1).contains("409"), "{early:?}");
+    let id = submit(&dev.api, &payment("one-parked", &destination, &park));
     let mut parked = Value::Null;
     for _ in 0..100 {
         parked = at(&dev.api, &["get", &id, "--json"]).fine().json();
