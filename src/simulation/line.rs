@@ -130,8 +130,7 @@ impl Network {
         least_lag: u32,
     ) -> Option<Delivered> {
         if let Some(form) = &form {
-            let tx = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "tx");
-            if let Some((_, envelope)) = tx {
+            if let Some(envelope) = envelope(form) {
                 self.oracle.posted(&envelope);
             }
         }
@@ -243,6 +242,9 @@ impl Replica {
                 .extend_pairs(form)
                 .finish()
         });
+        if let Some(envelope) = form.as_deref().and_then(envelope) {
+            self.network.oracle.on_its_way(&envelope);
+        }
         if dice.strikes("429", rates.limited) {
             let mut answer = Answer::new(429, &axum::http::HeaderMap::new(), Some(Vec::new()));
             answer.retry_after = Some(Duration::from_secs(dice.between(1, 10)));
@@ -314,6 +316,14 @@ impl Replica {
         }
         Ok(answer)
     }
+}
+
+/// The envelope in a form.
+fn envelope(form: &str) -> Option<String> {
+    let mut fields = form_urlencoded::parse(form.as_bytes());
+    fields
+        .find(|(name, _)| name == "tx")
+        .map(|(_, envelope)| envelope.into_owned())
 }
 
 /// Path and query.

@@ -2,16 +2,17 @@
 //! judged.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::seen::{Asked, Known, Payment, Seen, read, takes_number};
+use super::seen::{Asked, Known, Payment, Seen, Used, What, read, takes_number};
 use crate::sandbox::ledger::Ledger;
 use crate::sandbox::ledger::account::AccountKey;
 
+/// Ledgers after which any Horizon shows what has landed, or nothing begins by what it shows.
+const SHOWN_LATE_LEDGERS: u32 = 12;
 /// Envelopes that are remembered, to be sent once more by somebody else.
 const SENT: usize = 200;
 
@@ -26,19 +27,6 @@ pub struct Success {
     pub hash: [u8; 32],
 }
 
-/// A transaction that was recorded with a sequence number of ours.
-#[derive(Clone, Copy, Debug)]
-pub struct Used {
-    /// Whose number.
-    pub account: [u8; 32],
-    /// Which.
-    pub sequence: i64,
-    /// Its inner hash.
-    pub hash: [u8; 32],
-    /// Whether it took the number: not where the account was gone by then, or beyond it.
-    pub taken: bool,
-}
-
 struct State {
     network: [u8; 32],
     /// Which workflow a payment belongs to, by its amount, and whom it is for.
@@ -51,12 +39,14 @@ struct State {
     used: Vec<Used>,
     /// Accounts of ours that another account's transaction merged away or had jump.
     moved: BTreeSet<[u8; 32]>,
-    /// How often something was sent.
+    /// How often a daemon has sent something.
     posts: u64,
+    /// What they have sent.
+    on_its_way: BTreeSet<[u8; 32]>,
     /// Sent, and perhaps still able to land.
     alive: BTreeMap<[u8; 32], Seen>,
     successes: BTreeMap<u64, Vec<Success>>,
-    /// What the daemons did for themselves, and that landed, by its label: channels that were made or topped up.
+    /// What the daemons did for themselves, by its label, and in which ledger: channels that were made or topped up.
     own: BTreeMap<u64, u32>,
     /// Inner hashes of what landed.
     landed: BTreeSet<[u8; 32]>,
@@ -90,6 +80,7 @@ impl Oracle {
             used: Vec::new(),
             moved: BTreeSet::new(),
             posts: 0,
+            on_its_way: BTreeSet::new(),
             alive: BTreeMap::new(),
             successes: BTreeMap::new(),
             own: BTreeMap::new(),
@@ -131,15 +122,24 @@ impl Oracle {
         self.state().moved.contains(account)
     }
 
-    /// How often something was sent.
+    /// How often a daemon has sent something.
     pub fn posts(&self) -> u64 {
         self.state().posts
     }
 
-    /// Something was sent.
-    pub fn posted(&self, envelope: &str) {
+    /// A daemon has sent something; it may come late, or never.
+    pub fn on_its_way(&self, envelope: &str) {
         let mut state = self.state();
         state.posts += 1;
+        let bytes = STANDARD.decode(envelope).ok();
+        if let Some(seen) = bytes.and_then(|bytes| read(&bytes, &state.known())) {
+            state.on_its_way.insert(seen.hash);
+        }
+    }
+
+    /// Something has arrived.
+    pub fn posted(&self, envelope: &str) {
+        let mut state = self.state();
         let bytes = STANDARD.decode(envelope).ok();
         let Some(seen) = bytes.and_then(|bytes| read(&bytes, &state.known())) else {
             return;
@@ -168,11 +168,16 @@ impl Oracle {
         self.state().sent.get(place).cloned()
     }
 
-    /// All records were lost, and nothing of a workflow's is in any ledger.
+    /// All records were lost: where nothing has landed that any Horizon need show by now, nobody can know of what was sent.
     pub fn all_is_lost(&self) {
         let mut state = self.state();
-        if state.successes.is_empty() {
-            state.forgotten = state.alive.keys().copied().collect();
+        let landed = state.successes.values().flatten();
+        let mut landed = landed
+            .map(|success| success.ledger)
+            .chain(state.own.values().copied());
+        if landed.all(|ledger| ledger + SHOWN_LATE_LEDGERS >= state.read) {
+            let alive = state.alive.keys().copied();
+            state.forgotten = alive.chain(state.on_its_way.iter().copied()).collect();
         }
     }
 
@@ -264,24 +269,6 @@ impl Oracle {
     }
 }
 
-/// What a transaction is sent for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
-    /// A workflow of a user's.
-    Workflow(u64),
-    /// What the daemons want for themselves, by its label.
-    Own(u64),
-}
-
-impl fmt::Display for What {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Workflow(workflow) => write!(f, "workflow {workflow}"),
-            Self::Own(label) => write!(f, "the daemons' own {label}"),
-        }
-    }
-}
-
 impl State {
     fn known(&self) -> Known<'_> {
         Known {
@@ -322,11 +309,11 @@ impl State {
     fn succeeded(&mut self, seen: &Seen, ledger: u32) {
         self.check_asked(seen);
         if let Some(What::Own(label)) = self.what(seen) {
-            let times = self.own.entry(label).or_default();
-            *times += 1;
-            if *times > 1 {
-                let what = format!("what the daemons asked for themselves was done {times} times");
-                self.violated(what);
+            let before = self.own.insert(label, ledger);
+            if let Some(before) = before {
+                self.violated(format!(
+                    "what the daemons asked for themselves was done twice, in ledgers {before} and {ledger}"
+                ));
             }
         }
         for Payment { amount, .. } in &seen.payments {

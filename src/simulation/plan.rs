@@ -166,8 +166,9 @@ impl Plan {
             reset: dice.chance(0.02),
             rates,
         };
-        // The first start may last as long as the storm, and then waits until nothing of an earlier life can land.
-        let longest_start = plan.stormy_ledgers + plan.validity_ledgers + 30;
+        // The first start may last as long as the storm, and then waits until nothing of an earlier life can land: longer where the
+        // newest ledger was shown late.
+        let longest_start = plan.stormy_ledgers + plan.validity_ledgers + 80;
         plan.keeps_ledgers = plan
             .keeps_ledgers
             .filter(|_| !plan.second_writer)

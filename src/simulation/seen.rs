@@ -1,6 +1,7 @@
 //! What a transaction is, read with the XDR crate alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use stellar_xdr::{
     Asset, FeeBumpTransactionInnerTx, InnerTransactionResultResult as Inner, Limits, MuxedAccount,
@@ -49,6 +50,37 @@ pub struct Asked {
     pub workflow: u64,
     /// Whom it is for.
     pub to: [u8; 32],
+}
+
+/// A transaction that was recorded with a sequence number of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Used {
+    /// Whose number.
+    pub account: [u8; 32],
+    /// Which.
+    pub sequence: i64,
+    /// Its inner hash.
+    pub hash: [u8; 32],
+    /// Whether it took the number: not where the account was gone by then, or beyond it.
+    pub taken: bool,
+}
+
+/// What a transaction is sent for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// A workflow of a user's.
+    Workflow(u64),
+    /// What the daemons want for themselves, by its label.
+    Own(u64),
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workflow(workflow) => write!(f, "workflow {workflow}"),
+            Self::Own(label) => write!(f, "the daemons' own {label}"),
+        }
+    }
 }
 
 /// By what it is read.
