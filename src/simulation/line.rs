@@ -129,10 +129,8 @@ impl Network {
         faults: Faults,
         least_lag: u32,
     ) -> Option<Delivered> {
-        if let Some(form) = &form {
-            if let Some(envelope) = envelope(form) {
-                self.oracle.posted(&envelope);
-            }
+        if let Some(envelope) = form.as_deref().and_then(envelope) {
+            self.oracle.posted(&envelope);
         }
         // Drawn as the first thing that the routes do, before anything else can run.
         self.node.set_faults(faults);
