@@ -5,6 +5,7 @@ use crate::orders::{Order, post_all};
 use crate::programs::installed;
 use crate::proxy::Proxy;
 use crate::site::{Plan, Site};
+use crate::world::{PATIENCE, eventually};
 
 /// Channels that the daemons share.
 const CHANNELS: u32 = 60;
@@ -131,7 +132,10 @@ async fn failed_over(daemons_live_on: bool) {
     site.crew.begin_again(&site.setup);
     let orders = Order::all(crate::intents());
     let standby = site.cluster.standby().await;
-    assert_eq!(site.cluster.followers().await, 1, "the standby follows");
+    eventually("the standby follows", PATIENCE, async || {
+        (site.cluster.followers().await == 1).then_some(())
+    })
+    .await;
     two_thirds(&mut site, &orders, async |_| standby.fall_behind().await).await;
     if !daemons_live_on {
         site.crew.kill_all();
