@@ -192,6 +192,17 @@ fn a_bumped_account_consumed_nothing_in_between() {
     assert_eq!(read.take(&bump(other(), 7, channel(), to)), Ok(false));
     assert_eq!(read.take(&own(FIRST + 3)), Ok(true));
     assert!(!read.is_sure());
+    // What was in doubt once stays so, however often it happens again.
+    let mut read = Continuity::below(channel(), Sequence(to));
+    for _ in 0..2 {
+        assert_eq!(read.take(&bump(other(), 7, channel(), to)), Ok(false));
+        assert_eq!(read.take(&create(channel())), Ok(false));
+    }
+    assert!(read.is_whole() && !read.is_sure());
+    let mut read = Continuity::below(channel(), Sequence(FIRST_AGAIN - 1));
+    assert_eq!(read.take(&own(FIRST)), Ok(true));
+    assert_eq!(read.take(&own(FIRST - (1 << 32))), Ok(true));
+    assert!(!read.is_sure());
     // Before it had done anything itself.
     let mut read = Continuity::below(channel(), Sequence(to));
     assert_eq!(read.take(&bump(other(), 7, channel(), to)), Ok(false));
