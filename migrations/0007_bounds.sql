@@ -8,6 +8,7 @@ language plpgsql as $$
 declare
     v_method text;
     v_id uuid := gen_random_uuid();
+    v_enqueued jsonb;
     v_existing record;
 begin
     if p_tenant is null or char_length(p_tenant) not between 1 and 255 then
@@ -34,7 +35,8 @@ begin
     if v_method is null or char_length(v_method) not between 1 and 255 then
         raise exception 'body: /method must have 1 to 255 characters' using errcode = 'invalid_parameter_value';
     end if;
-    if octet_length((p_body || jsonb_build_object('workflow_id', p_workflow_id, 'method', v_method))::text) > 1048576 then
+    v_enqueued := p_body || jsonb_build_object('workflow_id', p_workflow_id, 'method', v_method);
+    if octet_length(v_enqueued::text) > 1048576 then
         raise exception 'body: must have at most 1048576 bytes as text' using errcode = 'invalid_parameter_value';
     end if;
     -- A version 7 UUID, so that ids sort by time like those of the API.
@@ -46,12 +48,12 @@ begin
         -- Its place in the order is taken at once, not when the daemon reads it.
         case when jsonb_typeof(p_body -> 'ordering_key') = 'string' and char_length(p_body ->> 'ordering_key') <= 255
             then p_body ->> 'ordering_key' end,
-        p_body || jsonb_build_object('workflow_id', p_workflow_id, 'method', v_method))
+        v_enqueued)
     on conflict (tenant, workflow_id, method) do nothing;
     if not found then
         select id, enqueued into v_existing from submitter.intents
         where tenant = p_tenant and workflow_id = p_workflow_id and method = v_method;
-        if v_existing.enqueued is distinct from p_body || jsonb_build_object('workflow_id', p_workflow_id, 'method', v_method) then
+        if v_existing.enqueued is distinct from v_enqueued then
             raise exception 'workflow-conflict: workflow % with method % has another body, intent %',
                 p_workflow_id, v_method, v_existing.id using errcode = 'unique_violation';
         end if;
