@@ -168,22 +168,24 @@ const fn is_first(sequence: Sequence) -> bool {
 }
 
 /// What a transaction did to an account beside using its number.
-#[derive(Clone, Copy, Default)]
-struct Deeds {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deeds {
     /// The number that it made the account jump to.
-    jumped_to: Option<Sequence>,
+    pub jumped_to: Option<Sequence>,
     /// It made the account.
-    made: bool,
+    pub made: bool,
     /// It merged the account away.
-    merged: bool,
+    pub merged: bool,
 }
 
-fn deeds(account: AccountId, landed: &Landed) -> Deeds {
+/// What a transaction did to an account: nothing, where it failed or cannot be read.
+#[must_use]
+pub fn deeds(account: AccountId, landed: &Landed) -> Deeds {
     let mut deeds = Deeds::default();
-    let decoded = decode(&landed.envelope_xdr)
-        .ok()
-        .filter(|_| landed.successful);
-    let Some((inner, _)) = decoded else {
+    if !landed.successful {
+        return deeds;
+    }
+    let Ok((inner, _)) = decode(&landed.envelope_xdr) else {
         return deeds;
     };
     for operation in inner.tx.operations.iter() {

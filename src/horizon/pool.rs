@@ -68,6 +68,13 @@ impl Horizon {
         &self.endpoints
     }
 
+    /// All of them, this one first.
+    pub fn beginning_with<'a>(&'a self, first: &'a Endpoint) -> impl Iterator<Item = &'a Endpoint> {
+        let others = self.endpoints.iter();
+        let others = others.filter(move |endpoint| !std::ptr::eq(*endpoint, first));
+        std::iter::once(first).chain(others)
+    }
+
     /// The next endpoint that works, in turn; where none does, the one that should first. Keep it for all requests of
     /// one proof.
     pub fn any(&self) -> &Endpoint {

@@ -64,8 +64,7 @@ fn number_of(row: &IntentRow) -> Option<u64> {
 }
 
 /// Somebody who has a channel's key can move it in another account's transaction, so that no list of Horizon's proves who used a
-/// number: a person must look. Not where
-/// it was paid: that is on the ledger to be found.
+/// number: a person must look. Not where it was paid: that is on the ledger to be found.
 fn is_left_to_a_person(world: &World, number: u64, row: &IntentRow) -> bool {
     let reason = row.reason.as_ref();
     let unexplained = reason.is_some_and(|reason| reason["code"] == "sequence_unexplained");

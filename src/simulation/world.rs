@@ -155,17 +155,12 @@ impl World {
         let keys = Keys::of_this_thread();
         let (clock, chain_clock) = ChainClock::manual(BEGINNING);
         let mut genesis = Genesis::standalone(PASSPHRASE, BEGINNING);
-        let mut ours = vec![keys.treasury, keys.payee, keys.founder];
-        if plan.fees_from.is_none() {
-            ours.push(keys.fees);
-        }
+        let ours = [keys.treasury, keys.fees, keys.payee, keys.founder];
         for account in ours.iter().chain(&keys.rivals).chain(&keys.signers) {
+            let is_poor = *account == keys.fees && plan.fees_from.is_some();
+            let lumens = if is_poor { POOR } else { WEALTH };
             let account = AccountKey(account.0);
-            genesis.accounts.push((account, Account::new(WEALTH, 0)));
-        }
-        if plan.fees_from.is_some() {
-            let fees = AccountKey(keys.fees.0);
-            genesis.accounts.push((fees, Account::new(POOR, 0)));
+            genesis.accounts.push((account, Account::new(lumens, 0)));
         }
         let config = Config {
             passphrase: PASSPHRASE.to_owned(),

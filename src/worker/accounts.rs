@@ -87,7 +87,6 @@ impl Engine {
         let header = self.newest_ledger(anchor).await?;
         // Before the accounts are looked at: with many, that takes longer than a ledger may be old.
         let behind = self.check_age(&header);
-        self.check_progress(header)?;
         self.head = Some(header);
         self.status.set_head(Head::of(&header));
         let head = header.sequence;
@@ -114,7 +113,7 @@ impl Engine {
                 since: mark.since,
                 recovery_window: mark.recovery_window,
             };
-            self.look_for_earlier_life(records, &snapshot, behind, before)
+            self.look_for_earlier_life(records, &snapshot, head, behind, before)
                 .await?;
         }
         self.wait_out_quarantine(records, head).await?;
@@ -134,11 +133,11 @@ impl Engine {
         &self,
         records: &dyn Records,
         source: &AccountSnapshot,
+        head: LedgerSeq,
         behind: Result<u32, Start>,
         before: Before,
     ) -> Result<(), Start> {
         let known = before.known;
-        let head = self.head.expect("its newest ledger is known").sequence;
         // Whoever signed last may have known a ledger that is not shown yet.
         let until = |behind: u32| {
             let window = self.settings.validity_ledgers + 1 + LAG_LEDGERS.max(behind);

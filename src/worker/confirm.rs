@@ -161,9 +161,7 @@ async fn next_header<'a>(
                 || newest.sequence < last.sequence && newest.closed_at > last.closed_at
         };
         // One of several may stand still, or not answer; whoever has come as far as we have tells.
-        let others = horizon.endpoints().iter();
-        let others = others.filter(|endpoint| !std::ptr::eq(*endpoint, asked));
-        for endpoint in std::iter::once(asked).chain(others) {
+        for endpoint in horizon.beginning_with(asked) {
             match endpoint.latest_ledger().await {
                 Ok(Some(newest)) if telling(&newest) => return Ok(Some((endpoint, newest))),
                 Ok(Some(newest)) if newest.sequence >= last.sequence => break,

@@ -160,12 +160,7 @@ impl Reader {
         let mut reading = Reading::of(account, self.oldest(known, snapshot.state.as_ref()));
         let mut cursor = None;
         for _ in 0..MAX_PAGES {
-            let page = if cursor.is_none() {
-                self.newest_page(snapshot, whole).await?
-            } else {
-                self.page(account, cursor, Order::Descending, None).await?
-            };
-            let Some(page) = page else {
+            let Some(page) = self.page_down(snapshot, cursor, whole).await? else {
                 return self.check_end(&continuity, account).await;
             };
             let mut own = Vec::with_capacity(page.transactions.len());

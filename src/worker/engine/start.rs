@@ -116,14 +116,15 @@ impl Engine {
         let first = horizon.any();
         let Some(anchor) = anchor else {
             let newest = newest_of(first).await?;
-            return Ok(self.furthest(first, newest).await);
+            let newest = self.furthest(first, newest).await;
+            self.check_progress(newest)?;
+            return Ok(newest);
         };
-        let others = horizon.endpoints().iter();
-        let others = others.filter(|endpoint| !std::ptr::eq(*endpoint, first));
         let mut best: Option<LedgerHeader> = None;
         let mut refused = None;
-        for endpoint in std::iter::once(first).chain(others) {
-            match self.newest_since(endpoint, anchor).await {
+        for endpoint in horizon.beginning_with(first) {
+            let newest = self.newest_of_chain(endpoint, anchor).await;
+            match newest.and_then(|newest| self.check_progress(newest).map(|()| newest)) {
                 Ok(newest) => {
                     if best.is_none_or(|best| best.sequence < newest.sequence) {
                         best = Some(newest);
@@ -139,17 +140,7 @@ impl Engine {
         best.ok_or_else(|| Start::Wait(refused.unwrap_or_default()))
     }
 
-    /// The newest ledger of this one.
-    async fn newest_since(
-        &mut self,
-        endpoint: &Endpoint,
-        anchor: Anchor,
-    ) -> Result<LedgerHeader, Start> {
-        let newest = self.newest_of_chain(endpoint, anchor).await?;
-        self.check_progress(newest)?;
-        Ok(newest)
-    }
-
+    /// The newest ledger of this one, if it serves the chain of the anchor and has come as far.
     async fn newest_of_chain(
         &self,
         endpoint: &Endpoint,
@@ -195,9 +186,8 @@ impl Engine {
     /// The newest ledger that any Horizon shows; `asked` has shown `newest`. Records that remember none cannot tell one that
     /// stands still, which does not show what an earlier life has sent: of several Horizons another may.
     async fn furthest(&self, asked: &Endpoint, mut newest: LedgerHeader) -> LedgerHeader {
-        for endpoint in self.horizon.endpoints() {
-            if !std::ptr::eq(endpoint, asked)
-                && let Ok(Some(shown)) = endpoint.latest_ledger().await
+        for endpoint in self.horizon.beginning_with(asked).skip(1) {
+            if let Ok(Some(shown)) = endpoint.latest_ledger().await
                 && shown.sequence > newest.sequence
             {
                 newest = shown;

@@ -4,7 +4,7 @@ use stellar_xdr::OperationBody;
 
 use super::super::tries::Tries;
 use super::{FIRST_LEDGERS, PAGE_RECORDS, Reader};
-use crate::domain::continuity::Continuity;
+use crate::domain::continuity::{Continuity, deeds};
 use crate::domain::envelope::{decode, tag_of};
 use crate::domain::observation::{
     AccountSnapshot, AccountState, Cursor, Landed, TransactionPage, Unknown,
@@ -35,7 +35,7 @@ impl Reader {
 
     /// The first page down from the newest. It must show the newest transaction of the account as it was seen: a Horizon that lags
     /// shows an older one. `whole`: what others did to the account is looked for, too, which no sequence number tells of.
-    pub(super) async fn newest_page(
+    async fn newest_page(
         &self,
         snapshot: &AccountSnapshot,
         whole: bool,
@@ -71,11 +71,25 @@ impl Reader {
         }
     }
 
+    /// The next page down: the first one is as [`Self::newest_page`] has it.
+    pub(super) async fn page_down(
+        &self,
+        snapshot: &AccountSnapshot,
+        cursor: Option<Cursor>,
+        whole: bool,
+    ) -> Result<Option<TransactionPage>, String> {
+        if cursor.is_none() {
+            return self.newest_page(snapshot, whole).await;
+        }
+        let order = Order::Descending;
+        self.page(snapshot.account, cursor, order, None).await
+    }
+
     /// Whether the first that is known of an account is that it was made: then nothing came before.
     pub(super) async fn begins_here(&self, account: AccountId) -> Result<bool, String> {
         let page = self.page(account, None, Order::Ascending, None).await?;
         let first = page.as_ref().and_then(|page| page.transactions.first());
-        Ok(first.is_some_and(|first| first.successful && makes(first, account)))
+        Ok(first.is_some_and(|first| deeds(account, first).made))
     }
 
     /// Whether nothing that an account did behind a sequence number is ours: none of it has a tag.
@@ -90,13 +104,9 @@ impl Reader {
         let mut continuity = Continuity::below(snapshot.account, state.sequence);
         let mut cursor = None;
         for _ in 0..MAX_FOREIGN_PAGES {
-            let page = if cursor.is_none() {
-                self.newest_page(snapshot, false).await?
-            } else {
-                let order = Order::Descending;
-                self.page(snapshot.account, cursor, order, None).await?
+            let Some(page) = self.page_down(snapshot, cursor, false).await? else {
+                return Ok(false);
             };
-            let Some(page) = page else { return Ok(false) };
             for landed in &page.transactions {
                 let is_own = continuity.take(landed).map_err(|gap| gap.to_string())?;
                 if is_own && landed.sequence > known && may_be_ours(landed) {
@@ -208,15 +218,6 @@ fn may_be_ours(landed: &Landed) -> bool {
         )
     });
     is_of_contracts || tag_of(&inner.tx, bump.as_ref()).is_some()
-}
-
-/// Whether it makes the account.
-fn makes(landed: &Landed, account: AccountId) -> bool {
-    decode(&landed.envelope_xdr).is_ok_and(|(inner, _)| {
-        inner.tx.operations.iter().any(|operation| {
-            matches!(&operation.body, OperationBody::CreateAccount(made) if AccountId::from_xdr(&made.destination) == account)
-        })
-    })
 }
 
 fn failed(endpoint: &Endpoint, unknown: &Unknown) -> String {
