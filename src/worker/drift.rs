@@ -26,15 +26,19 @@ pub(super) async fn pass_over_foreign(
     reader: &Reader,
     drifted: &[Drifted],
 ) -> Result<bool, Start> {
+    let mut foreign = Vec::new();
     for one in drifted {
-        match reader.is_foreign(&one.snapshot, one.explained).await {
-            Ok(true) => {}
-            Ok(false) => return Ok(false),
+        match reader.foreign(&one.snapshot, one.explained).await {
+            Ok(Some(theirs)) => foreign.extend(theirs),
+            Ok(None) => return Ok(false),
             Err(why) => {
                 tracing::warn!(account = %one.snapshot.account, %why, "what used an account could not be read");
                 return Ok(false);
             }
         }
+    }
+    for landed in &foreign {
+        reader.name_foreign(landed);
     }
     for one in drifted {
         let account = one.snapshot.account;

@@ -172,8 +172,8 @@ impl Reader {
                     break;
                 }
                 let is_own = continuity.take(landed).map_err(|gap| in_gap(&gap))?;
-                if is_own && account != self.source {
-                    name_foreign(landed);
+                if is_own {
+                    self.name_foreign(landed);
                 }
                 own.push(is_own);
             }
@@ -300,20 +300,24 @@ impl Reader {
         let ours = moves_funds || sponsored || called;
         ours.then_some((tag, landed))
     }
+
+    /// A transaction that a channel's key has signed and that carries no tag is not ours.
+    pub(super) fn name_foreign(&self, landed: &Landed) {
+        if landed.source_account == self.source {
+            return;
+        }
+        let tagged = decode(&landed.envelope_xdr)
+            .ok()
+            .is_some_and(|(inner, bump)| tag_of(&inner.tx, bump.as_ref()).is_some());
+        if !tagged {
+            let (channel, hash, ledger) = (landed.source_account, landed.inner_hash, landed.ledger);
+            tracing::error!(%channel, foreign = %hash, %ledger, "a second writer uses a channel: a foreign transaction took a sequence number");
+            metrics::counter!("submitter_foreign_transactions_total", "on" => "channel")
+                .increment(1);
+        }
+    }
 }
 
 fn in_gap(gap: &Gap) -> String {
     format!("{gap}: another Horizon may show them, or this one later; nothing is signed until then")
-}
-
-/// A transaction that a channel's key has signed and that carries no tag is not ours.
-fn name_foreign(landed: &Landed) {
-    let tagged = decode(&landed.envelope_xdr)
-        .ok()
-        .is_some_and(|(inner, bump)| tag_of(&inner.tx, bump.as_ref()).is_some());
-    if !tagged {
-        let (channel, hash, ledger) = (landed.source_account, landed.inner_hash, landed.ledger);
-        tracing::error!(%channel, foreign = %hash, %ledger, "a second writer uses a channel: a foreign transaction took a sequence number");
-        metrics::counter!("submitter_foreign_transactions_total", "on" => "channel").increment(1);
-    }
 }

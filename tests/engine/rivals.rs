@@ -123,6 +123,11 @@ async fn what_somebody_else_did_with_idle_accounts_holds_up_no_start() {
         2,
         "{log}"
     );
+    assert_eq!(
+        log.matches("a second writer uses a channel").count(),
+        1,
+        "{log}"
+    );
     let posted = post(&daemon, 1..=2).await;
     let ids: Vec<String> = posted.into_iter().map(|(id, _)| id).collect();
     daemon.client.wait_until_final(&ids, PATIENCE).await;

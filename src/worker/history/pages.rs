@@ -92,36 +92,41 @@ impl Reader {
         Ok(first.is_some_and(|first| deeds(account, first).made))
     }
 
-    /// Whether nothing that an account did behind a sequence number is ours: none of it has a tag.
-    pub(in crate::worker) async fn is_foreign(
+    /// What an account did behind a sequence number, where nothing of it is ours: none of it has a tag. `None`: something may
+    /// be, or is not shown.
+    pub(in crate::worker) async fn foreign(
         &self,
         snapshot: &AccountSnapshot,
         known: Sequence,
-    ) -> Result<bool, String> {
+    ) -> Result<Option<Vec<Landed>>, String> {
         let Some(state) = &snapshot.state else {
-            return Ok(false);
+            return Ok(None);
         };
         let mut continuity = Continuity::below(snapshot.account, state.sequence);
+        let mut foreign = Vec::new();
         let mut cursor = None;
         for _ in 0..MAX_FOREIGN_PAGES {
             let Some(page) = self.page_down(snapshot, cursor, false).await? else {
-                return Ok(false);
+                return Ok(None);
             };
-            for landed in &page.transactions {
-                let is_own = continuity.take(landed).map_err(|gap| gap.to_string())?;
-                if is_own && landed.sequence > known && may_be_ours(landed) {
-                    return Ok(false);
+            cursor = page.last.or(cursor);
+            for landed in page.transactions {
+                let is_own = continuity.take(&landed).map_err(|gap| gap.to_string())?;
+                if is_own && landed.sequence > known {
+                    if may_be_ours(&landed) {
+                        return Ok(None);
+                    }
+                    foreign.push(landed);
                 }
                 if continuity.reaches(known) {
-                    return Ok(continuity.is_sure());
+                    return Ok(continuity.is_sure().then_some(foreign));
                 }
             }
             if page.is_last {
-                return Ok(false);
+                return Ok(None);
             }
-            cursor = page.last.or(cursor);
         }
-        Ok(false)
+        Ok(None)
     }
 
     async fn elder(&self, endpoint: &Endpoint) -> Result<LedgerSeq, String> {
