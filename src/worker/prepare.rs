@@ -16,7 +16,6 @@ use super::off_thread;
 use super::presigned::used_up;
 use super::records::{Records, Taking};
 use super::sign::{Signed, Signing, Turned, list};
-use crate::domain::fields::FieldError;
 use crate::domain::intent;
 use crate::domain::reason::Reason;
 use crate::signer::Keyring;
@@ -204,19 +203,20 @@ impl Round {
     async fn read_enqueued(&self) -> Result<(), StoreError> {
         for unread in self.store.unread(READ_BATCH).await? {
             let read = match &unread.enqueued {
-                Some(enqueued) => intent::read(enqueued, &self.signing.accounts),
-                None => Err(vec![FieldError {
-                    pointer: String::new(),
-                    detail: format!("must have at most {MAX_ENQUEUED_BYTES} bytes as text"),
-                }]),
+                Some(enqueued) => {
+                    intent::read(enqueued, &self.signing.accounts).map_err(|errors| list(&errors))
+                }
+                None => Err(format!(
+                    "the body must have at most {MAX_ENQUEUED_BYTES} bytes as text"
+                )),
             };
             match read {
                 Ok(request) => {
                     let tag = request.key(&unread.tenant).tag(self.signing.network);
                     self.store.set_request(unread.id, tag, &request).await?;
                 }
-                Err(errors) => {
-                    let reason = Reason::invalid_intent(list(&errors));
+                Err(why) => {
+                    let reason = Reason::invalid_intent(why);
                     self.store.fail_queued(unread.id, &reason).await?;
                 }
             }
