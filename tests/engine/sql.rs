@@ -92,6 +92,21 @@ async fn a_body_that_is_not_valid_fails_and_harms_no_other() {
     ] {
         bad.push((enqueue(pool, workflow, body).await.unwrap(), pointer));
     }
+    // The function refuses it; whoever goes round it is told, too.
+    let mut large = payment("large", account("bob"), 4);
+    large["metadata"] = json!("x".repeat(1 << 20));
+    let raw: (uuid::Uuid,) = sqlx::query_as(
+        "insert into submitter.intents (id, tenant, workflow_id, method, enqueued)
+         values (gen_random_uuid(), 'default', 'raw', 'payment', $1) returning id",
+    )
+    .bind(&large)
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    bad.push((
+        raw.0.to_string(),
+        "the body must have at most 1048576 bytes",
+    ));
     let good = payment("good", account("bob"), 3);
     let id = enqueue(pool, "good", &good).await.unwrap();
     daemon.client.wait_for(&id, "succeeded", PATIENCE).await;
@@ -111,6 +126,7 @@ async fn a_body_that_is_not_valid_fails_and_harms_no_other() {
         ("", good.clone()),
         ("none", json!({"operations": []})),
         ("text", json!("text")),
+        ("large", large),
     ] {
         let error = enqueue(pool, workflow, &body).await.unwrap_err();
         assert_eq!(
